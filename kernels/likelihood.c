@@ -1,0 +1,90 @@
+// Losses of a batch and their gradients; lanes are rows of data, all sums run over the outputs in order.
+#include "vecmath.h"
+
+#define HALF_LOG_2PI 0.918938518f
+
+typedef struct {
+  uint32_t stride; // floats of a panel of inputs
+  uint32_t panel, v;
+  vi mask; // lanes that are rows of data
+} place;
+
+/** Calls body for each vector of each panel that holds any of `rows` data rows. */
+#define EACH_PLACE(o, stride_, rows) \
+  for (place o = {(stride_) * LANES, 0, 0, (vi)splat_u(0)}; o.panel * LANES < (rows); o.panel++) \
+    for (o.v = 0; o.v < VPR && (o.mask = lane_mask((int)o.v, (rows) - o.panel * LANES), 1); o.v++)
+
+INLINE uintptr_t input_at(place o) { return (uintptr_t)o.panel * o.stride + o.v * VW; }
+INLINE uintptr_t row_at(place o) { return o.panel * LANES + o.v * VW; }
+
+/** The labels of a vector of data rows; lanes beyond the data read nothing. */
+INLINE vi load_labels(const int32_t *labels, place o) {
+  vi label = (vi)splat_u(0);
+  for (int l = 0; l < VW; l++)
+    if (o.mask[l]) label[l] = labels[row_at(o) + (uintptr_t)l];
+  return label;
+}
+
+void KERNEL(categorical_f32)(
+    ptr loss, ptr gradient, ptr logits, ptr labels,
+    uint32_t classes, uint32_t stride, uint32_t rows, float scale) {
+  EACH_PLACE(o, stride, rows) {
+    const float *x = F32(logits) + input_at(o);
+    float *g = gradient ? F32(gradient) + input_at(o) : 0;
+    vi label = load_labels(I32(labels), o);
+    vf max = splat(-__builtin_inff()), picked = splat(0.0f), sum = splat(0.0f);
+    for (uint32_t k = 0; k < classes; k++) {
+      vf value = load(x + k * LANES);
+      max = select(value > max, value, max);
+      picked = select(label == (vi)splat_u(k), value, picked);
+    }
+    for (uint32_t k = 0; k < classes; k++) {
+      vf e = exp_nonpositive(load(x + k * LANES) - max);
+      sum = sum + e;
+      if (g) store(g + k * LANES, e);
+    }
+    store(F32(loss) + row_at(o), keep(o.mask, log_any(sum) + (max - picked)));
+    if (!g) continue;
+    vf inverse = 1.0f / sum;
+    for (uint32_t k = 0; k < classes; k++) {
+      vf hot = keep(label == (vi)splat_u(k), splat(1.0f));
+      store(g + k * LANES, keep(o.mask, (load(g + k * LANES) * inverse - hot) * scale));
+    }
+  }
+}
+
+void KERNEL(bernoulli_f32)(
+    ptr loss, ptr gradient, ptr logits, ptr targets,
+    uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {
+  EACH_PLACE(o, stride, rows) {
+    vf sum = splat(0.0f);
+    for (uint32_t k = 0; k < outputs; k++) {
+      uintptr_t i = input_at(o) + k * LANES;
+      vf x = load(F32(logits) + i), target = load(F32(targets) + i);
+      vf t = exp_nonpositive(minus_magnitude(x));
+      sum = sum + ((relu(x) - target * x) + log1p_unit(t));
+      if (!gradient) continue;
+      vf error = sigmoid_from(x, t, 1.0f / (t + 1.0f)) - target;
+      store(F32(gradient) + i, keep(o.mask, error * scale));
+    }
+    store(F32(loss) + row_at(o), keep(o.mask, sum));
+  }
+}
+
+void KERNEL(gaussian_f32)(
+    ptr loss, ptr gradient, ptr scaleGradient, ptr mean, ptr targets,
+    ptr inverse, ptr logScale, uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {
+  EACH_PLACE(o, stride, rows) {
+    vf sum = splat(0.0f);
+    for (uint32_t k = 0; k < outputs; k++) {
+      uintptr_t i = input_at(o) + k * LANES;
+      float inv = F32(inverse)[k], constant = F32(logScale)[k] + HALF_LOG_2PI;
+      vf z = (load(F32(mean) + i) - load(F32(targets) + i)) * inv;
+      vf square = z * z;
+      sum = sum + (square * 0.5f + constant);
+      if (gradient) store(F32(gradient) + i, keep(o.mask, (z * inv) * scale));
+      if (scaleGradient) store(F32(scaleGradient) + i, keep(o.mask, ((1.0f - square) * inv) * scale));
+    }
+    store(F32(loss) + row_at(o), keep(o.mask, sum));
+  }
+}

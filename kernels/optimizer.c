@@ -1,0 +1,107 @@
+// One step of Adam or momentum SGD on mu and rho, with the gradient of the prior's KL fused in.
+#include "vecmath.h"
+
+// UPDATE_SCALARS in backend.ts
+enum { KL_SCALE, PRIOR_PRECISION, STEP_SIZE, BETA1, ONE_MINUS_BETA1, BETA2, ONE_MINUS_BETA2, V_SCALE, EPS };
+
+typedef struct {
+  float *mu, *rho, *mMu, *vMu, *mRho, *vRho;
+  const float *gMu, *gRho, *noise, *scalars;
+} state;
+
+typedef struct {
+  vf value, m, v;
+} parameter;
+
+/** One step; lanes off the mask keep everything. */
+INLINE parameter step(const int adam, const float *c, parameter p, vf grad, vi mask) {
+  parameter next;
+  if (adam) {
+    next.m = p.m * c[BETA1] + grad * c[ONE_MINUS_BETA1];
+    next.v = p.v * c[BETA2] + (grad * grad) * c[ONE_MINUS_BETA2];
+    next.value = p.value - (next.m * c[STEP_SIZE]) / (square_root(next.v) * c[V_SCALE] + c[EPS]);
+    next.v = select(mask, next.v, p.v);
+  } else {
+    next.m = p.m * c[BETA1] + grad;
+    next.value = p.value - next.m * c[STEP_SIZE];
+    next.v = p.v;
+  }
+  next.m = select(mask, next.m, p.m);
+  next.value = select(mask, next.value, p.value);
+  return next;
+}
+
+INLINE vi not_finite(vf x) { return ((vi)x & 0x7f800000) == 0x7f800000; }
+
+/**
+ * `side` vectors from float i on, which is vector v of a row: all read, all computed, all written, so that
+ * their long chains overlap.
+ */
+INLINE void update_vectors(
+    const int adam, const int fused, const int masked, const int side,
+    const state *s, const float *c, uint32_t i, int v, uint32_t lanes, vi *badMu, vi *badRho) {
+  parameter mu[SIDE], rho[SIDE];
+  vi mask[SIDE];
+  UNROLLED
+  for (int j = 0; j < side; j++, i += VW) {
+    mask[j] = masked ? lane_mask((v + j) % VPR, lanes) : (vi)splat_u(~0u);
+    mu[j].value = load(s->mu + i), mu[j].m = load(s->mMu + i);
+    rho[j].value = load(s->rho + i), rho[j].m = load(s->mRho + i);
+    if (adam) mu[j].v = load(s->vMu + i), rho[j].v = load(s->vRho + i);
+    else mu[j].v = rho[j].v = splat(0.0f);
+    vf gMu = load(s->gMu + i), gSigma = load((fused ? s->noise : s->gRho) + i);
+    if (fused) gSigma = gMu * gSigma;
+    vf t = exp_nonpositive(minus_magnitude(rho[j].value));
+    vf sigma = softplus_from(rho[j].value, t), sigmoid = sigmoid_from(rho[j].value, t, 1.0f / (t + 1.0f));
+    vf gradMu = gMu + (mu[j].value * c[PRIOR_PRECISION]) * c[KL_SCALE];
+    vf gradRho = (gSigma + (sigma * c[PRIOR_PRECISION] - 1.0f / sigma) * c[KL_SCALE]) * sigmoid;
+    mu[j] = step(adam, c, mu[j], gradMu, mask[j]);
+    rho[j] = step(adam, c, rho[j], gradRho, mask[j]);
+  }
+  i -= (uint32_t)(side * VW);
+  UNROLLED
+  for (int j = 0; j < side; j++, i += VW) {
+    store(s->mu + i, mu[j].value), store(s->mMu + i, mu[j].m);
+    store(s->rho + i, rho[j].value), store(s->mRho + i, rho[j].m);
+    if (adam) store(s->vMu + i, mu[j].v), store(s->vRho + i, rho[j].v);
+    *badMu |= not_finite(mu[j].value) & mask[j];
+    *badRho |= not_finite(rho[j].value) & mask[j];
+  }
+}
+
+INLINE uint32_t update(
+    const int adam, const int fused, const int masked, const state *s, uint32_t rows, uint32_t lanes) {
+  float c[9]; // read once: what is stored below might, for all the compiler knows, be these
+  for (int k = 0; k < 9; k++) c[k] = s->scalars[k];
+  vi badMu = (vi)splat_u(0), badRho = badMu;
+  uint32_t n = rows * LANES, i = 0;
+  for (; i + SIDE * VW <= n; i += SIDE * VW)
+    update_vectors(adam, fused, masked, SIDE, s, c, i, 0, lanes, &badMu, &badRho);
+  // Only where a row is less than SIDE vectors.
+  for (int v = 0; SIDE > VPR && i < n; i += VW, v = (v + 1) % VPR)
+    update_vectors(adam, fused, masked, 1, s, c, i, v, lanes, &badMu, &badRho);
+  uint32_t flags = 0;
+  for (int l = 0; l < VW; l++) flags |= ((uint32_t)badMu[l] & 1) | ((uint32_t)badRho[l] & 2);
+  return flags;
+}
+
+INLINE uint32_t dispatch(const int adam, const state *s, uint32_t rows, uint32_t lanes) {
+  if (s->noise) return lanes < LANES ? update(adam, 1, 1, s, rows, lanes) : update(adam, 1, 0, s, rows, lanes);
+  return lanes < LANES ? update(adam, 0, 1, s, rows, lanes) : update(adam, 0, 0, s, rows, lanes);
+}
+
+uint32_t KERNEL(adam_f32)(
+    ptr mu, ptr rho, ptr mMu, ptr vMu, ptr mRho, ptr vRho,
+    ptr gMu, ptr gRho, ptr noise, uint32_t rows, uint32_t lanes, ptr scalars) {
+  state s = {F32(mu), F32(rho), F32(mMu), F32(vMu), F32(mRho), F32(vRho), F32(gMu), F32(gRho),
+      noise ? F32(noise) : 0, F32(scalars)};
+  return dispatch(1, &s, rows, lanes);
+}
+
+uint32_t KERNEL(sgd_f32)(
+    ptr mu, ptr rho, ptr mMu, ptr mRho,
+    ptr gMu, ptr gRho, ptr noise, uint32_t rows, uint32_t lanes, ptr scalars) {
+  state s = {F32(mu), F32(rho), F32(mMu), 0, F32(mRho), 0, F32(gMu), F32(gRho), noise ? F32(noise) : 0,
+      F32(scalars)};
+  return dispatch(0, &s, rows, lanes);
+}

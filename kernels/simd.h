@@ -1,0 +1,163 @@
+// A vector of VW floats and the few operations the compilers' vector extension lacks, for every instruction
+// set. Nothing here may depend on VW in its result: same IEEE operation per lane, whatever the width.
+#ifndef VARPOOL_SIMD_H
+#define VARPOOL_SIMD_H
+
+#include <stdint.h>
+
+#ifndef VW
+#define VW 4
+#endif
+
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#elif defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#define LANES 16         // columns of a panel
+#define VPR (LANES / VW) // vectors in a row of a panel
+#define SIDE 4           // vectors worked on side by side where chains of operations are long
+#define INLINE static inline __attribute__((always_inline))
+#define OUTLINE static __attribute__((noinline)) // for what is rare
+
+// Before a loop of a constant, small number of turns that must become straight code, and before one whose
+// body already fills the registers.
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#define NOT_UNROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#define NOT_UNROLLED _Pragma("GCC unroll 1")
+#endif
+
+typedef float vf __attribute__((vector_size(VW * 4), may_alias));
+typedef int32_t vi __attribute__((vector_size(VW * 4), may_alias));
+typedef uint32_t vu __attribute__((vector_size(VW * 4), may_alias));
+
+// Pointers are byte offsets into one arena: the linear memory itself, or a block whose address a native
+// library is told.
+typedef uint32_t ptr;
+#if defined(__wasm__)
+#define KERNEL(name) __attribute__((export_name(#name))) name
+#define BYTES(p) ((char *)(uintptr_t)(p))
+#else
+extern char *varpool_base __attribute__((visibility("hidden")));
+#define KERNEL(name) __attribute__((visibility("default"))) name
+#define BYTES(p) (varpool_base + (p))
+#endif
+#define F32(p) ((float *)BYTES(p))
+#define I32(p) ((int32_t *)BYTES(p))
+
+INLINE vf load(const float *p) { return *(const vf *)p; }
+INLINE void store(float *p, vf x) { *(vf *)p = x; }
+
+// A scalar operand of a vector operation is broadcast; the operation itself (exact for −0 too) is folded
+// away.
+INLINE vf splat(float x) { return x - (vf){0}; }
+INLINE vu splat_u(uint32_t x) { return x + (vu){0}; }
+/** 0, 1, 2, … VW − 1. */
+INLINE vu iota(void) {
+  vu v;
+  for (int l = 0; l < VW; l++) v[l] = (uint32_t)l;
+  return v;
+}
+
+/** a where the mask is all ones, b where it is 0. */
+INLINE vf select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+/** x where the mask is all ones, +0 elsewhere. */
+INLINE vf keep(vi mask, vf x) { return (vf)(mask & (vi)x); }
+INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
+INLINE vf minus_magnitude(vf x) { return (vf)((vi)x | (int32_t)0x80000000); }
+INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
+
+/** The smaller of x and bound; NaN stays NaN. */
+INLINE vf at_most(vf x, vf bound) {
+#if defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_pmin((v128_t)x, (v128_t)bound);
+#elif defined(__AVX512F__) && VW == 16
+  return (vf)_mm512_min_ps((__m512)bound, (__m512)x);
+#elif defined(__AVX__) && VW == 8
+  return (vf)_mm256_min_ps((__m256)bound, (__m256)x);
+#elif defined(__SSE2__) && VW == 4
+  return (vf)_mm_min_ps((__m128)bound, (__m128)x);
+#else
+  return select(bound < x, bound, x);
+#endif
+}
+
+/** The larger of x and bound; NaN stays NaN. */
+INLINE vf at_least(vf x, vf bound) {
+#if defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_pmax((v128_t)x, (v128_t)bound);
+#elif defined(__AVX512F__) && VW == 16
+  return (vf)_mm512_max_ps((__m512)bound, (__m512)x);
+#elif defined(__AVX__) && VW == 8
+  return (vf)_mm256_max_ps((__m256)bound, (__m256)x);
+#elif defined(__SSE2__) && VW == 4
+  return (vf)_mm_max_ps((__m128)bound, (__m128)x);
+#else
+  return select(x < bound, bound, x);
+#endif
+}
+
+INLINE vf square_root(vf x) {
+#if defined(__wasm_simd128__)
+  return (vf)wasm_f32x4_sqrt((v128_t)x);
+#elif defined(__AVX512F__) && VW == 16
+  return (vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX__) && VW == 8
+  return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined(__SSE2__) && VW == 4
+  return (vf)_mm_sqrt_ps((__m128)x);
+#else
+  for (int l = 0; l < VW; l++) x[l] = __builtin_sqrtf(x[l]);
+  return x;
+#endif
+}
+
+/** The 64-bit products x·m, split: upper words to `hi`, lower words to `lo`. */
+INLINE void multiply_wide(vu x, uint32_t m, vu *hi, vu *lo) {
+#if defined(__wasm_simd128__)
+  v128_t mm = wasm_u32x4_splat(m);
+  // Known to be constant, it would be widened once before the loop, and the extended multiply become a slow one
+  // of 64 by 64 bits.
+  __asm__ volatile("" : "+r"(mm));
+  v128_t p = wasm_u64x2_extmul_low_u32x4((v128_t)x, mm);
+  v128_t q = wasm_u64x2_extmul_high_u32x4((v128_t)x, mm);
+  *lo = (vu)wasm_i32x4_shuffle(p, q, 0, 2, 4, 6);
+  *hi = (vu)wasm_i32x4_shuffle(p, q, 1, 3, 5, 7);
+#elif defined(__AVX512F__) && VW == 16
+  __m512i mm = _mm512_set1_epi64(m);
+  __m512i even = _mm512_mul_epu32((__m512i)x, mm);
+  __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)x, 32), mm);
+  *lo = (vu)_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+  *hi = (vu)_mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+#elif defined(__AVX2__) && VW == 8
+  __m256i mm = _mm256_set1_epi64x(m);
+  __m256i even = _mm256_mul_epu32((__m256i)x, mm);
+  __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)x, 32), mm);
+  *lo = (vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+  *hi = (vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+#else
+  for (int l = 0; l < VW; l++) {
+    uint64_t product = (uint64_t)x[l] * m;
+    (*hi)[l] = (uint32_t)(product >> 32);
+    (*lo)[l] = (uint32_t)product;
+  }
+#endif
+}
+
+/** All ones in the lanes of vector `v` of a row that are below `lanes`. */
+INLINE vi lane_mask(int v, uint32_t lanes) { return (vi)(iota() + (uint32_t)(v * VW)) < (vi)splat_u(lanes); }
+
+/** The one tree every sum of 16 lanes ends in: lane l with lane l + 8, then l + 4, l + 2, l + 1. */
+INLINE float fold(const vf *row) {
+  float s[LANES];
+  for (int l = 0; l < LANES; l++) s[l] = row[l / VW][l % VW];
+  for (int half = LANES / 2; half > 0; half /= 2)
+    for (int l = 0; l < half; l++) s[l] = s[l] + s[l + half];
+  return s[0];
+}
+
+#endif

@@ -1,0 +1,38 @@
+// Where the compiled kernels lie on disk, and reading them; building them is kernels/build.mjs.
+
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { BackendUnavailableError } from '../errors.ts';
+
+/**
+ * dist/kernels/, seen from dist/backend/ or, under a test runner that loads the sources, from src/backend/.
+ */
+const FOLDER = import.meta.url.endsWith('.ts') ? '../../dist/kernels/' : '../kernels/';
+
+/** Bytes of a file of dist/kernels; throws BackendUnavailableError where it is missing. */
+export async function readKernelFile(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const path = fileURLToPath(new URL(FOLDER + name, import.meta.url));
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      `kernels: expected a readable ${path}, got ${(cause as NodeJS.ErrnoException).code} — run npm run build, or install varpool again`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * SHA-256 (hex) of the kernels' sources with compiler and flags, and of the module: the kernel build hash of
+ * a manifest.
+ */
+export interface KernelBuild {
+  readonly sources: string;
+  readonly wasm: string;
+  readonly bytes: number;
+}
+
+/** What kernels/build.mjs noted of the module in use. */
+export async function kernelBuild(): Promise<KernelBuild> {
+  return JSON.parse(new TextDecoder().decode(await readKernelFile('build.json'))) as KernelBuild;
+}

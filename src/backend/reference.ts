@@ -1,0 +1,20 @@
+// The definition of right: every kernel as plain loops over the arena, bit for bit what the compiled ones
+// give, and slow.
+
+import type { Arena } from './arena.ts';
+import type { Backend, BackendFactory } from './backend.ts';
+import { gaussianKernels } from './referenceGaussian.ts';
+import { linearKernels } from './referenceLinear.ts';
+import { outputKernels } from './referenceOutputs.ts';
+
+export const referenceFactory: BackendFactory = {
+  name: 'reference',
+  available: () => ({ ok: true }),
+  compile: () => Promise.resolve(null),
+  create: (arena: Arena): Backend => ({
+    name: 'reference',
+    ...linearKernels(arena),
+    ...gaussianKernels(arena),
+    ...outputKernels(arena),
+  }),
+};

@@ -1,0 +1,139 @@
+// Reference kernels of the Gaussian q over weights: noise, draws, KL and the optimizers' updates. Plain loops
+// in float32.
+
+import {
+  expNonPositive,
+  inverseOnePlus,
+  log,
+  sigmoidFrom,
+  softplus,
+  softplusFrom,
+} from '../random/float32.ts';
+import { normalBlock } from '../random/normal.ts';
+import { type Kernels, LANES, UPDATE_SCALARS } from './backend.ts';
+import { fold, type Views } from './referenceLinear.ts';
+
+const f = Math.fround;
+
+type GaussianKernels = Pick<Kernels, 'normal_f32' | 'perturb_f32' | 'kl_f32' | 'adam_f32' | 'sgd_f32'>;
+
+export function gaussianKernels({ f32 }: Views): GaussianKernels {
+  const four = new Float32Array(4);
+
+  /** Calls `use(i, noise)` for element i = r·16 + l of each row, with noise of address firstRow·16 + i. */
+  function eachNormal(
+    rows: number,
+    key: { key0: number; key1: number },
+    step: number,
+    draw: number,
+    stream: number,
+    firstRow: number,
+    use: (i: number, noise: number) => void,
+  ): void {
+    for (let r = 0; r < rows; r += 4) {
+      for (let l = 0; l < LANES; l++) {
+        normalBlock(four, key, step, draw, stream, ((firstRow + r) / 4) * LANES + l);
+        for (let word = 0; word < 4 && r + word < rows; word++) use((r + word) * LANES + l, four[word]);
+      }
+    }
+  }
+
+  /** Gradients of both parameters at element i, the KL's included. */
+  function gradients(
+    i: number,
+    mu: number,
+    rho: number,
+    gMu: number,
+    gRho: number,
+    noise: number,
+    scalars: number,
+  ): { gradMu: number; gradRho: number } {
+    const klScale = f32[(scalars >>> 2) + UPDATE_SCALARS.klScale];
+    const precision = f32[(scalars >>> 2) + UPDATE_SCALARS.priorPrecision];
+    const m = f32[(mu >>> 2) + i];
+    const r = f32[(rho >>> 2) + i];
+    const g = f32[(gMu >>> 2) + i];
+    const gSigma = noise ? f(g * f32[(noise >>> 2) + i]) : f32[(gRho >>> 2) + i];
+    const t = expNonPositive(-Math.abs(r));
+    const sigma = softplusFrom(r, t);
+    const sigmoid = sigmoidFrom(r, t, inverseOnePlus(t));
+    const klSigma = f(f(f(sigma * precision) - f(1 / sigma)) * klScale);
+    return { gradMu: f(g + f(f(m * precision) * klScale)), gradRho: f(f(gSigma + klSigma) * sigmoid) };
+  }
+
+  /** Runs `update` on every element of the first `lanes` lanes; the bits of what is not finite afterwards. */
+  function updateAll(
+    mu: number,
+    rho: number,
+    rows: number,
+    lanes: number,
+    update: (i: number) => void,
+  ): number {
+    let flags = 0;
+    for (let r = 0; r < rows; r++) {
+      for (let i = r * LANES; i < r * LANES + Math.min(lanes, LANES); i++) {
+        update(i);
+        if (!Number.isFinite(f32[(mu >>> 2) + i])) flags |= 1;
+        if (!Number.isFinite(f32[(rho >>> 2) + i])) flags |= 2;
+      }
+    }
+    return flags;
+  }
+
+  return {
+    normal_f32(out, rows, key0, key1, step, draw, stream, firstRow) {
+      eachNormal(rows, { key0, key1 }, step, draw, stream, firstRow, (i, noise) => {
+        f32[(out >>> 2) + i] = noise;
+      });
+    },
+
+    perturb_f32(w, noiseOut, mu, rho, rows, key0, key1, step, draw, stream, firstRow) {
+      eachNormal(rows, { key0, key1 }, step, draw, stream, firstRow, (i, noise) => {
+        if (noiseOut) f32[(noiseOut >>> 2) + i] = noise;
+        f32[(w >>> 2) + i] = f32[(mu >>> 2) + i] + f(softplus(f32[(rho >>> 2) + i]) * noise);
+      });
+    },
+
+    kl_f32(out, mu, rho, rows, lanes, logPriorSigma, halfPriorPrecision) {
+      const sums = new Float32Array(LANES);
+      for (let r = 0; r < rows; r++) {
+        for (let l = 0; l < Math.min(lanes, LANES); l++) {
+          const m = f32[(mu >>> 2) + r * LANES + l];
+          const sigma = softplus(f32[(rho >>> 2) + r * LANES + l]);
+          const square = f(f(f(sigma * sigma) + f(m * m)) * f(halfPriorPrecision));
+          sums[l] += f(f(f(logPriorSigma) - log(sigma)) + f(square - 0.5));
+        }
+      }
+      f32[out >>> 2] = fold(sums);
+    },
+
+    adam_f32(mu, rho, mMu, vMu, mRho, vRho, gMu, gRho, noise, rows, lanes, scalars) {
+      const c = (name: keyof typeof UPDATE_SCALARS) => f32[(scalars >>> 2) + UPDATE_SCALARS[name]];
+      const step = (parameter: number, m: number, v: number, grad: number) => {
+        f32[m] = f(c('beta1') * f32[m]) + f(c('oneMinusBeta1') * grad);
+        f32[v] = f(c('beta2') * f32[v]) + f(c('oneMinusBeta2') * f(grad * grad));
+        const denominator = f(f(f(Math.sqrt(f32[v])) * c('vScale')) + c('eps'));
+        f32[parameter] -= f(f(c('stepSize') * f32[m]) / denominator);
+      };
+      return updateAll(mu, rho, rows, lanes, (i) => {
+        const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);
+        step((mu >>> 2) + i, (mMu >>> 2) + i, (vMu >>> 2) + i, gradMu);
+        step((rho >>> 2) + i, (mRho >>> 2) + i, (vRho >>> 2) + i, gradRho);
+      });
+    },
+
+    sgd_f32(mu, rho, mMu, mRho, gMu, gRho, noise, rows, lanes, scalars) {
+      const momentum = f32[(scalars >>> 2) + UPDATE_SCALARS.beta1];
+      const stepSize = f32[(scalars >>> 2) + UPDATE_SCALARS.stepSize];
+      const step = (parameter: number, m: number, grad: number) => {
+        f32[m] = f(momentum * f32[m]) + grad;
+        f32[parameter] -= f(stepSize * f32[m]);
+      };
+      return updateAll(mu, rho, rows, lanes, (i) => {
+        const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);
+        step((mu >>> 2) + i, (mMu >>> 2) + i, gradMu);
+        step((rho >>> 2) + i, (mRho >>> 2) + i, gradRho);
+      });
+    },
+  };
+}

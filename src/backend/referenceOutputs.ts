@@ -1,0 +1,129 @@
+// Reference kernels at the network's end: losses with their gradients, probabilities with their entropies.
+// Plain loops in float32.
+
+import { expNonPositive, inverseOnePlus, log, log1pUnit, relu, sigmoidFrom } from '../random/float32.ts';
+import { type Kernels, LANES } from './backend.ts';
+import { element, type Views } from './referenceLinear.ts';
+
+const f = Math.fround;
+const HALF_LOG_2PI = f(0.918938518);
+
+type OutputKernels = Pick<
+  Kernels,
+  'categorical_f32' | 'bernoulli_f32' | 'gaussian_f32' | 'softmax_f32' | 'sigmoid_f32'
+>;
+
+export function outputKernels({ f32, i32 }: Views): OutputKernels {
+  /** Data rows in whole panels; `counts` says whether a lane is a row of data. */
+  function eachLane(rows: number, use: (lane: number, counts: boolean) => void): void {
+    for (let j = 0; j < Math.ceil(rows / LANES) * LANES; j++) use(j, j < rows);
+  }
+
+  function maximum(logits: number, stride: number, classes: number, lane: number): number {
+    let max = -Infinity;
+    for (let k = 0; k < classes; k++) {
+      const x = f32[element(logits, stride, k, lane)];
+      if (x > max) max = x; // NaN is passed over here and comes out of the sum
+    }
+    return max;
+  }
+
+  return {
+    categorical_f32(loss, gradient, logits, labels, classes, stride, rows, scale) {
+      eachLane(rows, (j, counts) => {
+        const label = counts ? i32[(labels >>> 2) + j] : 0;
+        const max = maximum(logits, stride, classes, j);
+        const e = new Float32Array(classes);
+        let sum = 0;
+        let picked = 0;
+        for (let k = 0; k < classes; k++) {
+          const x = f32[element(logits, stride, k, j)];
+          if (k === label) picked = x;
+          e[k] = expNonPositive(f(x - max));
+          sum = f(sum + e[k]);
+        }
+        f32[(loss >>> 2) + j] = counts ? log(sum) + f(max - picked) : 0;
+        if (!gradient) return;
+        const inverse = f(1 / sum);
+        for (let k = 0; k < classes; k++) {
+          const g = f(f(f(e[k] * inverse) - (k === label ? 1 : 0)) * f(scale));
+          f32[element(gradient, stride, k, j)] = counts ? g : 0;
+        }
+      });
+    },
+
+    bernoulli_f32(loss, gradient, logits, targets, outputs, stride, rows, scale) {
+      eachLane(rows, (j, counts) => {
+        let sum = 0;
+        for (let k = 0; k < outputs; k++) {
+          const x = f32[element(logits, stride, k, j)];
+          const target = f32[element(targets, stride, k, j)];
+          const t = expNonPositive(-Math.abs(x));
+          sum = f(sum + f(f(relu(x) - f(target * x)) + log1pUnit(t)));
+          if (!gradient) continue;
+          const g = f(f(sigmoidFrom(x, t, inverseOnePlus(t)) - target) * f(scale));
+          f32[element(gradient, stride, k, j)] = counts ? g : 0;
+        }
+        f32[(loss >>> 2) + j] = counts ? sum : 0;
+      });
+    },
+
+    gaussian_f32(
+      loss,
+      gradient,
+      scaleGradient,
+      mean,
+      targets,
+      inverse,
+      logScale,
+      outputs,
+      stride,
+      rows,
+      scale,
+    ) {
+      eachLane(rows, (j, counts) => {
+        let sum = 0;
+        for (let k = 0; k < outputs; k++) {
+          const inv = f32[(inverse >>> 2) + k];
+          const z = f(f(f32[element(mean, stride, k, j)] - f32[element(targets, stride, k, j)]) * inv);
+          const square = f(z * z);
+          sum = f(sum + f(f(square * 0.5) + f(f32[(logScale >>> 2) + k] + HALF_LOG_2PI)));
+          if (gradient) f32[element(gradient, stride, k, j)] = counts ? f(z * inv) * f(scale) : 0;
+          if (scaleGradient) {
+            f32[element(scaleGradient, stride, k, j)] = counts ? f(f(1 - square) * inv) * f(scale) : 0;
+          }
+        }
+        f32[(loss >>> 2) + j] = counts ? sum : 0;
+      });
+    },
+
+    softmax_f32(probabilities, entropy, logits, classes, stride, panels) {
+      for (let j = 0; j < panels * LANES; j++) {
+        const max = maximum(logits, stride, classes, j);
+        let sum = 0;
+        let moment = 0;
+        for (let k = 0; k < classes; k++) {
+          // As far down as exp is not 0: there 0·(−Infinity) would be NaN.
+          const below = Math.max(f(f32[element(logits, stride, k, j)] - max), -104);
+          const e = expNonPositive(below);
+          sum = f(sum + e);
+          moment = f(moment + f(e * below));
+          f32[element(probabilities, stride, k, j)] = e;
+        }
+        const inverse = f(1 / sum);
+        for (let k = 0; k < classes; k++) f32[element(probabilities, stride, k, j)] *= inverse;
+        if (entropy) f32[(entropy >>> 2) + j] = log(sum) - f(moment * inverse);
+      }
+    },
+
+    sigmoid_f32(probabilities, entropy, logits, rows) {
+      for (let i = 0; i < rows * LANES; i++) {
+        const x = f32[(logits >>> 2) + i];
+        const t = expNonPositive(-Math.abs(x));
+        const inverse = inverseOnePlus(t);
+        f32[(probabilities >>> 2) + i] = sigmoidFrom(x, t, inverse);
+        if (entropy) f32[(entropy >>> 2) + i] = log1pUnit(t) + f(Math.min(Math.abs(x), 104) * f(t * inverse));
+      }
+    },
+  };
+}

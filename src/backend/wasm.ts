@@ -1,0 +1,77 @@
+// The kernels as WebAssembly SIMD over the arena's shared memory: one compiled module, one instance a thread.
+// Reading the file is kernelFile.node.ts; what each kernel means is backend.ts.
+
+import { BackendUnavailableError } from '../errors.ts';
+import { type Arena, STACK_BYTES } from './arena.ts';
+import { type Backend, type BackendFactory, KERNEL_NAMES, type Kernels } from './backend.ts';
+
+// (module (import "e" "m" (memory 1 1 shared)) (func (result v128) i32.const 0 i8x16.splat))
+// biome-ignore format: bytes by section
+const PROBE = new Uint8Array([
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00,
+  0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b,
+  0x02, 0x09, 0x01, 0x01, 0x65, 0x01, 0x6d, 0x02, 0x03, 0x01, 0x01,
+  0x03, 0x02, 0x01, 0x00,
+  0x0a, 0x08, 0x01, 0x06, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x0b,
+]);
+
+/**
+ * First address of the kernels' stack of a thread; page 0 is nobody's, and stacks grow down from their end.
+ */
+function stackTop(thread: number): number {
+  return 65_536 + (thread + 1) * STACK_BYTES;
+}
+
+export const wasmFactory: BackendFactory = {
+  name: 'wasm',
+
+  available() {
+    if (typeof WebAssembly === 'undefined') return { ok: false, reason: 'this runtime has no WebAssembly' };
+    if (!WebAssembly.validate(PROBE)) {
+      return {
+        ok: false,
+        reason: 'its WebAssembly has no SIMD or no shared memory — use Node 20.19 or later',
+      };
+    }
+    return { ok: true };
+  },
+
+  async compile(): Promise<WebAssembly.Module> {
+    const { readKernelFile } = await import('./kernelFile.node.ts');
+    const bytes = await readKernelFile('varpool.wasm');
+    try {
+      return await WebAssembly.compile(bytes);
+    } catch (cause) {
+      throw new BackendUnavailableError(
+        'wasm: expected a WebAssembly module, got bytes that do not compile — run npm run build',
+        {
+          cause,
+        },
+      );
+    }
+  },
+
+  /**
+   * @throws RangeError when the arena was laid out for fewer threads, TypeError when `compiled` is not from
+   * compile()
+   */
+  create(arena: Arena, compiled: unknown, thread: number): Backend {
+    if (!Number.isInteger(thread) || thread < 0 || thread >= arena.threads) {
+      throw new RangeError(
+        `wasm: expected a thread from 0 to ${arena.threads - 1}, got ${thread} — lay the arena out for more threads`,
+      );
+    }
+    if (!(compiled instanceof WebAssembly.Module)) {
+      throw new TypeError(
+        `wasm: expected a WebAssembly.Module, got ${typeof compiled} — pass what compile() gave`,
+      );
+    }
+    const { exports } = new WebAssembly.Instance(compiled, { env: { memory: arena.memory } });
+    (exports.__stack_pointer as WebAssembly.Global).value = stackTop(thread);
+    // The exports themselves, with no wrapper: a call costs what a WebAssembly call costs.
+    const kernels = Object.fromEntries(
+      KERNEL_NAMES.map((name) => [name, exports[name]]),
+    ) as unknown as Kernels;
+    return { name: 'wasm', ...kernels };
+  },
+};

@@ -1,0 +1,103 @@
+// What a table of numbers may look like on the way in, and the one form it has inside: row-major float32.
+
+/** A row-major float32 table. */
+export interface Matrix {
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A tf.Tensor, seen only through what is needed of it, so that no tfjs is imported. */
+export interface TensorLike {
+  readonly shape: readonly number[];
+  dataSync(): ArrayLike<number>;
+}
+
+/** Rows given as nested arrays, as a flat array with a shape, as a Matrix, as a tensor, or (one column) as a flat array. */
+export type MatrixLike =
+  | Matrix
+  | TensorLike
+  | { readonly data: ArrayLike<number>; readonly shape: readonly number[] }
+  | ReadonlyArray<ArrayLike<number>>
+  | ArrayLike<number>;
+
+/**
+ * The row-major float32 form of any MatrixLike; a flat array becomes one column. Data that is already Float32Array is not copied.
+ * @throws TypeError naming the first ragged row or what was got instead of a table
+ */
+export function toMatrix(input: MatrixLike, where: string): Matrix {
+  if (isMatrix(input)) return checked(input.data, input.rows, input.columns, where);
+  if (isTensor(input)) return shaped(input.dataSync(), input.shape, where);
+  if (isShaped(input)) return shaped(input.data, input.shape, where);
+  if (ArrayBuffer.isView(input) || (Array.isArray(input) && typeof input[0] === 'number')) {
+    const flat = input as ArrayLike<number>;
+    return { data: toFloat32(flat), rows: flat.length, columns: 1 };
+  }
+  if (Array.isArray(input) && input.length > 0)
+    return nested(input as ReadonlyArray<ArrayLike<number>>, where);
+  throw new TypeError(
+    `${where}: expected rows of numbers, got ${describe(input)} — pass number[][], a Float32Array with a shape, or a tensor`,
+  );
+}
+
+function nested(rows: ReadonlyArray<ArrayLike<number>>, where: string): Matrix {
+  const columns = rows[0].length;
+  const data = new Float32Array(rows.length * columns);
+  for (let r = 0; r < rows.length; r++) {
+    if (rows[r]?.length !== columns) {
+      throw new TypeError(
+        `${where}: expected ${columns} columns in row ${r}, got ${rows[r]?.length ?? describe(rows[r])} — make all rows equally long`,
+      );
+    }
+    data.set(rows[r], r * columns);
+  }
+  return { data, rows: rows.length, columns };
+}
+
+function shaped(data: ArrayLike<number>, shape: readonly number[], where: string): Matrix {
+  if (shape.length !== 1 && shape.length !== 2) {
+    throw new TypeError(
+      `${where}: expected shape [rows] or [rows, columns], got [${shape.join(', ')}] — reshape it first`,
+    );
+  }
+  return checked(toFloat32(data), shape[0], shape[1] ?? 1, where);
+}
+
+function checked(data: Float32Array, rows: number, columns: number, where: string): Matrix {
+  if (data.length !== rows * columns) {
+    throw new TypeError(
+      `${where}: expected ${rows} × ${columns} = ${rows * columns} numbers, got ${data.length} — check the shape`,
+    );
+  }
+  return { data, rows, columns };
+}
+
+function toFloat32(values: ArrayLike<number>): Float32Array {
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+function isMatrix(input: unknown): input is Matrix {
+  const m = input as Partial<Matrix> | null;
+  return (
+    typeof m === 'object' &&
+    m !== null &&
+    m.data instanceof Float32Array &&
+    Number.isInteger(m.rows) &&
+    Number.isInteger(m.columns)
+  );
+}
+
+function isTensor(input: unknown): input is TensorLike {
+  const t = input as Partial<TensorLike> | null;
+  return typeof t === 'object' && t !== null && typeof t.dataSync === 'function' && Array.isArray(t.shape);
+}
+
+function isShaped(input: unknown): input is { data: ArrayLike<number>; shape: readonly number[] } {
+  const s = input as { data?: { length?: unknown }; shape?: unknown } | null;
+  return typeof s === 'object' && s !== null && Array.isArray(s.shape) && typeof s.data?.length === 'number';
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : `an array of ${typeof value[0]}`;
+  return value === null ? 'null' : typeof value;
+}

@@ -1,0 +1,94 @@
+// Scores of the predictive distribution of a gaussian likelihood: S draws make an equal-weight mixture of S Gaussians with
+// a common scale per output. Everything is in original target units, noise included.
+
+import { log, logSumExp, normalCdf, normalPdf } from '../float64.ts';
+import { drawsOf } from './checks.ts';
+
+const HALF_LOG_2PI = 0.9189385332046728;
+
+/**
+ * −log of the predictive density of each row's target vector, in nats:
+ * nll_r = log S − logsumexp_s Σ_k [ −½·((target_rk − draw_srk) / scale_k)² − log scale_k − ½·log 2π ].
+ *
+ * The average is over densities, not over log densities (which would be an upper bound on the loss).
+ * draws [S, rows, K], noiseScale [K], targets [rows, K] → [rows]; sum over rows / rows is the test NLL per row.
+ * @throws RangeError if sizes do not fit or a scale is not positive (a density needs noise)
+ */
+export function gaussianMixtureNll(
+  draws: ArrayLike<number>,
+  noiseScale: ArrayLike<number>,
+  targets: ArrayLike<number>,
+): Float64Array {
+  const where = 'gaussianMixtureNll';
+  const S = drawsOf(where, draws, noiseScale, targets);
+  const K = noiseScale.length;
+  let constant = log(S);
+  for (let k = 0; k < K; k++) {
+    if (!(noiseScale[k] > 0 && noiseScale[k] < Infinity)) {
+      throw new RangeError(
+        `${where}: expected a positive finite noise scale, got ${noiseScale[k]} for output ${k} — a density needs noise; use crps without it`,
+      );
+    }
+    constant += log(noiseScale[k]) + HALF_LOG_2PI;
+  }
+  const rows = targets.length / K;
+  const nll = new Float64Array(rows);
+  const exponents = new Float64Array(S);
+  for (let r = 0; r < rows; r++) {
+    for (let s = 0; s < S; s++) {
+      let sum = 0;
+      for (let k = 0; k < K; k++) {
+        const z = (targets[r * K + k] - draws[s * targets.length + r * K + k]) / noiseScale[k];
+        sum += z * z;
+      }
+      exponents[s] = -0.5 * sum;
+    }
+    nll[r] = constant - logSumExp(exponents);
+  }
+  return nll;
+}
+
+/** E|X| of X ~ N(loc, scale²): 2·scale·φ(z) + loc·(2Φ(z) − 1) with z = loc / scale; |loc| at scale 0. */
+function expectedAbsolute(loc: number, scale: number): number {
+  if (scale === 0) return Math.abs(loc);
+  const z = loc / scale;
+  return 2 * scale * normalPdf(z) + loc * (2 * normalCdf(z) - 1);
+}
+
+/**
+ * Continuous ranked probability score of each target, in target units (lower is better):
+ * crps = 1/S·Σ_s A(target − draw_s, scale) − 1/(2S²)·Σ_s Σ_t A(draw_s − draw_t, √2·scale), A(loc, scale) = E|N(loc, scale²)|.
+ *
+ * draws [S, rows, K], noiseScale [K] (0 gives the score of the empirical distribution), targets [rows, K] → [rows, K].
+ * O(S²) per value. Grimit, Gneiting, Berrocal & Johnson 2006, eq. 5.
+ * @throws RangeError if sizes do not fit or a scale is negative
+ */
+export function crps(
+  draws: ArrayLike<number>,
+  noiseScale: ArrayLike<number>,
+  targets: ArrayLike<number>,
+): Float64Array {
+  const S = drawsOf('crps', draws, noiseScale, targets);
+  const K = noiseScale.length;
+  const scores = new Float64Array(targets.length);
+  for (let i = 0; i < targets.length; i++) {
+    const scale = noiseScale[i % K];
+    if (!(scale >= 0 && scale < Infinity)) {
+      throw new RangeError(
+        `crps: expected a noise scale of 0 or more, got ${scale} — pass standard deviations`,
+      );
+    }
+    const pairScale = Math.SQRT2 * scale;
+    let toTarget = 0;
+    let betweenDraws = 0;
+    for (let s = 0; s < S; s++) {
+      const loc = draws[s * targets.length + i];
+      toTarget += expectedAbsolute(targets[i] - loc, scale);
+      for (let t = 0; t < s; t++)
+        betweenDraws += expectedAbsolute(loc - draws[t * targets.length + i], pairScale);
+    }
+    betweenDraws += 0.5 * S * expectedAbsolute(0, pairScale); // each draw with itself; the pairs above count twice
+    scores[i] = toTarget / S - betweenDraws / (S * S);
+  }
+  return scores;
+}

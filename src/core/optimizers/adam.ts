@@ -1,0 +1,48 @@
+// Adam (Kingma & Ba 2015, algorithm 1); the elementwise rule is the kernel adam_f32.
+
+import { UPDATE_SCALARS } from '../../backend/backend.ts';
+import { powInteger } from '../float64.ts';
+import type { Optimizer, OptimizerSpec } from './optimizer.ts';
+
+/** m̂ = m/(1 − beta1^t), v̂ = v/(1 − beta2^t), parameter −= rate·m̂/(√v̂ + eps), t = step + 1. */
+export function adam(spec: Extract<OptimizerSpec, { kind: 'adam' }>): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = spec;
+  const stepSize = (step: number, rate: number) => rate / (1 - powInteger(beta1, step + 1));
+  const vScale = (step: number) => 1 / Math.sqrt(1 - powInteger(beta2, step + 1));
+  return {
+    slots: 4,
+    scalars(out, step, rate) {
+      out[UPDATE_SCALARS.stepSize] = stepSize(step, rate);
+      out[UPDATE_SCALARS.beta1] = beta1;
+      out[UPDATE_SCALARS.oneMinusBeta1] = 1 - beta1;
+      out[UPDATE_SCALARS.beta2] = beta2;
+      out[UPDATE_SCALARS.oneMinusBeta2] = 1 - beta2;
+      out[UPDATE_SCALARS.vScale] = vScale(step);
+      out[UPDATE_SCALARS.eps] = eps;
+    },
+    update(kernels, at, rows, lanes) {
+      const [mMu, vMu, mRho, vRho] = at.moments;
+      return kernels.adam_f32(
+        at.mu,
+        at.rho,
+        mMu,
+        vMu,
+        mRho,
+        vRho,
+        at.gMu,
+        at.gRho,
+        at.noise,
+        rows,
+        lanes,
+        at.scalars,
+      );
+    },
+    updatePoint(points, at, gradient, step, rate) {
+      const m = beta1 * points[at + 1] + (1 - beta1) * gradient;
+      const v = beta2 * points[at + 2] + (1 - beta2) * (gradient * gradient);
+      points[at] -= (stepSize(step, rate) * m) / (Math.sqrt(v) * vScale(step) + eps);
+      points[at + 1] = m;
+      points[at + 2] = v;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+// What an optimizer is to the rest: how many moment buffers it keeps, the scalars of a step, and one kernel call a block.
+
+import type { Kernels } from '../../backend/backend.ts';
+import { adam } from './adam.ts';
+import { sgd } from './sgd.ts';
+
+export type OptimizerSpec =
+  | {
+      readonly kind: 'adam';
+      readonly learningRate: number;
+      readonly beta1?: number;
+      readonly beta2?: number;
+      readonly eps?: number;
+    }
+  | { readonly kind: 'sgd'; readonly learningRate: number; readonly momentum?: number };
+
+/** Byte addresses of one block's arrays in the arena. */
+export interface UpdateAddresses {
+  mu: number;
+  rho: number;
+  /** Moment buffers, as many as `slots`. */
+  moments: readonly [number, number, number, number];
+  gMu: number;
+  gRho: number;
+  /** 0, or the noise that turns gMu into gRho. */
+  noise: number;
+  scalars: number;
+}
+
+export interface Optimizer {
+  /** Moment buffers per parameter buffer pair (mu, rho). */
+  readonly slots: number;
+  /** Writes the step's scalars (UPDATE_SCALARS); `step` counts from 0, `rate` is the scheduled learning rate. */
+  scalars(out: Float32Array, step: number, rate: number): void;
+  /** Updates a block; returns the kernels' bit set of non-finite parameters. */
+  update(kernels: Kernels, at: UpdateAddresses, rows: number, lanes: number): number;
+  /** The same rule for one point parameter in float64: `points` holds value, m, v from index `at`. */
+  updatePoint(points: Float64Array, at: number, gradient: number, step: number, rate: number): void;
+}
+
+export function createOptimizer(spec: OptimizerSpec): Optimizer {
+  return spec.kind === 'adam' ? adam(spec) : sgd(spec);
+}

@@ -1,0 +1,34 @@
+// Stochastic gradient descent with momentum (Polyak 1964); the elementwise rule is the kernel sgd_f32.
+
+import { UPDATE_SCALARS } from '../../backend/backend.ts';
+import type { Optimizer, OptimizerSpec } from './optimizer.ts';
+
+/** m = momentum·m + gradient, parameter −= rate·m. */
+export function sgd(spec: Extract<OptimizerSpec, { kind: 'sgd' }>): Optimizer {
+  const { momentum = 0 } = spec;
+  return {
+    slots: 2,
+    scalars(out, _step, rate) {
+      out[UPDATE_SCALARS.stepSize] = rate;
+      out[UPDATE_SCALARS.beta1] = momentum;
+    },
+    update(kernels, at, rows, lanes) {
+      return kernels.sgd_f32(
+        at.mu,
+        at.rho,
+        at.moments[0],
+        at.moments[1],
+        at.gMu,
+        at.gRho,
+        at.noise,
+        rows,
+        lanes,
+        at.scalars,
+      );
+    },
+    updatePoint(points, at, gradient, _step, rate) {
+      points[at + 1] = momentum * points[at + 1] + gradient;
+      points[at] -= rate * points[at + 1];
+    },
+  };
+}

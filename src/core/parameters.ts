@@ -1,0 +1,124 @@
+// The flat layout of all parameters: where layer l, panel p, row r of mu (or rho, or a moment) stands in one buffer of floats.
+// Row 0 of a panel is the bias, row 1 + i the weights of input i; 16 outputs a panel. Padding is never trained.
+
+import { LANES } from '../backend/backend.ts';
+import type { LayerSpec, Model } from './model.ts';
+
+/** A layer's place in a parameter buffer. All offsets are in floats. */
+export interface LayerLayout {
+  readonly spec: LayerSpec;
+  /** Number of the layer; also the tensor number of its noise addresses. */
+  readonly index: number;
+  readonly I: number;
+  readonly O: number;
+  readonly panels: number;
+  /** Rows of a panel in use: one bias row and I weight rows. */
+  readonly rows: number;
+  /** Rows of a panel in memory: a multiple of 4, so that every panel starts a group of 64 noise addresses. */
+  readonly panelRows: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** A run of rows of one panel: the unit in which gradients are finished and parameters updated. */
+export interface Block {
+  readonly layer: number;
+  readonly panel: number;
+  readonly firstRow: number;
+  readonly rows: number;
+  /** Outputs of this panel that exist (the last panel of a layer may be part empty). */
+  readonly lanes: number;
+  /** Floats from the start of a parameter buffer. */
+  readonly offset: number;
+}
+
+export interface ParameterLayout {
+  readonly layers: readonly LayerLayout[];
+  /** Floats of one parameter buffer, padding included. */
+  readonly size: number;
+  /** Weights and biases that exist. */
+  readonly count: number;
+  readonly blocks: readonly Block[];
+}
+
+/** At most this many rows a block: with a dozen arrays of 16 KiB each it stays in a second-level cache while it is worked on. */
+const BLOCK_ROWS = 256;
+
+/** The layout of a model's parameters: a function of the sizes alone, so any thread can work it out again. */
+export function parameterLayout(model: Model): ParameterLayout {
+  const layers: LayerLayout[] = [];
+  const blocks: Block[] = [];
+  let offset = 0;
+  let count = 0;
+  for (const [index, spec] of model.layers.entries()) {
+    const I = spec.inputSize;
+    const O = spec.outputSize;
+    const panels = Math.ceil(O / LANES);
+    const rows = I + 1;
+    const panelRows = Math.ceil(rows / 4) * 4;
+    const size = panels * panelRows * LANES;
+    layers.push({ spec, index, I, O, panels, rows, panelRows, offset, size });
+    const chunk = Math.ceil(rows / Math.ceil(rows / BLOCK_ROWS) / 4) * 4;
+    for (let panel = 0; panel < panels; panel++) {
+      for (let firstRow = 0; firstRow < rows; firstRow += chunk) {
+        blocks.push({
+          layer: index,
+          panel,
+          firstRow,
+          rows: Math.min(chunk, rows - firstRow),
+          lanes: Math.min(LANES, O - panel * LANES),
+          offset: offset + (panel * panelRows + firstRow) * LANES,
+        });
+      }
+    }
+    offset += size;
+    count += rows * O;
+  }
+  return { layers, size: offset, count, blocks };
+}
+
+/** Writes row-major weights [I, O] and biases [O] into a layer's panels; padding becomes 0. */
+export function packLayer(
+  buffer: Float32Array,
+  layout: LayerLayout,
+  weight: Float32Array,
+  bias: Float32Array,
+): void {
+  const { I, O, panelRows, offset, size } = layout;
+  buffer.fill(0, offset, offset + size);
+  for (let o = 0; o < O; o++) {
+    const column = offset + Math.floor(o / LANES) * panelRows * LANES + (o % LANES);
+    buffer[column] = bias[o];
+    for (let i = 0; i < I; i++) buffer[column + (i + 1) * LANES] = weight[i * O + o];
+  }
+}
+
+/** The row-major weights [I, O] and biases [O] of a layer's panels. */
+export function unpackLayer(
+  buffer: Float32Array,
+  layout: LayerLayout,
+): { weight: Float32Array; bias: Float32Array } {
+  const { I, O, panelRows, offset } = layout;
+  const weight = new Float32Array(I * O);
+  const bias = new Float32Array(O);
+  for (let o = 0; o < O; o++) {
+    const column = offset + Math.floor(o / LANES) * panelRows * LANES + (o % LANES);
+    bias[o] = buffer[column];
+    for (let i = 0; i < I; i++) weight[i * O + o] = buffer[column + (i + 1) * LANES];
+  }
+  return { weight, bias };
+}
+
+/** Name of the first tensor that holds a NaN or an infinity, in file order, or null. */
+export function firstNonFinite(layout: ParameterLayout, mu: Float32Array, rho: Float32Array): string | null {
+  for (const layer of layout.layers) {
+    for (const [part, pick] of [
+      ['weight', (buffer: Float32Array) => unpackLayer(buffer, layer).weight],
+      ['bias', (buffer: Float32Array) => unpackLayer(buffer, layer).bias],
+    ] as const) {
+      if (!pick(mu).every(Number.isFinite)) return `layers.${layer.index}.${part}.mu`;
+      if (!pick(rho).every(Number.isFinite)) return `layers.${layer.index}.${part}.rho`;
+    }
+  }
+  return null;
+}

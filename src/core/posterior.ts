@@ -1,0 +1,32 @@
+// A fitted q(W): everything prediction needs, nothing training needs.
+
+import type { LikelihoodSpec, Model } from './model.ts';
+
+/** loc and scale of each column: standardized = (x − loc) / scale. */
+export interface Standardization {
+  readonly loc: Float64Array;
+  readonly scale: Float64Array;
+}
+
+/** Mean-field Gaussian posterior of one layer, row-major. */
+export interface LayerPosterior {
+  readonly weight: { readonly mu: Float32Array; readonly rho: Float32Array }; // [I, O]
+  readonly bias: { readonly mu: Float32Array; readonly rho: Float32Array }; // [O]
+}
+
+export interface Posterior {
+  readonly model: Model;
+  readonly likelihood: LikelihoodSpec;
+  readonly layers: readonly LayerPosterior[];
+  /** gaussian only: standard deviation of the observation noise per output, in standardized units. */
+  readonly noiseScale: Float32Array | null;
+  /** Undone in predictions; null where the network works in the data's own units. */
+  readonly standardization: {
+    readonly features: Standardization | null;
+    readonly targets: Standardization | null;
+  };
+  /** What the user called the classes, for categorical targets; index = class number. */
+  readonly classNames: readonly string[] | null;
+  /** The seed predictive noise is drawn from. */
+  readonly seed: string;
+}

@@ -1,0 +1,28 @@
+// What a prediction is: moments and entropies of S posterior draws, per row.
+
+/**
+ * Predictive statistics of `rows` inputs with `outputs` values each; arrays are row-major [rows, outputs] unless said, in the
+ * data's own units.
+ */
+export interface Prediction {
+  readonly rows: number;
+  readonly outputs: number;
+  /** Draws aggregated; 1 in mode `mean`. */
+  readonly draws: number;
+  /** Predictive mean: for categorical and bernoulli the averaged probabilities. */
+  readonly mean: Float32Array;
+  /** Total predictive variance = aleatoric + epistemic (law of total variance). */
+  readonly variance: Float32Array;
+  /** E over draws of the variance of the target given the weights (the likelihood's noise). */
+  readonly aleatoric: Float32Array;
+  /** Variance over draws of the mean of the target given the weights (what more data would remove). */
+  readonly epistemic: Float32Array;
+  /** categorical: [rows], bernoulli: [rows, outputs]; nats. Null for gaussian. */
+  readonly predictiveEntropy: Float32Array | null;
+  /** Mean over draws of the entropy given the weights, same shape. */
+  readonly expectedEntropy: Float32Array | null;
+  /** predictiveEntropy − expectedEntropy, never below 0, same shape. */
+  readonly mutualInformation: Float32Array | null;
+  /** Quantiles of the predictive distribution (noise included), one array [rows, outputs] per level asked for. */
+  readonly quantiles: ReadonlyArray<{ readonly level: number; readonly values: Float32Array }> | null;
+}

@@ -1,0 +1,37 @@
+// A training problem: everything that decides the bits of the result, and nothing that does not (no workers, no backend).
+// Plain data, so that it crosses to a worker as it is.
+
+import type { LikelihoodSpec, Model } from './model.ts';
+import type { OptimizerSpec } from './optimizers/optimizer.ts';
+import type { KlWeightingSpec } from './schedules/klWeighting.ts';
+import type { ScheduleSpec } from './schedules/schedule.ts';
+
+export interface TrainingProblem {
+  readonly model: Model;
+  readonly likelihood: LikelihoodSpec;
+  /** N, training rows. */
+  readonly rowCount: number;
+  readonly batchSize: number;
+  /** S, weight draws per step. */
+  readonly draws: number;
+  readonly epochs: number;
+  readonly optimizer: OptimizerSpec;
+  readonly schedule: ScheduleSpec;
+  readonly klWeighting: KlWeightingSpec;
+  readonly seed: string;
+}
+
+/** Minibatches of an epoch; the last may be smaller. */
+export function stepsPerEpoch(problem: TrainingProblem): number {
+  return Math.ceil(problem.rowCount / problem.batchSize);
+}
+
+export function totalSteps(problem: TrainingProblem): number {
+  return problem.epochs * stepsPerEpoch(problem);
+}
+
+/** Rows of the minibatch of a step. */
+export function batchRows(problem: TrainingProblem, step: number): number {
+  const first = (step % stepsPerEpoch(problem)) * problem.batchSize;
+  return Math.min(problem.batchSize, problem.rowCount - first);
+}

@@ -1,0 +1,101 @@
+// Which columns of a file a config means: names, indices from either end, or a file of indices, checked against what is there.
+
+import { closest } from 'fastest-levenshtein';
+import { columnPlace } from './delimited.ts';
+import { count, fail, show } from './message.ts';
+
+/** A column by its name in the header, or by its index: 0 is the first, −1 the last. */
+export type ColumnRef = string | number;
+
+/** The columns of a file as its header or its first row tells. */
+export interface FileColumns {
+  readonly where: string;
+  readonly names: readonly string[] | null;
+  readonly count: number;
+}
+
+/**
+ * Indices of the columns meant by `refs`; `option` is what the config calls the list.
+ * @throws DataError for an unknown name (with the nearest one), an index outside, a column named twice or an empty list
+ */
+export function resolveColumns(refs: readonly ColumnRef[], file: FileColumns, option: string): number[] {
+  if (refs.length === 0)
+    fail(`${file.where}: ${option}`, 'at least 1 column', 'none', `name a column in ${option}`);
+  const seen = new Set<number>();
+  return refs.map((ref) => {
+    const column = typeof ref === 'number' ? byIndex(ref, file, option) : byName(ref, file, option);
+    if (seen.has(column)) {
+      fail(
+        `${file.where}: ${option}`,
+        'each column once',
+        `${columnPlace(column, file.names)} twice`,
+        'remove one of the two',
+      );
+    }
+    seen.add(column);
+    return column;
+  });
+}
+
+/**
+ * Feature and target columns of a table; features default to all columns that are no target.
+ * @throws DataError as resolveColumns, and for a target among the features, no feature left, or a feature without a name in the header
+ */
+export function resolveTable(
+  file: FileColumns,
+  target: readonly ColumnRef[],
+  features: readonly ColumnRef[] | null,
+): { targets: number[]; features: number[] } {
+  const targets = resolveColumns(target, file, 'data.target');
+  if (features !== null) {
+    const chosen = resolveColumns(features, file, 'data.features');
+    const both = chosen.find((column) => targets.includes(column));
+    if (both !== undefined) {
+      const got = `the target ${columnPlace(both, file.names)} among them`;
+      fail(
+        `${file.where}: data.features`,
+        'columns that are not the target',
+        got,
+        'remove it from data.features',
+      );
+    }
+    return { targets, features: chosen };
+  }
+  const isTarget = new Set(targets);
+  const rest: number[] = [];
+  for (let c = 0; c < file.count; c++) if (!isTarget.has(c)) rest.push(c);
+  if (rest.length === 0) {
+    const got = `${count(file.count, 'column')} in the file, ${targets.length === 1 ? 'the target' : 'all targets'}`;
+    fail(file.where, 'at least 1 feature column', got, 'check data.delimiter and data.target');
+  }
+  // A table saved with its row numbers has them in a column without a name: as a feature they would leak the order of the rows.
+  const unnamed = rest.find((c) => file.names?.[c] === '');
+  if (unnamed !== undefined) {
+    const next = 'name it, or list the columns to use in data.features';
+    fail(`${file.where}: column ${unnamed + 1}`, 'a column name', 'an empty header cell', next);
+  }
+  return { targets, features: rest };
+}
+
+/** Index of the column called `name`. @throws DataError that names the nearest one */
+export function byName(name: string, file: FileColumns, option: string): number {
+  if (file.names === null) {
+    const next = `give an index from 0 to ${file.count - 1}, or set data.header to true if line 1 names the columns`;
+    fail(`${file.where}: ${option}`, 'a column index (the file has no header)', show(name), next);
+  }
+  const column = file.names.indexOf(name);
+  if (column >= 0) return column;
+  fail(
+    `${file.where}: ${option}`,
+    'the name of a column',
+    show(name),
+    `did you mean ${show(closest(name, [...file.names]))}?`,
+  );
+}
+
+function byIndex(index: number, file: FileColumns, option: string): number {
+  const column = index < 0 ? file.count + index : index;
+  if (Number.isInteger(column) && column >= 0 && column < file.count) return column;
+  const expected = `a column index from ${-file.count} to ${file.count - 1} (the file has ${count(file.count, 'column')})`;
+  return fail(`${file.where}: ${option}`, expected, `${index}`, 'check the index and data.delimiter');
+}

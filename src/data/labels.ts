@@ -1,0 +1,117 @@
+// Turning what a target column says into class numbers: one naming and one order, whatever file it came from.
+
+import { listed } from './dataset.ts';
+import { fail, show } from './message.ts';
+import { isDecimal } from './number.ts';
+
+/** How missing values are commonly spelled; classes only in a column where every other label is text too. */
+const MISSING = /^(?:nan|na|n\/a|null|none|\?)$/i;
+
+// Beyond this many classes, and more than a third as many as there are rows, a column is a number or a key rather than a label.
+const MANY_CLASSES = 20;
+
+/** Where a label stood: `at(i)` is the start of a message about the label of row i. */
+export type PlaceOfRow = (row: number) => string;
+
+/** Gathers the labels of one column row by row; memory grows with the distinct ones and 4 bytes a row. */
+export class LabelCollector {
+  readonly #codes = new Map<string, number>();
+  readonly #firstRow: number[] = [];
+  #labels = new Int32Array(1024);
+  #rows = 0;
+
+  push(text: string): void {
+    let code = this.#codes.get(text);
+    if (code === undefined) {
+      code = this.#codes.size;
+      this.#codes.set(text, code);
+      this.#firstRow.push(this.#rows);
+    }
+    if (this.#rows === this.#labels.length) {
+      const larger = new Int32Array(2 * this.#rows);
+      larger.set(this.#labels);
+      this.#labels = larger;
+    }
+    this.#labels[this.#rows++] = code;
+  }
+
+  /**
+   * Labels as indices into `classNames`: the given ones, else those found, in numeric order if all are integers and in the order of UTF-16
+   * code units (of no locale) otherwise.
+   * @throws DataError for a column of numbers that are no classes, a missing or unknown label, fewer than two classes
+   */
+  finish(
+    at: PlaceOfRow,
+    column: string,
+    given: readonly string[] | null,
+  ): { labels: Int32Array; classNames: readonly string[] } {
+    const texts = [...this.#codes.keys()];
+    const names = given === null ? this.#check(texts, at, column) : texts;
+    const classNames = given ?? sorted([...new Set(names)]);
+    const index = new Map(classNames.map((name, k) => [name, k]));
+    const map = texts.map((text, code) => {
+      const k = index.get(names[code]) ?? index.get(integerName(text) ?? text);
+      return k ?? unknownClass(at(this.#firstRow[code]), text, classNames);
+    });
+    return { labels: this.#labels.subarray(0, this.#rows).map((code) => map[code]), classNames };
+  }
+
+  #check(texts: readonly string[], at: PlaceOfRow, column: string): readonly string[] {
+    const missing = texts.findIndex((text) => MISSING.test(text));
+    const others = texts.filter((text) => !MISSING.test(text));
+    const numeric = others.length > 0 && others.every((text) => isDecimal(text));
+    if (missing >= 0 && (numeric || /^nan$/i.test(texts[missing]))) {
+      fail(at(this.#firstRow[missing]), 'a class label', show(texts[missing]), 'drop rows without a label');
+    }
+    const fraction = numeric ? texts.findIndex((text) => integerName(text) === null) : -1;
+    if (fraction >= 0) {
+      const next =
+        'the column looks continuous: use a gaussian likelihood, or name the label column as target';
+      fail(at(this.#firstRow[fraction]), 'an integer or text as class label', show(texts[fraction]), next);
+    }
+    const names = numeric ? texts.map((text) => integerName(text)!) : texts;
+    const classes = new Set(names).size;
+    if (classes < 2) {
+      const got = `1 class (${show(names[0])} in all ${this.#rows} rows)`;
+      fail(column, 'at least 2 classes', got, 'check the target column');
+    }
+    if (classes > MANY_CLASSES && classes * 3 > this.#rows) {
+      const next = 'the column looks continuous or like a key: use a gaussian likelihood or another target';
+      fail(column, 'a few classes', `${classes} different labels in ${this.#rows} rows`, next);
+    }
+    return names;
+  }
+}
+
+/** Classes of integer labels in several arrays at once: the distinct values in numeric order, and each array as indices into them. */
+export function integerClasses(arrays: readonly Int32Array[]): {
+  classNames: readonly string[];
+  labels: Int32Array[];
+} {
+  const distinct = new Set<number>();
+  for (const values of arrays) for (const value of values) distinct.add(value);
+  const ordered = [...distinct].sort((a, b) => a - b);
+  const index = new Map(ordered.map((value, k) => [value, k]));
+  return {
+    classNames: ordered.map(String),
+    labels: arrays.map((values) => values.map((v) => index.get(v)!)),
+  };
+}
+
+/** The plain spelling of an integer written in any way (`3.0` → `3`), or null. */
+export function integerName(text: string): string | null {
+  if (!isDecimal(text)) return null;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? String(value + 0) : null;
+}
+
+function sorted(names: readonly string[]): readonly string[] {
+  if (names.every((name) => integerName(name) !== null))
+    return [...names].sort((a, b) => Number(a) - Number(b));
+  return [...names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function unknownClass(at: string, text: string, classNames: readonly string[]): never {
+  const next = 'the model never saw this class: drop the row or train with it';
+  fail(at, `one of the classes ${listed(classNames)}`, show(text), next);
+}

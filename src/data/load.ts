@@ -1,0 +1,278 @@
+// From what a config says to tables for training, validation and test, with a record of every file that was read.
+
+import { basename, isAbsolute, join } from 'node:path';
+import type { ColumnRef } from './columns.ts';
+import { readCsv } from './csv.ts';
+import type { FileProvenance, Table, Task } from './dataset.ts';
+import { selectRows } from './dataset.ts';
+import type { ReadOptions } from './files.ts';
+import { idxTable, readIdxParts } from './idx.ts';
+import { readIndices } from './indices.ts';
+import { count, fail, showPath } from './message.ts';
+import { npyMatrix, npyTargets, readNpy } from './npy.ts';
+import type { ColumnFile, CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
+import type { Shuffle, Split, SplitOptions } from './split.ts';
+import { splitRows } from './split.ts';
+import type { CurveSources } from './synthetic.ts';
+import { regressionCurve } from './synthetic.ts';
+
+/** What loading needs beside the spec. */
+export interface LoadContext extends ReadOptions {
+  /** Relative paths are relative to this directory: that of the config, as the user gave it. */
+  readonly baseDir: string;
+  readonly task: Task;
+  readonly shuffle: Shuffle;
+  /** Numbers for synthetic data; `seed` is null where the spec has none. */
+  readonly curveSources?:
+    | ((part: 'train' | 'test', seed: string | number | null) => CurveSources)
+    | undefined;
+}
+
+export interface LoadedData {
+  readonly train: Table;
+  readonly validation: Table | null;
+  readonly test: Table | null;
+  /** Every file read, index files included, with paths as the spec gives them. */
+  readonly provenance: readonly FileProvenance[];
+  /** One line for people: `mnist: 50000 train, 10000 validation, 10000 test rows of 784 features, 10 classes`. */
+  readonly description: string;
+}
+
+interface Parts {
+  readonly name: string;
+  readonly train: Table;
+  readonly validation: Table | null;
+  readonly test: Table | null;
+}
+
+/**
+ * Reads, checks and divides the data of a spec.
+ * @throws DataError, one line, naming file and place
+ */
+export function loadData(spec: DataSpec, context: LoadContext): LoadedData {
+  const files = new Files(context);
+  const parts = loadParts(spec, context, files);
+  const { train, validation, test } = parts;
+  return { train, validation, test, provenance: files.provenance(), description: describe(parts) };
+}
+
+function loadParts(spec: DataSpec, context: LoadContext, files: Files): Parts {
+  switch (spec.kind) {
+    case 'idx':
+      return loadIdx(spec, context, files);
+    case 'csv':
+      return loadCsv(spec, context, files);
+    case 'npy':
+      return loadNpy(spec, context, files);
+    case 'synthetic':
+      return loadSynthetic(spec, context, files);
+  }
+}
+
+function loadIdx(spec: IdxSpec, context: LoadContext, files: Files): Parts {
+  const dir = files.resolve(spec.dir);
+  if (context.task !== 'classification') {
+    fail(
+      showPath(dir),
+      'a categorical likelihood',
+      `a task of ${context.task}`,
+      'IDX labels are classes: set likelihood.kind',
+    );
+  }
+  const parts = readIdxParts(dir, context);
+  if (parts.train === null) {
+    const next = 'use it with predict or evaluate, or check data.dir';
+    fail(showPath(dir), 'train-images-idx3-ubyte and its labels', 'only the test part (t10k)', next);
+  }
+  for (const part of [parts.train, parts.test]) {
+    if (part !== null) files.note(part.images.source, part.labelSource);
+  }
+  const { train, validation } = splitRows(parts.train.labels.length, spec, context.shuffle, showPath(dir));
+  const divisor = spec.divisor ?? 255;
+  return {
+    name: basename(dir),
+    train: idxTable(parts.train, divisor, train),
+    validation: validation && idxTable(parts.train, divisor, validation),
+    test: parts.test && idxTable(parts.test, divisor),
+  };
+}
+
+function loadCsv(spec: CsvSpec, context: LoadContext, files: Files): Parts {
+  const path = files.resolve(spec.path);
+  const { delimiter, header, comment } = spec;
+  const target = files.columns(spec.target);
+  const features = spec.features === undefined ? undefined : files.columns(spec.features);
+  const options = {
+    delimiter,
+    header,
+    comment,
+    target,
+    features,
+    task: context.task,
+    maxBytes: context.maxBytes,
+  };
+  const table = readCsv(path, options);
+  files.note(...table.source);
+  const where = showPath(path);
+  if (spec.testPath === undefined) return divided(basename(path), table, spec, context, files, where);
+  refuseSplit(spec, where, 'data.testPath');
+  const classNames = table.targets.kind === 'labels' ? table.targets.classNames : undefined;
+  const test = readCsv(files.resolve(spec.testPath), { ...options, classNames });
+  files.note(...test.source);
+  sameFeatures(table, test, showPath(files.resolve(spec.testPath)));
+  return { ...divided(basename(path), table, spec, context, files, where), test };
+}
+
+function loadNpy(spec: NpySpec, context: LoadContext, files: Files): Parts {
+  const path = files.resolve(spec.features);
+  const features = readNpy(path, context);
+  const targets = readNpy(files.resolve(spec.targets), context);
+  files.note(features.source, targets.source);
+  const matrix = npyMatrix(features);
+  if (targets.shape[0] !== matrix.rows) {
+    const expected = `${count(matrix.rows, 'row')} as in ${features.where}`;
+    fail(targets.where, expected, `${targets.shape[0]}`, 'use features and targets of the same rows');
+  }
+  const table: Table = {
+    features: matrix,
+    featureNames: null,
+    targets: npyTargets(targets, context.task),
+    source: [features.source, targets.source],
+  };
+  return divided(basename(path), table, spec, context, files, features.where);
+}
+
+function loadSynthetic(spec: SyntheticSpec, context: LoadContext, files: Files): Parts {
+  if (context.task !== 'regression') {
+    fail(
+      'data.kind',
+      'a gaussian likelihood',
+      `a task of ${context.task}`,
+      'the synthetic curve is a regression: set likelihood.kind',
+    );
+  }
+  const { curveSources } = context;
+  if (curveSources === undefined)
+    throw new TypeError('loadData: expected context.curveSources for synthetic data — pass it');
+  const { low, high, noise } = spec;
+  const make = (part: 'train' | 'test', rows: number): Table =>
+    regressionCurve({ rows, low, high, noise }, curveSources(part, spec.seed ?? null));
+  if (spec.testRows !== undefined) refuseSplit(spec, 'data', 'data.testRows');
+  const parts = divided('regression curve', make('train', spec.rows ?? 1024), spec, context, files, 'data');
+  return spec.testRows === undefined ? parts : { ...parts, test: make('test', spec.testRows) };
+}
+
+function divided(
+  name: string,
+  table: Table,
+  spec: SplitSpec & SplitLimits,
+  context: LoadContext,
+  files: Files,
+  where: string,
+): Parts {
+  const rows = table.features.rows;
+  const options: SplitOptions = {
+    testIndices: files.rows(spec.testIndices, rows),
+    trainIndices: files.rows(spec.trainIndices, rows),
+    testFraction: spec.testFraction,
+    validation: spec.validation,
+    limit: spec.limit,
+  };
+  const split: Split = splitRows(rows, options, context.shuffle, where);
+  // Nothing taken out: the table itself will do, a copy would only cost memory.
+  const whole = split.train.length === rows && split.train.every((r, i) => r === i);
+  return {
+    name,
+    train: whole ? table : selectRows(table, split.train),
+    validation: split.validation && selectRows(table, split.validation),
+    test: split.test && selectRows(table, split.test),
+  };
+}
+
+type SplitLimits = Pick<SplitOptions, 'validation' | 'limit'>;
+
+function refuseSplit(spec: SplitSpec, where: string, other: string): void {
+  for (const key of ['testFraction', 'testIndices', 'trainIndices'] as const) {
+    if (spec[key] !== undefined)
+      fail(where, `one kind of test part`, `${other} and data.${key}`, 'remove one of the two');
+  }
+}
+
+function sameFeatures(train: Table, test: Table, where: string): void {
+  if (test.features.columns !== train.features.columns) {
+    const expected = `${count(train.features.columns, 'feature column')} as in the training file`;
+    fail(where, expected, `${test.features.columns}`, 'use files of the same layout');
+  }
+  const [a, b] = [train.featureNames, test.featureNames];
+  const other = a && b ? a.findIndex((name, c) => name !== b[c]) : -1;
+  if (other >= 0) {
+    const expected = `feature ${other + 1} to be ${a![other]} as in the training file`;
+    fail(
+      where,
+      showPath(expected),
+      showPath(b![other]),
+      'use files of the same layout, or list data.features by name',
+    );
+  }
+}
+
+function describe(parts: Parts): string {
+  const { train, validation, test } = parts;
+  const rows = [`${train.features.rows} train`];
+  if (validation !== null) rows.push(`${validation.features.rows} validation`);
+  if (test !== null) rows.push(`${test.features.rows} test`);
+  const { targets } = train;
+  const outputs =
+    targets.kind === 'labels'
+      ? `${targets.classNames.length} classes`
+      : count(targets.values.columns, 'target');
+  return `${showPath(parts.name)}: ${rows.join(', ')} rows of ${count(train.features.columns, 'feature')}, ${outputs}`;
+}
+
+/** Resolves the paths of a spec and remembers what was read through them. */
+class Files {
+  readonly #given = new Map<string, string>();
+  readonly #read = new Map<string, FileProvenance>();
+
+  constructor(readonly context: LoadContext) {}
+
+  resolve(path: string): string {
+    const resolved = isAbsolute(path) ? path : join(this.context.baseDir, path);
+    this.#given.set(resolved, path);
+    return resolved;
+  }
+
+  note(...sources: readonly FileProvenance[]): void {
+    for (const source of sources) this.#read.set(source.path, source);
+  }
+
+  rows(path: string | undefined, size: number): Int32Array | undefined {
+    return path === undefined ? undefined : this.#indices(path, 'row', size);
+  }
+
+  columns(refs: ColumnRef | readonly ColumnRef[] | ColumnFile): readonly ColumnRef[] {
+    if (typeof refs === 'string' || typeof refs === 'number') return [refs];
+    if ('file' in refs) return [...this.#indices(refs.file, 'column', null)];
+    return refs;
+  }
+
+  provenance(): FileProvenance[] {
+    return [...this.#read.values()].map((source) => ({ ...source, path: this.#asGiven(source.path) }));
+  }
+
+  // A file of a directory keeps its name behind the directory as given.
+  #asGiven(path: string): string {
+    const given = this.#given.get(path);
+    if (given !== undefined) return given;
+    for (const [resolved, dir] of this.#given) {
+      if (join(resolved, basename(path)) === path) return join(dir, basename(path));
+    }
+    return path;
+  }
+
+  #indices(path: string, what: string, size: number | null): Int32Array {
+    const { indices, source } = readIndices(this.resolve(path), what, size, this.context);
+    this.note(source);
+    return indices;
+  }
+}

@@ -1,0 +1,76 @@
+// What a config says about data, as types. The schema that checks a config against them is the experiment's.
+
+import type { ColumnRef } from './columns.ts';
+
+/** Columns listed in an index file (white-space separated integers from 0). */
+export interface ColumnFile {
+  readonly file: string;
+}
+
+/** What every kind of data may say. */
+export interface CommonSpec {
+  /** Rows held out of train, by seed. */
+  readonly validation?: number | undefined;
+  /** Train on the first so many rows only (after test and validation were taken out); for quick runs. */
+  readonly limit?: number | undefined;
+  /** Whether features and numeric targets are standardized on the training rows; used by the trainer, not by the readers. */
+  readonly standardize?: boolean | undefined;
+}
+
+/** How one table is divided; at most one of `testFraction` and the index files. */
+export interface SplitSpec {
+  /** Index file of the test rows; the others are for training unless `trainIndices` is given too. */
+  readonly testIndices?: string | undefined;
+  readonly trainIndices?: string | undefined;
+  /** Share of the rows drawn for the test part, by seed. */
+  readonly testFraction?: number | undefined;
+}
+
+/** The four files of MNIST's naming in one directory. */
+export interface IdxSpec extends CommonSpec {
+  readonly kind: 'idx';
+  readonly dir: string;
+  /** Pixels are divided by this; default 255. */
+  readonly divisor?: number | undefined;
+}
+
+/** Delimited or white-space text. */
+export interface CsvSpec extends CommonSpec, SplitSpec {
+  readonly kind: 'csv';
+  readonly path: string;
+  /** A second file of the same layout as the test part, instead of a split. */
+  readonly testPath?: string | undefined;
+  readonly target: ColumnRef | readonly ColumnRef[] | ColumnFile;
+  /** Default: every column that is no target. */
+  readonly features?: readonly ColumnRef[] | ColumnFile | undefined;
+  /** One character, `tab` or `whitespace`; default: found from the first line. */
+  readonly delimiter?: string | undefined;
+  readonly header?: boolean | 'auto' | 'skip' | undefined;
+  /** Lines that start with this are passed over. */
+  readonly comment?: string | undefined;
+}
+
+/** Two NPY files with as many rows each. */
+export interface NpySpec extends CommonSpec, SplitSpec {
+  readonly kind: 'npy';
+  readonly features: string;
+  readonly targets: string;
+}
+
+/** The regression curve of Blundell et al. 2015. */
+export interface SyntheticSpec extends CommonSpec, SplitSpec {
+  readonly kind: 'synthetic';
+  /** Default 1024. */
+  readonly rows?: number | undefined;
+  /** Rows of a test part of its own, drawn from the same curve; default none. */
+  readonly testRows?: number | undefined;
+  /** Range of x; default [0, 0.5]. */
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
+  /** Standard deviation of e; default 0.02. */
+  readonly noise?: number | undefined;
+  /** Seed of the data; default: the seed of the run. */
+  readonly seed?: string | number | undefined;
+}
+
+export type DataSpec = IdxSpec | CsvSpec | NpySpec | SyntheticSpec;

@@ -1,0 +1,300 @@
+// Reads a config and fills in every default: text → values → schema → the defaults and checks that span several fields.
+// The fields themselves are in configSchema.ts.
+
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { Document, isScalar, parseDocument, visit } from 'yaml';
+import { softplusInverse } from '../core/float64.ts';
+import type { DataSpec } from '../data/spec.ts';
+import { ConfigError } from '../errors.ts';
+import { describeProblems, describeValue, oneLine } from './configProblems.ts';
+import { configSchema, type ParsedConfig } from './configSchema.ts';
+import { readTextFile } from './fileProblems.ts';
+
+/** Larger than any config, and small enough that hostile YAML cannot hold the parser up. */
+const LIMIT_BYTES = 65_536;
+const LIMIT_BRACKETS = 256;
+
+type Task = 'regression' | 'classification';
+type Standardize = 'features' | 'both' | 'none';
+type Filled<Data> = Data extends { kind: 'csv' | 'npy' }
+  ? Data & { task: Task; standardize: Standardize }
+  : Data & { standardize: Standardize };
+
+/** Where rows come from; paths are absolute. Left out where the data itself decides (`target`, `delimiter`, `header`, …). */
+export type DataConfig = Filled<ParsedConfig['data']>;
+export type LikelihoodConfig = NonNullable<ParsedConfig['likelihood']>;
+/** `initialSigma` has become `initialRho`. */
+export type TrainingConfig = Omit<ParsedConfig['training'], 'initialRho' | 'initialSigma'> & {
+  initialRho: number;
+};
+export type PredictionConfig = ParsedConfig['prediction'];
+
+/** A config with every default filled in. */
+export interface ResolvedConfig {
+  readonly seed: string | number;
+  readonly data: DataConfig;
+  readonly model: ParsedConfig['model'];
+  readonly prior: ParsedConfig['prior'];
+  readonly likelihood: LikelihoodConfig;
+  readonly training: TrainingConfig;
+  readonly prediction: PredictionConfig;
+  /** What the user wrote for each path of `data`, by key; relative to `directory`. */
+  readonly writtenPaths: Readonly<Record<string, string>>;
+  /** Directory of the config file, absolute. */
+  readonly directory: string;
+}
+
+/**
+ * Reads a YAML or JSON config.
+ * @throws ConfigError, in one line, naming the file and the place
+ */
+export function readConfig(path: string): ResolvedConfig {
+  return parseConfig(readTextFile(path, 'a config file', LIMIT_BYTES, ConfigError), path);
+}
+
+/**
+ * The config in `text`, which stands in `file` (relative paths start from its directory; the file is not read).
+ * @throws ConfigError, in one line: the first problem in full, the others counted
+ */
+export function parseConfig(text: string, file: string): ResolvedConfig {
+  const { value, written } = parseYaml(text, file);
+  if (value === null) throw problem(file, 'a map of keys', 'an empty file', 'name at least data');
+  const parsed = configSchema.safeParse(value);
+  if (!parsed.success) throw new ConfigError(describeProblems(file, parsed.error.issues, value, written));
+  return resolveConfig(parsed.data, file);
+}
+
+/** The config as YAML; relative paths are rewritten to start from `directory` (unless given, where they started before). */
+export function formatConfig(config: ResolvedConfig, directory: string = config.directory): string {
+  const { writtenPaths, directory: from, ...fields } = config;
+  const moved = resolve(directory) !== from;
+  const paths = Object.entries(writtenPaths).map(([key, path]): [string, string] => {
+    if (isAbsolute(path) || !moved) return [key, path];
+    return [key, relative(directory, resolve(from, path)).replaceAll('\\', '/') || '.'];
+  });
+  const document = new Document({ ...fields, data: withPaths(fields.data, paths) });
+  visit(document, { Seq: (_, node) => void (node.flow = true) });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+/** What the readers of data/ take: the data as the user wrote its paths, to be read relative to the config's directory. */
+export function dataSpec({ data, writtenPaths }: ResolvedConfig): DataSpec {
+  const { standardize: _, ...written } = withPaths(data, Object.entries(writtenPaths));
+  if (written.kind === 'csv' || written.kind === 'npy') {
+    const { task, ...spec } = written;
+    return spec;
+  }
+  if (written.kind === 'synthetic') {
+    const { curve, ...spec } = written;
+    return spec;
+  }
+  return written;
+}
+
+function parseYaml(text: string, file: string) {
+  if (text.length > LIMIT_BYTES) {
+    throw problem(
+      file,
+      `a config of at most ${LIMIT_BYTES} bytes`,
+      `${text.length}`,
+      'is it the right file?',
+    );
+  }
+  // The YAML parser recurses, and runs out of memory in ways nobody can catch when brackets nest thousands deep.
+  const brackets = text.match(/[[{]/g)?.length ?? 0;
+  if (brackets > LIMIT_BRACKETS) {
+    throw problem(file, `at most ${LIMIT_BRACKETS} brackets`, `${brackets}`, 'is it the right file?');
+  }
+  try {
+    const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
+    const error = document.errors[0] ?? document.warnings[0];
+    if (error !== undefined) {
+      const at = error.linePos?.[0];
+      const what = error.message.split('\n')[0].replace(/ at line \d+, column \d+:?$/, '');
+      throw problem(
+        at === undefined ? file : `${file}:${at.line}:${at.col}`,
+        'YAML or JSON',
+        what,
+        'correct the syntax there',
+      );
+    }
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    const written = (path: readonly PropertyKey[]) => {
+      const node = document.getIn(path, true);
+      return isScalar(node) && typeof node.value === 'number' && node.source !== undefined
+        ? node.source.slice(0, 60)
+        : undefined;
+    };
+    return { value, written };
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    // Aliases that multiply, or nesting beyond the stack.
+    const what = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw problem(file, 'YAML or JSON', what, 'write it without aliases and deep nesting', { cause });
+  }
+}
+
+function problem(
+  where: string,
+  expected: string,
+  got: string,
+  next: string,
+  options?: ErrorOptions,
+): ConfigError {
+  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`), options);
+}
+
+/** Fills in what depends on other fields and refuses what does not go together. */
+function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
+  const directory = resolve(dirname(file));
+  const { task, likelihood } = resolveTask(parsed, file);
+  const standardize = resolveStandardize(parsed.data, task, file);
+  const hasTask = parsed.data.kind === 'csv' || parsed.data.kind === 'npy';
+  // Parsed again for the order of its keys, so that the same config is always written as the same bytes.
+  const data = configSchema.shape.data.parse({
+    ...parsed.data,
+    standardize,
+    ...(hasTask ? { task } : {}),
+  }) as DataConfig;
+  if (data.kind !== 'idx') checkSplit(data, file);
+  const writtenPaths = pathsOf(data);
+  const absolute = Object.entries(writtenPaths).map(
+    ([key, path]) => [key, resolve(directory, path)] as const,
+  );
+  const { seed, model, prior } = parsed;
+  // In the order of the file's documentation, which is the order config.yaml is written in.
+  return {
+    seed,
+    data: withPaths(data, absolute),
+    model,
+    prior,
+    likelihood,
+    training: resolveTraining(parsed.training, file),
+    prediction: checkPrediction(parsed.prediction, file),
+    writtenPaths,
+    directory,
+  };
+}
+
+function resolveTask(
+  { data, likelihood }: ParsedConfig,
+  file: string,
+): { task: Task; likelihood: LikelihoodConfig } {
+  const implied: Task | undefined =
+    data.kind === 'idx' ? 'classification' : data.kind === 'synthetic' ? 'regression' : data.task;
+  const kind = likelihood?.kind;
+  const task = implied ?? (kind === 'categorical' || kind === 'bernoulli' ? 'classification' : 'regression');
+  const fallback: LikelihoodConfig =
+    task === 'classification' ? { kind: 'categorical' } : { kind: 'gaussian', scale: 'learned' };
+  const fits =
+    task === 'regression'
+      ? kind === 'gaussian'
+      : data.kind === 'idx'
+        ? kind === 'categorical'
+        : kind !== 'gaussian';
+  if (kind !== undefined && !fits) {
+    const which = data.kind === 'csv' || data.kind === 'npy' ? task : `${data.kind} data`;
+    const other =
+      task === 'regression' ? 'gaussian' : data.kind === 'idx' ? 'categorical' : 'categorical or bernoulli';
+    throw problem(
+      `${file}: likelihood.kind`,
+      `${other} for ${which}`,
+      describeValue(kind),
+      'change it or the data',
+    );
+  }
+  return { task, likelihood: likelihood ?? fallback };
+}
+
+function resolveStandardize(data: ParsedConfig['data'], task: Task, file: string): Standardize {
+  if (data.standardize === 'both' && task === 'classification') {
+    throw problem(
+      `${file}: data.standardize`,
+      'features or none for classes',
+      '"both"',
+      'classes cannot be shifted or scaled',
+    );
+  }
+  if (data.standardize !== undefined) return data.standardize;
+  if (data.kind === 'idx' || data.kind === 'synthetic') return 'none';
+  return task === 'regression' ? 'both' : 'features';
+}
+
+function checkSplit(data: Exclude<DataConfig, { kind: 'idx' }>, file: string): void {
+  const listed = data.testIndices === undefined ? 'trainIndices' : 'testIndices';
+  if (data.testFraction !== undefined && data[listed] !== undefined) {
+    throw problem(
+      `${file}: data.testFraction`,
+      `no testFraction next to ${listed}`,
+      `${data.testFraction}`,
+      'keep one of the two',
+    );
+  }
+  if (data.kind === 'synthetic' && data.low >= data.high) {
+    throw problem(
+      `${file}: data.high`,
+      `a number above low (${data.low})`,
+      `${data.high}`,
+      'change one of the two',
+    );
+  }
+}
+
+const PATH_KEYS = {
+  idx: ['dir'],
+  csv: ['path', 'testPath', 'target.file', 'features.file', 'testIndices', 'trainIndices'],
+  npy: ['features', 'targets', 'testIndices', 'trainIndices'],
+  synthetic: ['testIndices', 'trainIndices'],
+} as const;
+
+/** The paths of a config by their place in `data`. */
+function pathsOf(data: DataConfig): Record<string, string> {
+  const paths: Record<string, string> = {};
+  for (const place of PATH_KEYS[data.kind]) {
+    const [key, inner] = place.split('.');
+    const value = (data as Record<string, unknown>)[key];
+    const path = inner === undefined ? value : (value as Record<string, unknown> | undefined)?.[inner];
+    if (typeof path === 'string') paths[place] = path;
+  }
+  return paths;
+}
+
+/** A copy of the data with other paths. */
+function withPaths(data: DataConfig, paths: readonly (readonly [string, string])[]): DataConfig {
+  const copy: Record<string, unknown> = { ...data };
+  for (const [place, path] of paths) {
+    const [key, inner] = place.split('.');
+    copy[key] = inner === undefined ? path : { [inner]: path };
+  }
+  return copy as DataConfig;
+}
+
+function resolveTraining(training: ParsedConfig['training'], file: string): TrainingConfig {
+  const { initialRho, initialSigma, ...rest } = training;
+  if (initialRho !== undefined && initialSigma !== undefined) {
+    const expected = 'no initialSigma next to initialRho';
+    throw problem(`${file}: training.initialSigma`, expected, `${initialSigma}`, 'keep one of the two');
+  }
+  if (initialSigma !== undefined) return { ...rest, initialRho: softplusInverse(initialSigma) };
+  return { ...rest, initialRho: initialRho ?? -5 };
+}
+
+function checkPrediction(prediction: PredictionConfig, file: string): PredictionConfig {
+  const { quantiles } = prediction;
+  const i = quantiles.findIndex((level, at) => at > 0 && level <= quantiles[at - 1]);
+  if (i > 0) {
+    throw problem(
+      `${file}: prediction.quantiles[${i}]`,
+      `a level above ${quantiles[i - 1]}`,
+      `${quantiles[i]}`,
+      'list the levels in rising order',
+    );
+  }
+  return prediction;
+}
+
+/** Where a run of this config goes unless the user says: the name of the config file without its ending. */
+export function runName(file: string): string {
+  const base = file.replace(/^.*[\\/]/, '').replace(/\.(ya?ml|json)$/i, '');
+  return base.replace(/[^\w.-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '') || 'run';
+}

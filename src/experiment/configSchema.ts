@@ -1,0 +1,276 @@
+// The zod schema of a config: every field with its default, range and description. The kinds of fields are in configFields.ts, the
+// defaults that depend on other fields in config.ts.
+
+import * as z from 'zod';
+import { ACTIVATIONS } from '../backend/backend.ts';
+import {
+  byKind,
+  column,
+  count,
+  decay,
+  deviation,
+  fraction,
+  oneOf,
+  path,
+  positive,
+  section,
+  text,
+} from './configFields.ts';
+import { nearest } from './configProblems.ts';
+
+const DELIMITER = 'one character, tab or whitespace';
+const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';
+const TARGET = 'the name of a column, its number (0 is the first, -1 the last), a list of these, or { file }';
+const SEED =
+  'a string that is not empty or an integer from -9007199254740991 to 9007199254740991 — quote it to use it as a string';
+const seed = z.union([z.string().min(1, { error: SEED }), z.number().int({ error: SEED })], { error: SEED });
+const TASKS = ['regression', 'classification'] as const;
+const STANDARDIZE = ['features', 'both', 'none'] as const;
+
+const validation = count(
+  'Rows held out of the training rows, picked by seed, to watch the fit on.',
+).optional();
+const limit = count('Only the first so many training rows, for quick runs.').optional();
+const standardize = oneOf(
+  STANDARDIZE,
+  'What is shifted and scaled to mean 0 and standard deviation 1 of the training rows. Default: both for regression and features for classification from csv and npy, none for idx and synthetic.',
+).optional();
+const task = oneOf(
+  TASKS,
+  'What the target is. Default: classification where the likelihood is categorical or bernoulli, else regression.',
+).optional();
+const split = {
+  testIndices: path('File with the numbers (from 0) of the test rows.').optional(),
+  trainIndices: path(
+    'File with the numbers (from 0) of the training rows. Of the two files, one left out means all other rows.',
+  ).optional(),
+  testFraction: fraction('Part of the rows held out for the test, picked by seed.').optional(),
+  validation,
+  limit,
+  standardize,
+};
+
+const idx = section({
+  kind: z.literal('idx'),
+  dir: path('Folder with the four IDX files (.gz or not): train and t10k, images and labels.'),
+  divisor: positive('Pixels are divided by this.').default(255),
+  validation,
+  limit,
+  standardize,
+});
+
+const columnFile = section({ file: path('File with column numbers from 0.') });
+const columnList = z.array(column('A column.'), { error: COLUMNS }).min(1, { error: COLUMNS });
+
+const csv = section({
+  kind: z.literal('csv'),
+  path: path('Text file, one row a line.'),
+  testPath: path('Second file of the same layout that is the test part, in place of a split.').optional(),
+  task,
+  target: z
+    .union([column('A column.'), columnList, columnFile], { error: TARGET })
+    .describe(
+      'What is predicted: a column by name or number (0 is the first, -1 the last), a list of columns, or { file }.',
+    )
+    .default(-1),
+  features: z
+    .union([columnList, columnFile], { error: COLUMNS })
+    .describe('Columns that predict. Default: all but the target.')
+    .optional(),
+  delimiter: z
+    .union([z.string().regex(/^[^\r\n"]$/u, { error: DELIMITER }), z.enum(['tab', 'whitespace'])], {
+      error: DELIMITER,
+    })
+    .describe(
+      'One character, tab, or whitespace for any run of blanks. Default: found out from the first line.',
+    )
+    .optional(),
+  header: z
+    .union([z.boolean(), z.enum(['auto', 'skip'])], { error: 'true, false, auto or skip' })
+    .describe(
+      'Whether the first line holds names; skip passes over it. Default: auto, found out from the first line.',
+    )
+    .optional(),
+  comment: text('a string that is not empty', 'Lines that start with this are passed over.').optional(),
+  ...split,
+});
+
+const npy = section({
+  kind: z.literal('npy'),
+  features: path('Array [rows, columns].'),
+  targets: path('Array [rows] or [rows, outputs].'),
+  task,
+  ...split,
+});
+
+const synthetic = section({
+  kind: z.literal('synthetic'),
+  curve: oneOf(
+    ['blundell'],
+    'y = x + 0.3 sin 2π(x+e) + 0.3 sin 4π(x+e) + e of Blundell et al. 2015, section 5.2.',
+  ).default('blundell'),
+  rows: count('Rows that are made, before any split.').default(1024),
+  testRows: count('Rows of a test part of its own.').optional(),
+  low: z.number({ error: 'a number' }).describe('Least x.').default(0),
+  high: z.number({ error: 'a number' }).describe('Greatest x.').default(0.5),
+  noise: z
+    .number({ error: 'a number of at least 0' })
+    .min(0, { error: 'a number of at least 0' })
+    .describe('Standard deviation of e.')
+    .default(0.02),
+  seed: seed.describe('Seed of the data. Default: that of the run.').optional(),
+  ...split,
+});
+
+const gaussianScale = z
+  .union([deviation(''), z.literal('learned')], {
+    error: 'learned or a standard deviation from 0.000001 to 1000000',
+  })
+  .describe('Standard deviation of the observation noise in the units the network is trained in, or learned.')
+  .default('learned');
+
+const likelihood = byKind(
+  [
+    section({ kind: z.literal('categorical') }),
+    section({ kind: z.literal('bernoulli') }),
+    section({ kind: z.literal('gaussian'), scale: gaussianScale }),
+  ],
+  'How outputs are read as a distribution of targets. Default: categorical for classes, gaussian for regression.',
+);
+
+const optimizer = byKind(
+  [
+    section({
+      kind: z.literal('adam'),
+      learningRate: positive('Learning rate before the schedule.').default(0.001),
+      beta1: decay('Decay of the mean of gradients.').default(0.9),
+      beta2: decay('Decay of the mean of squared gradients.').default(0.999),
+      eps: positive('Added to the denominator.').default(1e-8),
+    }),
+    section({
+      kind: z.literal('sgd'),
+      learningRate: positive('Learning rate before the schedule.'),
+      momentum: decay('Decay of the sum of gradients.').default(0),
+    }),
+  ],
+  'Update rule of mu and rho.',
+);
+
+const schedule = byKind(
+  [
+    section({ kind: z.literal('constant') }),
+    section({
+      kind: z.literal('cosine'),
+      finalFraction: z
+        .number({ error: 'a number from 0 to 1' })
+        .min(0, { error: 'a number from 0 to 1' })
+        .max(1, { error: 'a number from 0 to 1' })
+        .describe('Learning rate at the end as a part of the one at the start.')
+        .default(0),
+    }),
+  ],
+  'Learning rate over the steps.',
+);
+
+const klWeighting = z
+  .union(
+    [
+      z.enum(['uniform', 'blundell']),
+      section({
+        kind: z.literal('warmup'),
+        epochs: count('The KL term grows to its full weight over so many epochs.'),
+      }),
+    ],
+    {
+      error: ({ input }) => {
+        const kind = typeof input === 'object' ? (input as { kind?: unknown } | null)?.kind : input;
+        const near = typeof kind === 'string' ? nearest(kind, ['uniform', 'blundell', 'warmup']) : null;
+        const hint =
+          near === 'warmup' ? ' — write { kind: warmup, epochs: 5 }' : ` — write klWeighting: ${near}`;
+        return `uniform, blundell or { kind: warmup, epochs }${near === null ? '' : hint}`;
+      },
+    },
+  )
+  .describe('How the KL term is shared out over the steps of an epoch.');
+
+const model = section({
+  hiddenSizes: z
+    .array(count('Units of a hidden layer.'), { error: 'a list of whole numbers of at least 1' })
+    .describe('Units of each hidden layer; an empty list is a linear model.')
+    .default([256, 128]),
+  activation: oneOf(ACTIVATIONS, 'Activation of the hidden layers.').default('relu'),
+}).describe('The network.');
+
+const prior = byKind(
+  [
+    section({
+      kind: z.literal('gaussian'),
+      sigma: deviation('Standard deviation of every weight and bias.').default(1),
+    }),
+  ],
+  'Prior of every weight and bias.',
+);
+
+const RHO = 'a number from -20 to 20';
+
+const training = section({
+  epochs: count('Passes over the training rows.').default(10),
+  batchSize: count('Rows of a step.').default(32),
+  draws: count('Weight draws of a step.').default(1),
+  estimator: oneOf(['reparameterization'], 'How the gradient of the ELBO is estimated.').default(
+    'reparameterization',
+  ),
+  optimizer: optimizer.prefault({ kind: 'adam' }),
+  schedule: schedule.prefault({ kind: 'constant' }),
+  klWeighting: klWeighting.default('uniform'),
+  initialRho: z
+    .number({ error: RHO })
+    .min(-20, { error: RHO })
+    .max(20, { error: RHO })
+    .describe(
+      'First rho of every parameter; sigma = log(1 + exp(rho)). Default: -5 (or what follows from initialSigma).',
+    )
+    .optional(),
+  initialSigma: deviation('First sigma of every parameter, in place of initialRho.', 20).optional(),
+}).describe('How the posterior is fitted.');
+
+const prediction = section({
+  draws: count('Posterior draws that are averaged.').default(100),
+  quantiles: z
+    .array(fraction('Level.', 'a level between 0 and 1, both excluded'), {
+      error: 'a list of levels between 0 and 1',
+    })
+    .describe('Levels of the predictive quantiles, rising.')
+    .default([0.05, 0.5, 0.95]),
+}).describe('How predictions are made.');
+
+/** What a user may write. */
+export const configSchema = section(
+  {
+    $schema: z.string({ error: 'a string' }).describe('Address of this schema, for editors.').optional(),
+    seed: seed.describe('Every random number follows from it.').default('varpool'),
+    data: byKind([idx, csv, npy, synthetic], 'Where the rows come from.'),
+    model: model.prefault({}),
+    prior: prior.prefault({ kind: 'gaussian' }),
+    likelihood: likelihood.optional(),
+    training: training.prefault({}),
+    prediction: prediction.prefault({}),
+  },
+  { training: Object.keys(training.shape), model: Object.keys(model.shape), prediction: ['quantiles'] },
+);
+
+/** A config as a user writes it. */
+export type ConfigInput = z.input<typeof configSchema>;
+/** A config with the defaults that depend on nothing else; config.ts fills in the others. */
+export type ParsedConfig = z.output<typeof configSchema>;
+
+/** The JSON Schema (draft 2020-12) of what a user may write, to be published as varpool.schema.json. */
+export function configJsonSchema(): Record<string, unknown> {
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12' });
+  return {
+    $schema,
+    title: 'varpool config',
+    description: 'What `varpool train` reads. Relative paths are relative to the file.',
+    ...schema,
+  };
+}

@@ -1,0 +1,168 @@
+// manifest.json: what a run was, so that it can be told, repeated and verified. Unknown fields of a later version are let pass.
+
+import * as z from 'zod';
+import { CheckpointError } from '../errors.ts';
+import { writeFileAtomic } from './atomicFile.ts';
+import { describeProblems, oneLine } from './configProblems.ts';
+import { readTextFile } from './fileProblems.ts';
+import { currentPlatform, type KernelBuild, varpoolVersion } from './provenance.ts';
+import { parseStrictJson } from './strictJson.ts';
+
+/** Raised when a reader of today would misread a manifest of tomorrow. */
+export const MANIFEST_VERSION = 1;
+const LIMIT_BYTES = 16_777_216;
+const MAX_DEPTH = 64;
+
+const text = z.string({ error: 'a string' });
+const hash = text.regex(/^[0-9a-f]{64}$/, { error: 'a SHA-256 in 64 hex digits' });
+const size = z
+  .number({ error: 'a whole number' })
+  .int({ error: 'a whole number' })
+  .min(0, { error: 'a whole number' });
+const seconds = z.number({ error: 'a number of seconds' }).min(0, { error: 'a number of seconds' });
+const instant = z.iso.datetime({ error: 'a time such as 2030-01-31T12:00:00.000Z' });
+
+const STATUSES = ['running', 'finished', 'interrupted', 'diverged', 'failed'] as const;
+
+const manifestSchema = z.looseObject(
+  {
+    formatVersion: z.literal(MANIFEST_VERSION, { error: `${MANIFEST_VERSION}` }),
+    /** Version of the package. */
+    varpool: text,
+    status: z.enum(STATUSES, { error: STATUSES.join(', ') }),
+    startedAt: instant,
+    endedAt: instant.nullable(),
+    seed: text,
+    backend: text,
+    workers: size,
+    /** Null where the backend uses no compiled kernels. */
+    kernels: z.object({ sources: hash, wasm: hash }, { error: 'sources and wasm' }).nullable(),
+    platform: z.object(
+      { node: text, platform: text, arch: text, cpu: text, cores: size },
+      { error: 'a map' },
+    ),
+    data: z.array(
+      z.object(
+        { path: text, bytes: size, sha256: hash, shape: z.array(size, { error: 'a list of sizes' }) },
+        { error: 'a map with path, bytes, sha256 and shape' },
+      ),
+      { error: 'a list of files' },
+    ),
+    /** Optimizer steps done. */
+    steps: size,
+    epochs: size,
+    /** Metrics on the test rows by name; null where there are none (yet), or for one that is not finite. */
+    test: z
+      .record(z.string(), z.number({ error: 'a number or null' }).nullable(), { error: 'a map of numbers' })
+      .nullable(),
+    wallSeconds: seconds,
+    /** SHA-256 of the data section of posterior.safetensors; null until there is one. */
+    posteriorDigest: hash.nullable(),
+  },
+  { error: 'a map' },
+);
+
+export type Manifest = z.output<typeof manifestSchema>;
+export type RunStatus = (typeof STATUSES)[number];
+
+/** What the starter of a run knows and this module cannot find out. */
+export interface RunFacts {
+  /** As the random numbers use it. */
+  readonly seed: string;
+  readonly backend: string;
+  readonly workers: number;
+  readonly kernels: KernelBuild | null;
+  /** Every file the rows came from. */
+  readonly data: readonly {
+    readonly path: string;
+    readonly bytes: number;
+    readonly sha256: string;
+    readonly shape: readonly number[];
+  }[];
+}
+
+/** The manifest of a run that starts now. */
+export function startManifest(facts: RunFacts, now: Date = new Date()): Manifest {
+  return {
+    formatVersion: MANIFEST_VERSION,
+    varpool: varpoolVersion(),
+    status: 'running',
+    startedAt: now.toISOString(),
+    endedAt: null,
+    seed: facts.seed,
+    backend: facts.backend,
+    workers: facts.workers,
+    kernels: facts.kernels === null ? null : { sources: facts.kernels.sources, wasm: facts.kernels.wasm },
+    platform: currentPlatform(),
+    data: facts.data.map(({ path, bytes, sha256, shape }) => ({ path, bytes, sha256, shape: [...shape] })),
+    steps: 0,
+    epochs: 0,
+    test: null,
+    wallSeconds: 0,
+    posteriorDigest: null,
+  };
+}
+
+/** How a run ended (or where it stands); a metric that is not finite is kept as null, for JSON has no such number. */
+export interface RunOutcome {
+  readonly status: RunStatus;
+  readonly steps: number;
+  readonly epochs: number;
+  readonly test: Readonly<Record<string, number>> | null;
+  readonly wallSeconds: number;
+  readonly posteriorDigest: string | null;
+}
+
+/** The manifest with its end filled in. */
+export function endManifest(manifest: Manifest, outcome: RunOutcome, now: Date = new Date()): Manifest {
+  const { test } = outcome;
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  return {
+    ...manifest,
+    ...outcome,
+    endedAt: outcome.status === 'running' ? null : now.toISOString(),
+    test:
+      test === null
+        ? null
+        : Object.fromEntries(Object.entries(test).map(([name, value]) => [name, finite(value)])),
+  };
+}
+
+/** Writes manifest.json whole or not at all. @throws CheckpointError if it cannot be written */
+export function writeManifest(path: string, manifest: Manifest): void {
+  writeFileAtomic(path, `${JSON.stringify(manifest, null, 2)}\n`, CheckpointError);
+}
+
+/** @throws CheckpointError, in one line, when the file is missing or no manifest this version can read */
+export function readManifest(path: string): Manifest {
+  return parseManifest(readTextFile(path, 'the manifest of a run', LIMIT_BYTES, CheckpointError), path);
+}
+
+/** The manifest in `json`; `where` starts the message of an error. @throws CheckpointError */
+export function parseManifest(json: string, where: string): Manifest {
+  const value = parseStrictJson(Buffer.from(json), MAX_DEPTH, where, CheckpointError);
+  const version = (value as { formatVersion?: unknown } | null)?.formatVersion;
+  if (typeof version === 'number' && version > MANIFEST_VERSION) {
+    throw new CheckpointError(
+      oneLine(
+        `${where}: expected format version ${MANIFEST_VERSION} or older, got ${version} — use a newer varpool`,
+      ),
+    );
+  }
+  const parsed = manifestSchema.safeParse(value);
+  if (!parsed.success) throw new CheckpointError(describeProblems(where, parsed.error.issues, value));
+  return parsed.data;
+}
+
+/** Whether the file is there and was written by varpool, in whatever version: what makes a directory a run. */
+export function isManifest(path: string): boolean {
+  try {
+    const value: unknown = JSON.parse(
+      readTextFile(path, 'the manifest of a run', LIMIT_BYTES, CheckpointError),
+    );
+    const { varpool, formatVersion } = (value ?? {}) as Record<string, unknown>;
+    return typeof varpool === 'string' && typeof formatVersion === 'number';
+  } catch {
+    return false; // Missing, unreadable or not JSON: no manifest, and that is the answer.
+  }
+}

@@ -1,0 +1,328 @@
+// posterior.safetensors: a fitted posterior, with all that predict needs in the file's metadata.
+
+import * as z from 'zod';
+import { ACTIVATIONS } from '../backend/backend.ts';
+import type { LikelihoodSpec, Model } from '../core/model.ts';
+import type { LayerPosterior, Posterior, Standardization } from '../core/posterior.ts';
+import { CheckpointError } from '../errors.ts';
+import { describeProblems, describeValue, oneLine } from './configProblems.ts';
+import { varpoolVersion } from './provenance.ts';
+import {
+  dataSectionSha256,
+  readSafetensors,
+  type Safetensors,
+  type Tensor,
+  writeSafetensors,
+} from './safetensors.ts';
+import { parseStrictJson } from './strictJson.ts';
+
+const FORMAT = 'varpool-posterior';
+const FORMAT_VERSION = 1;
+
+/**
+ * Writes a posterior, whole or not at all.
+ * @returns its posteriorDigest
+ * @throws CheckpointError if the file cannot be written, or for a tensor of the wrong size or with a number that is not finite
+ */
+export function savePosterior(path: string, posterior: Posterior): string {
+  const tensors = posteriorTensors(posterior);
+  checkPosterior(posterior, tensors, path);
+  writeSafetensors(path, tensors, {
+    format: FORMAT,
+    formatVersion: String(FORMAT_VERSION),
+    varpool: varpoolVersion(),
+    model: JSON.stringify(plainModel(posterior.model)),
+    likelihood: JSON.stringify(posterior.likelihood),
+    standardization: `{"features":${exact(posterior.standardization.features)},"targets":${exact(posterior.standardization.targets)}}`,
+    classNames: JSON.stringify(posterior.classNames),
+    seed: posterior.seed,
+  });
+  return dataSectionSha256(tensors);
+}
+
+/**
+ * Reads a posterior and checks every shape and number of it.
+ * @throws CheckpointError, in one line, naming the file and the tensor or field
+ */
+export function loadPosterior(path: string): Posterior {
+  return decodePosterior(readSafetensors(path), path);
+}
+
+/** SHA-256, in hex, of the data section of the file this posterior is saved as. */
+export function posteriorDigest(posterior: Posterior): string {
+  return dataSectionSha256(posteriorTensors(posterior));
+}
+
+/** The posterior in the tensors and metadata of a file; `where` starts the message of an error. @throws CheckpointError */
+export function decodePosterior({ metadata, tensors }: Safetensors, where: string): Posterior {
+  if (metadata.format !== FORMAT) {
+    fail(
+      `${where}: metadata: format`,
+      FORMAT,
+      describeValue(metadata.format),
+      'is it the posterior of a run?',
+    );
+  }
+  const version = Number(metadata.formatVersion);
+  if (version > FORMAT_VERSION) {
+    fail(
+      `${where}: metadata: formatVersion`,
+      `${FORMAT_VERSION} or older`,
+      `${version}`,
+      'use a newer varpool',
+    );
+  }
+  if (version !== FORMAT_VERSION) {
+    fail(
+      `${where}: metadata: formatVersion`,
+      `${FORMAT_VERSION}`,
+      describeValue(metadata.formatVersion),
+      'the file is damaged',
+    );
+  }
+  const field = <Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> => {
+    const at = `${where}: metadata: ${name}`;
+    if (!Object.hasOwn(metadata, name)) fail(at, 'a value', 'nothing', 'the file is damaged');
+    const value = parseStrictJson(Buffer.from(metadata[name]), 8, at, CheckpointError);
+    const parsed = schema.safeParse(value);
+    if (!parsed.success) throw new CheckpointError(describeProblems(at, parsed.error.issues, value));
+    return parsed.data;
+  };
+  if (!Object.hasOwn(metadata, 'seed'))
+    fail(`${where}: metadata: seed`, 'a value', 'nothing', 'the file is damaged');
+  const model: Model = field('model', modelSchema);
+  const likelihood: LikelihoodSpec = field('likelihood', likelihoodSchema);
+  const { features, targets } = field('standardization', standardizationSchema);
+  checkModel(model, `${where}: metadata: model`);
+  const posterior = assemble(
+    {
+      model,
+      likelihood,
+      standardization: { features: float64(features), targets: float64(targets) },
+      classNames: field('classNames', classNamesSchema),
+      seed: metadata.seed,
+    },
+    tensors,
+    where,
+  );
+  checkPosterior(posterior, tensors, where);
+  return posterior;
+}
+
+/** The tensors in the order of the file, not copied. */
+function posteriorTensors({ model, layers, noiseScale }: Posterior): Tensor[] {
+  const f32 = (name: string, shape: readonly number[], data: Float32Array): Tensor => ({
+    name,
+    dtype: 'F32',
+    shape,
+    data,
+  });
+  const tensors = layers.flatMap(({ weight, bias }, n) => {
+    const { inputSize: I, outputSize: O } = model.layers[n] ?? { inputSize: 0, outputSize: 0 };
+    return [
+      f32(`layers.${n}.weight.mu`, [I, O], weight.mu),
+      f32(`layers.${n}.weight.rho`, [I, O], weight.rho),
+      f32(`layers.${n}.bias.mu`, [O], bias.mu),
+      f32(`layers.${n}.bias.rho`, [O], bias.rho),
+    ];
+  });
+  if (noiseScale !== null) tensors.push(f32('likelihood.scale', [model.outputSize], noiseScale));
+  return tensors;
+}
+
+/** Puts the tensors of a file where the model wants them; the file must hold these and no others, in this order. */
+function assemble(
+  rest: Omit<Posterior, 'layers' | 'noiseScale'>,
+  tensors: readonly Tensor[],
+  where: string,
+): Posterior {
+  const { model, likelihood } = rest;
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const names: string[] = [];
+  const take = (name: string, shape: readonly number[]): Float32Array => {
+    const tensor = byName.get(name);
+    const at = `${where}: ${name}`;
+    names.push(name);
+    if (tensor === undefined) fail(at, 'a tensor', 'nothing', 'the file is damaged or of another model');
+    if (!(tensor.data instanceof Float32Array))
+      fail(`${at}: dtype`, 'F32', tensor.dtype, 'convert it to float32');
+    if (tensor.shape.length !== shape.length || tensor.shape.some((size, d) => size !== shape[d])) {
+      fail(
+        `${at}: shape`,
+        `[${shape.join(', ')}]`,
+        `[${tensor.shape.join(', ')}]`,
+        'the file is damaged or of another model',
+      );
+    }
+    return tensor.data;
+  };
+  const layers = model.layers.map(
+    ({ inputSize: I, outputSize: O }, n): LayerPosterior => ({
+      weight: { mu: take(`layers.${n}.weight.mu`, [I, O]), rho: take(`layers.${n}.weight.rho`, [I, O]) },
+      bias: { mu: take(`layers.${n}.bias.mu`, [O]), rho: take(`layers.${n}.bias.rho`, [O]) },
+    }),
+  );
+  const noiseScale = likelihood.kind === 'gaussian' ? take('likelihood.scale', [model.outputSize]) : null;
+  // The digest is over the bytes in this order.
+  const stray = tensors.find((tensor, i) => tensor.name !== names[i]);
+  if (stray !== undefined) {
+    const at = names.indexOf(stray.name);
+    const got =
+      at < 0 ? `an extra tensor ${describeValue(stray.name)}` : `${describeValue(stray.name)} out of order`;
+    fail(
+      where,
+      `${names.length} tensors in the order of the layers`,
+      got,
+      'the file is damaged or of another model',
+    );
+  }
+  return { ...rest, layers, noiseScale };
+}
+
+/** What must hold of every posterior, saved or loaded. */
+function checkPosterior(posterior: Posterior, tensors: readonly Tensor[], where: string): void {
+  const { model, likelihood, standardization, classNames, noiseScale, layers } = posterior;
+  if (layers.length !== model.layers.length)
+    fail(where, `${model.layers.length} layers`, `${layers.length}`, 'use the model it was fitted with');
+  for (const { name, shape, data } of tensors) {
+    const wanted = shape.reduce((product, size) => product * size, 1);
+    if (data.length !== wanted) {
+      fail(
+        `${where}: ${name}`,
+        `${wanted} numbers for shape [${shape.join(', ')}]`,
+        `${data.length}`,
+        'use the model it was fitted with',
+      );
+    }
+    const i = (data as Float32Array).findIndex((x) => !Number.isFinite(x));
+    if (i >= 0)
+      fail(
+        `${where}: ${name}[${i}]`,
+        'a finite number',
+        `${data[i]}`,
+        'the training diverged or the file is damaged',
+      );
+  }
+  if ((likelihood.kind === 'gaussian') !== (noiseScale !== null)) {
+    fail(
+      `${where}: likelihood.scale`,
+      noiseScale === null ? 'a tensor' : 'none',
+      noiseScale === null ? 'nothing' : 'one',
+      'only gaussian has a scale',
+    );
+  }
+  const k = noiseScale?.findIndex((scale) => scale <= 0) ?? -1;
+  if (k >= 0)
+    fail(`${where}: likelihood.scale[${k}]`, 'a scale above 0', `${noiseScale?.[k]}`, 'the file is damaged');
+  checkStandardization(standardization.features, model.inputSize, `${where}: standardization.features`);
+  checkStandardization(standardization.targets, model.outputSize, `${where}: standardization.targets`);
+  if (likelihood.kind === 'categorical' && classNames !== null && classNames.length !== model.outputSize) {
+    fail(
+      `${where}: classNames`,
+      `${model.outputSize} names`,
+      `${classNames.length}`,
+      'the file is damaged or of another model',
+    );
+  }
+}
+
+function checkStandardization(by: Standardization | null, columns: number, where: string): void {
+  if (by === null) return;
+  for (const part of ['loc', 'scale'] as const) {
+    if (by[part].length !== columns)
+      fail(`${where}.${part}`, `${columns} numbers`, `${by[part].length}`, 'the file is damaged');
+    const i = by[part].findIndex((x) => !Number.isFinite(x) || (part === 'scale' && x <= 0));
+    const what = part === 'scale' ? 'a number above 0' : 'a finite number';
+    if (i >= 0) fail(`${where}.${part}[${i}]`, what, `${by[part][i]}`, 'the file is damaged');
+  }
+}
+
+function checkModel({ inputSize, outputSize, layers }: Model, where: string): void {
+  let width = inputSize;
+  for (const [n, layer] of layers.entries()) {
+    if (layer.inputSize !== width)
+      fail(`${where}: layers[${n}].inputSize`, `${width}`, `${layer.inputSize}`, 'the file is damaged');
+    width = layer.outputSize;
+  }
+  if (width !== outputSize) fail(`${where}: outputSize`, `${width}`, `${outputSize}`, 'the file is damaged');
+}
+
+const positiveSize = z
+  .number({ error: 'a whole number of at least 1' })
+  .int({ error: 'a whole number of at least 1' })
+  .min(1, { error: 'a whole number of at least 1' });
+const positive = z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' });
+const numbers = z.array(z.number({ error: 'a finite number' }), { error: 'a list of numbers' });
+
+const modelSchema = z.strictObject(
+  {
+    inputSize: positiveSize,
+    outputSize: positiveSize,
+    priorSigma: positive,
+    layers: z
+      .array(
+        z.strictObject(
+          {
+            name: z.string({ error: 'a string' }),
+            inputSize: positiveSize,
+            outputSize: positiveSize,
+            activation: z.enum(ACTIVATIONS, { error: ACTIVATIONS.join(', ') }),
+          },
+          { error: 'a layer' },
+        ),
+        { error: 'a list of layers' },
+      )
+      .min(1, { error: 'at least one layer' }),
+  },
+  { error: 'a model' },
+);
+
+const likelihoodSchema = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({ kind: z.literal('categorical') }, { error: 'only kind' }),
+    z.strictObject({ kind: z.literal('bernoulli') }, { error: 'only kind' }),
+    z.strictObject(
+      {
+        kind: z.literal('gaussian'),
+        scale: z.union([positive, z.literal('learned')], { error: 'learned or a number above 0' }),
+      },
+      { error: 'kind and scale' },
+    ),
+  ],
+  { error: 'categorical, bernoulli or gaussian' },
+);
+
+const columns = z.strictObject({ loc: numbers, scale: numbers }, { error: 'loc and scale' }).nullable();
+const standardizationSchema = z.strictObject(
+  { features: columns, targets: columns },
+  { error: 'features and targets' },
+);
+const classNamesSchema = z.array(z.string({ error: 'a string' }), { error: 'a list of strings' }).nullable();
+
+/** Only the fields of the format, in one order, whatever else the caller's object carries. */
+function plainModel({ inputSize, outputSize, priorSigma, layers }: Model): Model {
+  const plain = layers.map(({ name, inputSize: I, outputSize: O, activation }) => ({
+    name,
+    inputSize: I,
+    outputSize: O,
+    activation,
+  }));
+  return { inputSize, outputSize, priorSigma, layers: plain };
+}
+
+/** JSON whose decimals read back as the very same float64, the sign of zero included. */
+function exact(by: Standardization | null): string {
+  if (by === null) return 'null';
+  const list = (values: Float64Array) =>
+    `[${Array.from(values, (x) => (Object.is(x, -0) ? '-0' : String(x))).join(',')}]`;
+  return `{"loc":${list(by.loc)},"scale":${list(by.scale)}}`;
+}
+
+function float64(by: { loc: number[]; scale: number[] } | null): Standardization | null {
+  return by === null ? null : { loc: Float64Array.from(by.loc), scale: Float64Array.from(by.scale) };
+}
+
+function fail(where: string, expected: string, got: string, next: string): never {
+  throw new CheckpointError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+}

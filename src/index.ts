@@ -1,0 +1,33 @@
+// The public API on Node: every exported name, nothing else.
+
+export { ACTIVATIONS, type Activation } from './backend/backend.ts';
+export {
+  type BuildOptions,
+  bayesianDense,
+  build,
+  type ElboLossOptions,
+  elboLoss,
+  input,
+  klCost,
+  type Node,
+  toModel,
+} from './core/bayesian.ts';
+export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
+export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
+export type { OptimizerSpec } from './core/optimizers/optimizer.ts';
+export type { LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
+export type { Prediction } from './core/predictive/prediction.ts';
+export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
+export type { ScheduleSpec } from './core/schedules/schedule.ts';
+export * from './errors.ts';
+export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
+export type {
+  Evaluation,
+  PredictOptions,
+  TrainingData,
+  TrainingReport,
+  TrainOptions,
+  TrainProgress,
+} from './scheduler/options.ts';
+export { createRuntime, type Draw, type Runtime, type RuntimeOptions } from './scheduler/runtime.ts';
+export type { TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';

@@ -1,0 +1,99 @@
+// What a report can show, as plain JSON-able types: no typed arrays, no drawing. Who has no data for a section leaves it out.
+
+/** A number of a curve; null (or NaN) where there is none, for instance a metric that is not measured every epoch. */
+export type Value = number | null;
+
+/** One report. Every text is plain text: it is escaped, never read as HTML. */
+export interface ReportData {
+  readonly title: string;
+  /** What was trained on what, in one sentence. */
+  readonly subtitle?: string;
+  /** The figures at the top, most important first; `note` is small print such as "± 0.02 over 20 splits". */
+  readonly summary: ReadonlyArray<{ readonly label: string; readonly value: string; readonly note?: string }>;
+  /** SHA-256 of the posterior's data section, in hex. */
+  readonly posteriorDigest?: string;
+  /** The config with every default filled in, as YAML text. */
+  readonly config?: string;
+  /** Version, date, machine: one line at the end. */
+  readonly footer?: string;
+  readonly regression?: RegressionPicture;
+  readonly training?: TrainingCurves;
+  readonly coverage?: CoverageSection;
+  readonly reliability?: ReliabilitySection;
+  readonly uncertainty?: UncertaintySection;
+}
+
+/** Lower and upper end of a band on the grid of its picture. */
+export interface Band {
+  readonly lower: readonly number[];
+  readonly upper: readonly number[];
+}
+
+/** A regression with one input: what was seen, what is predicted, how sure. All in original units. */
+export interface RegressionPicture {
+  /** Axis labels with their unit: "time (h)". */
+  readonly inputLabel: string;
+  readonly targetLabel: string;
+  /** Ascending grid of inputs; `mean`, `truth` and the bands have one value for each. */
+  readonly x: readonly number[];
+  readonly mean: readonly number[];
+  /** Interval of the mean alone (what more data would narrow). */
+  readonly epistemic: Band;
+  /** Interval of a new observation (noise included). */
+  readonly total: Band;
+  /** Level of both intervals, .9 for the 5 %–95 % ones. */
+  readonly level: number;
+  readonly train: { readonly x: readonly number[]; readonly y: readonly number[] };
+  readonly test?: { readonly x: readonly number[]; readonly y: readonly number[] };
+  /** Where training inputs lie; taken from `train` when left out. */
+  readonly trainRange?: readonly [number, number];
+  /** The noiseless function, where it is known. */
+  readonly truth?: readonly Value[];
+}
+
+/** One value per entry of `epochs`, in nats per training row, signs as in metrics.jsonl: elbo goes up, nll and kl go down. */
+export interface TrainingCurves {
+  readonly epochs: readonly number[];
+  readonly elbo: readonly Value[];
+  readonly nll: readonly Value[];
+  readonly kl: readonly Value[];
+  /** Metrics of held-out rows: { name: "error rate", unit: "%" }. */
+  readonly validation?: ReadonlyArray<{
+    readonly name: string;
+    readonly unit?: string;
+    readonly values: readonly Value[];
+  }>;
+}
+
+/** Observed coverage of central predictive intervals (core/calibration/coverage.ts), and of which rows. */
+export interface CoverageSection {
+  readonly points: ReadonlyArray<{ readonly level: number; readonly observed: number }>;
+  readonly rows?: number;
+}
+
+/** The reliability table (core/calibration/reliability.ts); empty bins may hold null or NaN. */
+export interface ReliabilitySection {
+  readonly bins: ReadonlyArray<{
+    readonly lower: number;
+    readonly upper: number;
+    readonly count: number;
+    readonly confidence: Value;
+    readonly accuracy: Value;
+  }>;
+  /** Expected calibration error, in [0, 1]. */
+  readonly ece: number;
+}
+
+/** Uncertainty of test rows and, optionally, of inputs from outside the distribution; nats, one value per row. */
+export interface UncertaintySection {
+  readonly test: UncertaintyOfRows;
+  readonly outside?: UncertaintyOfRows;
+  /** How well each statistic tells outside from test rows, in [0, 1]. */
+  readonly auroc?: { readonly predictiveEntropy?: number; readonly mutualInformation?: number };
+}
+
+export interface UncertaintyOfRows {
+  readonly label: string;
+  readonly predictiveEntropy: readonly number[];
+  readonly mutualInformation: readonly number[];
+}

@@ -1,0 +1,106 @@
+// The curves of a training run, one small chart per quantity so that each has a scale of its own.
+
+import type { ChartSpec, Color } from './chartSpec.ts';
+import type { TrainingCurves, Value } from './reportData.ts';
+import { clean, extent, isNumber, padded, round } from './values.ts';
+
+interface Curve {
+  readonly label: string;
+  readonly color: Color;
+  readonly values: readonly Value[];
+}
+
+/** ELBO; its two parts; each validation metric. @throws RangeError if a curve has not one value per epoch */
+export function trainingCharts(training: TrainingCurves): ChartSpec[] {
+  const { epochs, elbo, nll, kl, validation = [] } = training;
+  return [
+    chart(
+      epochs,
+      'elbo',
+      'ELBO',
+      'What training maximizes: −(negative log-likelihood + KL).',
+      'nats per training row',
+      [{ label: 'ELBO', color: 'blue', values: elbo }],
+    ),
+    chart(
+      epochs,
+      'parts',
+      'Negative log-likelihood and KL',
+      'The two costs the ELBO weighs: misfit, and the distance of the posterior from the prior.',
+      'nats per training row',
+      [
+        { label: 'NLL', color: 'orange', values: nll },
+        { label: 'KL', color: 'purple', values: kl },
+      ],
+    ),
+    ...validation.map(({ name, unit, values }, v) =>
+      chart(
+        epochs,
+        `validation-${v}`,
+        `Validation: ${name}`,
+        'Measured on rows held out of training.',
+        unit ? `${name} (${unit})` : name,
+        [{ label: name, color: 'green', values }],
+      ),
+    ),
+  ];
+}
+
+function chart(
+  epochs: readonly number[],
+  id: string,
+  title: string,
+  caption: string,
+  yLabel: string,
+  curves: readonly Curve[],
+): ChartSpec {
+  for (const { label, values } of curves) {
+    if (values.length !== epochs.length) {
+      throw new RangeError(
+        `renderReport: expected ${epochs.length} values of ${label}, got ${values.length} — give one per epoch, null for none`,
+      );
+    }
+  }
+  // Metrics measured every n-th epoch keep only those epochs, so that every hover has a value.
+  const kept = epochs.map((_, e) => e).filter((e) => curves.some(({ values }) => isNumber(values[e])));
+  const at = kept.map((e) => epochs[e]);
+  const lines = curves.map((curve) => ({ ...curve, values: kept.map((e) => curve.values[e]) }));
+  const { range, clipped } = lateRange(lines.map((line) => line.values));
+  const [first, last] = extent([epochs]);
+  return {
+    id,
+    title,
+    caption: clipped ? `${caption} The first epochs run off the scale.` : caption,
+    wide: false,
+    xLabel: 'epoch',
+    yLabel,
+    xName: 'epoch',
+    xFormat: 'integer',
+    yFormat: 'number',
+    intervals: false,
+    xRange: first < last ? [first, last] : [first - 0.5, first + 0.5],
+    yRange: range,
+    x: at.map(round),
+    series: lines.map(({ color, values }) => ({
+      style: at.length > 1 ? 'line' : 'dots',
+      color,
+      values: clean(values),
+    })),
+    bands: [],
+    points: [],
+    shade: null,
+    diagonal: false,
+    legend: curves.map(({ label, color }, series) => ({ label, color, mark: 'line', series: [series] })),
+  };
+}
+
+/** The range of all but the first tenth of the epochs, unless the whole is not much larger: early values can be huge. */
+function lateRange(curves: ReadonlyArray<readonly Value[]>): { range: [number, number]; clipped: boolean } {
+  const whole = extent(curves);
+  const late = extent(curves.map((values) => values.slice(Math.floor(values.length / 10))));
+  const clipped = whole[1] - whole[0] > 3 * (late[1] - late[0]);
+  return {
+    range: padded(clipped && late[1] > late[0] ? late : whole),
+    clipped: clipped && late[1] > late[0],
+  };
+}

@@ -1,0 +1,7 @@
+// How many cores this process may use.
+
+import { availableParallelism } from 'node:os';
+
+export function cores(): number {
+  return availableParallelism();
+}

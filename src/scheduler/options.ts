@@ -1,0 +1,143 @@
+// Options of the public calls with their defaults, and the checks at the edge.
+
+import { INITIAL_RHO } from '../core/gaussian.ts';
+import type { MatrixLike } from '../core/matrix.ts';
+import type { LikelihoodSpec } from '../core/model.ts';
+import type { OptimizerSpec } from '../core/optimizers/optimizer.ts';
+import type { Posterior } from '../core/posterior.ts';
+import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
+import type { ScheduleSpec } from '../core/schedules/schedule.ts';
+
+/** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
+export interface TrainingData {
+  readonly x: MatrixLike;
+  readonly y: MatrixLike;
+}
+
+export interface TrainOptions {
+  /** Default: gaussian with a learned scale. */
+  readonly likelihood?: LikelihoodSpec | LikelihoodSpec['kind'];
+  readonly epochs?: number;
+  readonly batchSize?: number;
+  /** Weight draws per step. */
+  readonly draws?: number;
+  readonly optimizer?: OptimizerSpec;
+  readonly schedule?: ScheduleSpec;
+  readonly klWeighting?: KlWeightingSpec;
+  /** rho every weight starts from; sigma = softplus(rho). */
+  readonly initialRho?: number;
+  /** Columns brought to zero mean and unit standard deviation, undone in predictions. Default: `both` for gaussian, else `features`. */
+  readonly standardize?: 'both' | 'features' | 'none';
+  /** What classes are called in predictions. */
+  readonly classNames?: readonly string[];
+  /** Default: the runtime's seed. */
+  readonly seed?: string | number;
+  /** Rows evaluated with fixed draws at the end of every `every`-th epoch (default 1) and of the last. */
+  readonly validation?: TrainingData & { readonly every?: number; readonly draws?: number };
+  readonly signal?: AbortSignal;
+  /** Called about ten times a second. */
+  readonly onProgress?: (progress: TrainProgress) => void;
+}
+
+export interface TrainProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly epochs: number;
+}
+
+/** One epoch. elbo, nll and kl are nats per training row: elbo = −(nll + kl). */
+export interface TrainingReport {
+  readonly epoch: number;
+  /** Steps done by the end of the epoch. */
+  readonly step: number;
+  readonly elbo: number;
+  /** Mean over the epoch's minibatches of the negative log-likelihood, at the weights drawn in each step. */
+  readonly nll: number;
+  /** KL(q ‖ prior) / N at the end of the epoch. */
+  readonly kl: number;
+  readonly learningRate: number;
+  readonly validation: Evaluation | null;
+  /** Seconds since training began. */
+  readonly seconds: number;
+}
+
+/** Metrics of predictions against known targets; those that do not apply to the likelihood are absent. */
+export interface Evaluation {
+  readonly rows: number;
+  readonly draws: number;
+  /** −log predictive density (or probability) of the target, mean per row, in nats and original units. */
+  readonly nll: number;
+  /** Share of rows whose most probable class is wrong. */
+  readonly error?: number;
+  readonly brier?: number;
+  /** Expected calibration error, 15 bins. */
+  readonly ece?: number;
+  readonly rmse?: number;
+  readonly mae?: number;
+  /** Share of targets inside the central 90 % predictive interval. */
+  readonly coverage90?: number;
+}
+
+export interface PredictOptions {
+  /** Posterior draws averaged; default 100. */
+  readonly draws?: number;
+  /** `sample` (default) averages over weight draws, `mean` uses every weight's mu: one deterministic pass. */
+  readonly mode?: 'sample' | 'mean';
+  /** Levels in (0, 1) of the predictive quantiles wanted. */
+  readonly quantiles?: readonly number[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+export type { Posterior };
+
+export const TRAIN_DEFAULTS = {
+  epochs: 100,
+  batchSize: 128,
+  draws: 1,
+  optimizer: { kind: 'adam', learningRate: 1e-3 },
+  schedule: { kind: 'constant' },
+  klWeighting: 'uniform',
+  initialRho: INITIAL_RHO,
+} as const satisfies TrainOptions;
+
+export const PREDICT_DRAWS = 100;
+
+export function likelihoodSpec(given: TrainOptions['likelihood']): LikelihoodSpec {
+  const spec =
+    typeof given === 'string'
+      ? ({ kind: given, scale: 'learned' } as LikelihoodSpec)
+      : (given ?? { kind: 'gaussian', scale: 'learned' });
+  if (!['categorical', 'bernoulli', 'gaussian'].includes(spec.kind)) {
+    throw new TypeError(
+      `train: expected likelihood categorical, bernoulli or gaussian, got ${String(spec.kind)} — use one of these`,
+    );
+  }
+  if (spec.kind !== 'gaussian') return { kind: spec.kind };
+  if (spec.scale !== 'learned') positive('train: likelihood.scale', spec.scale);
+  return spec;
+}
+
+export function positiveInteger(where: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(`${where}: expected a positive integer, got ${String(value)} — use 1 or more`);
+  }
+  return value;
+}
+
+export function positive(where: string, value: number): number {
+  if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value)) {
+    throw new RangeError(`${where}: expected a positive number, got ${String(value)} — check the option`);
+  }
+  return value;
+}
+
+export function fraction(where: string, value: number): number {
+  if (typeof value !== 'number' || !(value >= 0 && value < 1)) {
+    throw new RangeError(
+      `${where}: expected a number from 0 to below 1, got ${String(value)} — check the option`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,268 @@
+// The runtime: a pool of workers with a backend and a seed, and the calls that use it. Closing it ends every thread.
+
+import type { BackendFactory } from '../backend/backend.ts';
+import { pickBackend } from '../backend/registry.ts';
+import type { MatrixLike } from '../core/matrix.ts';
+import type { Model } from '../core/model.ts';
+import type { Posterior } from '../core/posterior.ts';
+import type { Prediction } from '../core/predictive/prediction.ts';
+import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
+import { summarize } from '../core/predictive/summarize.ts';
+import { seedText } from '../random/seed.ts';
+import type { Fault } from '../workers/protocol.ts';
+import { cores } from './cores.node.ts';
+import {
+  evaluateBinary,
+  evaluateClasses,
+  evaluateValues,
+  originalNoiseScale,
+  toOriginalUnits,
+} from './evaluate.ts';
+import {
+  type Evaluation,
+  PREDICT_DRAWS,
+  type PredictOptions,
+  positiveInteger,
+  type TrainingData,
+  type TrainOptions,
+} from './options.ts';
+import { WorkerPool } from './pool.ts';
+import { Predictor } from './predictor.ts';
+import { checkData, checkFeatures, prepareTraining } from './prepare.ts';
+import { Trainer, type TrainerHost } from './trainer.ts';
+import { TrainingRun } from './trainingRun.ts';
+
+export interface RuntimeOptions {
+  /** Worker threads; `auto` (default) is one per core. The result does not depend on it. */
+  readonly workers?: number | 'auto';
+  /** `auto` (default), `wasm` or `reference`. */
+  readonly backend?: string;
+  /** Seed of everything random, a string or an integer; default `varpool`. */
+  readonly seed?: string | number;
+  /** Told of what was mended without failing, such as a lost worker. Default: process.emitWarning. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** One draw of the network's outputs for all rows, in the data's units. */
+export interface Draw {
+  readonly draw: number;
+  /** Means (gaussian) or probabilities given the drawn weights, [rows, K]. */
+  readonly values: Float32Array;
+}
+
+export const DEFAULT_SEED = 'varpool';
+
+/**
+ * Starts a runtime.
+ * @throws BackendUnavailableError when the backend cannot run here; RangeError or TypeError for a bad option
+ */
+export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  return new Runtime(options);
+}
+
+export class Runtime implements AsyncDisposable {
+  readonly workers: number;
+  readonly backend: string;
+  readonly seed: string;
+  readonly #factory: BackendFactory;
+  readonly #warn: (message: string) => void;
+  #pool: WorkerPool | null = null;
+  #compiled: Promise<unknown> | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+  #jobs = 0;
+  #closed = false;
+
+  constructor(options: RuntimeOptions) {
+    const { workers = 'auto', backend = 'auto', seed = DEFAULT_SEED } = options;
+    this.workers = workers === 'auto' ? cores() : positiveInteger('createRuntime: workers', workers);
+    this.seed = seedText(seed);
+    this.#factory = pickBackend(backend);
+    this.backend = this.#factory.name;
+    this.#warn = options.onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
+  }
+
+  /**
+   * Fits q(W) to data by maximizing the ELBO. The run starts at once; iterate it for a report per epoch, await it for the posterior.
+   * @throws (on await) TypeError or RangeError for data or options that do not fit, DivergedError, WorkerLostError, or the signal's reason
+   */
+  train(model: Model, data: TrainingData, options: TrainOptions = {}): TrainingRun {
+    return this.#train(model, data, options);
+  }
+
+  /** @internal train with faults injected into the workers, for tests of recovery */
+  trainWithFaults(model: Model, data: TrainingData, options: TrainOptions, faults: Fault[]): TrainingRun {
+    return this.#train(model, data, options, faults);
+  }
+
+  #train(model: Model, data: TrainingData, options: TrainOptions, faults?: Fault[]): TrainingRun {
+    return new TrainingRun(async (report) => {
+      const seed = options.seed === undefined ? this.seed : seedText(options.seed);
+      const prepared = prepareTraining(model, data, options, seed);
+      const { validation } = options;
+      if (validation !== undefined)
+        checkData('train: validation', model, prepared.problem.likelihood, validation);
+      const trainer = new Trainer(prepared, await this.#host(), {
+        classNames: options.classNames ?? null,
+        signal: options.signal,
+        onProgress: options.onProgress,
+        validate:
+          validation === undefined
+            ? undefined
+            : (posterior) =>
+                this.evaluate(posterior, validation, {
+                  ...(validation.draws === undefined ? {} : { draws: validation.draws }),
+                }),
+        validateEvery: validation?.every,
+        faults,
+      });
+      try {
+        return { posterior: await trainer.run(report), phases: trainer.phases, team: trainer.team };
+      } finally {
+        await this.#pool?.release();
+      }
+    });
+  }
+
+  /**
+   * Predictive statistics of each row over posterior draws.
+   * @throws RangeError or TypeError for inputs that do not fit; WorkerLostError, or the signal's reason
+   */
+  async predict(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
+    const draws = this.#draws('predict', options);
+    const levels = options.quantiles ?? [];
+    for (const level of levels) {
+      if (!(level > 0 && level < 1))
+        throw new RangeError(
+          `predict: expected quantile levels between 0 and 1, got ${level} — use fractions like 0.05`,
+        );
+    }
+    const predictor = await this.#predictor(
+      posterior,
+      checkFeatures('predict', posterior.model, x),
+      options,
+      draws,
+      false,
+    );
+    const { outputs, entropies } = await predictor.moments();
+    const prediction = summarize(posterior, predictor.x.rows, draws, outputs, entropies);
+    return levels.length === 0
+      ? prediction
+      : { ...prediction, quantiles: await this.#quantiles(posterior, x, options, draws, levels) };
+  }
+
+  async #quantiles(
+    posterior: Posterior,
+    x: MatrixLike,
+    options: PredictOptions,
+    draws: number,
+    levels: readonly number[],
+  ) {
+    const predictor = await this.#predictor(
+      posterior,
+      checkFeatures('predict', posterior.model, x),
+      options,
+      draws,
+      true,
+    );
+    const K = posterior.model.outputSize;
+    const noise = originalNoiseScale(posterior);
+    const quantiles = levels.map((level) => ({ level, values: new Float32Array(predictor.x.rows * K) }));
+    const out = new Float64Array(levels.length);
+    const sample = new Float64Array(draws);
+    for await (const chunk of predictor.drawChunks()) {
+      const values = toOriginalUnits(posterior, chunk.values);
+      const perDraw = chunk.rows * K;
+      for (let i = 0; i < perDraw; i++) {
+        for (let s = 0; s < draws; s++) sample[s] = values[s * perDraw + i];
+        mixtureQuantiles(out, levels, sample, noise[i % K] ?? 0);
+        for (const [q, quantile] of quantiles.entries()) quantile.values[chunk.firstRow * K + i] = out[q];
+      }
+    }
+    return quantiles;
+  }
+
+  /** Single draws, one after the other: draw s is the same whatever `draws` is. */
+  async *draws(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
+    const draws = this.#draws('draws', options);
+    const matrix = checkFeatures('draws', posterior.model, x);
+    const predictor = await this.#predictor(posterior, matrix, options, draws, true);
+    yield* predictor.eachDraw((values) => Float32Array.from(toOriginalUnits(posterior, values)));
+  }
+
+  /**
+   * Metrics on rows with known targets: the log predictive density is of the average over draws, in the data's own units.
+   * @throws as predict
+   */
+  async evaluate(
+    posterior: Posterior,
+    data: TrainingData,
+    options: PredictOptions = {},
+  ): Promise<Evaluation> {
+    const draws = this.#draws('evaluate', options);
+    const { kind } = posterior.likelihood;
+    const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
+    if (kind === 'gaussian') {
+      const predictor = await this.#predictor(posterior, x, options, draws, true);
+      return evaluateValues(posterior, predictor.drawChunks(), y);
+    }
+    const prediction = await this.predict(posterior, x, options);
+    return kind === 'categorical' ? evaluateClasses(prediction, y) : evaluateBinary(prediction, y);
+  }
+
+  #draws(where: string, options: PredictOptions): number {
+    const { mode = 'sample', draws = PREDICT_DRAWS } = options;
+    if (mode !== 'sample' && mode !== 'mean')
+      throw new TypeError(
+        `${where}: expected mode 'sample' or 'mean', got ${String(mode)} — use one of these`,
+      );
+    positiveInteger(`${where}: draws`, draws);
+    return mode === 'mean' ? 1 : draws;
+  }
+
+  async #predictor(
+    posterior: Posterior,
+    x: ReturnType<typeof checkFeatures>,
+    options: PredictOptions,
+    draws: number,
+    keepDraws: boolean,
+  ) {
+    const { mode = 'sample', signal, onProgress } = options;
+    signal?.throwIfAborted();
+    return new Predictor(posterior, x, await this.#host(), { draws, mode, signal, onProgress }, keepDraws);
+  }
+
+  async #host(): Promise<TrainerHost> {
+    if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
+    this.#compiled ??= this.#factory.compile();
+    this.#pool ??= new WorkerPool(this.workers);
+    const pool = this.#pool;
+    const compiled = await this.#compiled;
+    return {
+      pool,
+      factory: this.#factory,
+      compiled,
+      cores: cores(),
+      nextJobId: () => ++this.#jobs,
+      alone: (work) => this.#alone(work),
+      warn: this.#warn,
+    };
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work, work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** Waits for what is running, then ends every thread and lets go of all memory. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const pool = this.#pool;
+    this.#pool = null;
+    await pool?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

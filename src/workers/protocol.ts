@@ -1,0 +1,105 @@
+// Every message between the scheduler and a worker. Arrays never travel: a message names places in a shared memory.
+
+import type { PredictionProblem } from '../core/predictionMemory.ts';
+import type { TrainingProblem } from '../core/problem.ts';
+
+/** What each int32 word of the control region means. Written by the workers unless said. */
+export const CONTROL = {
+  /** Threads that have reached the current barrier. */
+  arrived: 0,
+  /** Number of barriers passed; waiters sleep on it. */
+  generation: 1,
+  /** Written by the main thread: stop after the current step. */
+  cancel: 2,
+  /** Written by the main thread: a member is lost, leave the barrier at once. */
+  abort: 3,
+  /** Steps completed, for progress. */
+  stepsDone: 4,
+  /** 1 + step in which a NaN or an infinity appeared, 0 while there is none. */
+  divergedAt: 5,
+  /** 1 + step after which all members stop. */
+  stopAfter: 6,
+  /** 1 + step whose weights and minibatch are already in the arena; the main thread clears it when it changes the state. */
+  readyFor: 7,
+} as const;
+
+/** What a worker needs to compute in an arena; the same object for all messages of a job. */
+export interface JobBase {
+  /** Unique in the process; a worker keeps what it made for a job until another job's message comes. */
+  readonly id: number;
+  readonly backend: string;
+  /** Code the backend's factory compiled, shared by all workers. */
+  readonly compiled: unknown;
+  readonly memory: WebAssembly.Memory;
+  /** Threads the arena has room for. */
+  readonly threads: number;
+}
+
+export interface TrainingJob extends JobBase {
+  readonly kind: 'training';
+  readonly problem: TrainingProblem;
+}
+
+export interface PredictionJob extends JobBase {
+  readonly kind: 'prediction';
+  readonly problem: PredictionProblem;
+}
+
+/** Train steps from … to − 1 together with the other members of the team. */
+export interface TrainRequest {
+  readonly kind: 'train';
+  readonly job: TrainingJob;
+  readonly rank: number;
+  readonly size: number;
+  readonly cores: number;
+  readonly from: number;
+  readonly to: number;
+  /** Set by tests only. */
+  readonly fault?: Fault;
+}
+
+/** Aggregate draws firstDraw … lastDraw − 1 for rows firstRow … lastRow − 1 into a result slot. */
+export interface PredictRequest {
+  readonly kind: 'predict';
+  readonly job: PredictionJob;
+  readonly slot: number;
+  readonly firstDraw: number;
+  readonly lastDraw: number;
+  readonly firstRow: number;
+  readonly lastRow: number;
+  readonly fault?: Fault;
+}
+
+/** Forget the job's memory. Members of a team of `size` wait for each other, so that each thread gets one such request. */
+export interface ReleaseRequest {
+  readonly kind: 'release';
+  readonly size: number;
+  readonly meeting: Int32Array<SharedArrayBuffer>;
+}
+
+export type Request = TrainRequest | PredictRequest | ReleaseRequest;
+
+/** How a stretch of training ended. `step` is the first step not yet done. */
+export interface TrainReply {
+  readonly kind: 'trained';
+  readonly ended: 'complete' | 'canceled' | 'diverged' | 'aborted';
+  readonly step: number;
+  /** Milliseconds this worker spent per phase. */
+  readonly phases: PhaseTimes;
+}
+
+export interface PhaseTimes {
+  readonly prologue: number;
+  readonly pass: number;
+  readonly finish: number;
+  readonly wait: number;
+}
+
+export type Reply = TrainReply | { readonly kind: 'predicted' } | { readonly kind: 'released' };
+
+/** A fault for tests: the worker of this rank dies (or throws) at a step, or before a prediction tile. */
+export interface Fault {
+  readonly kind: 'exit' | 'throw' | 'hang';
+  readonly rank: number;
+  readonly step: number;
+}

@@ -1,0 +1,272 @@
+// Contract: every backend gives the reference's bits in every kernel, at the sizes where vector code goes
+// wrong and on the values where arithmetic does, and writes nothing else.
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  ACTIVATIONS,
+  type BackendFactory,
+  GemmStart,
+  KERNEL_NAMES,
+  LANES,
+} from '../../src/backend/backend.ts';
+import { referenceFactory } from '../../src/backend/reference.ts';
+import { wasmFactory } from '../../src/backend/wasm.ts';
+import { KernelPair, panelRanges, rowRanges, SIZES, TestValues } from '../support/kernelPair.ts';
+
+const UNDER_TEST: BackendFactory[] = [wasmFactory];
+const ADDRESS = [0xdeadbeef, 0x01234567, 77, 3, 0x01000002] as const;
+
+describe.each(UNDER_TEST)('$name', (factory) => {
+  let pair: KernelPair;
+  const s = (i: number) => pair.slot(i);
+  /** Ordinary values, then nasty ones. */
+  const bothFills = (seed: number, body: () => void) => {
+    pair.fill('ordinary', seed);
+    body();
+    pair.fill('nasty', seed);
+    body();
+  };
+  beforeAll(async () => {
+    expect(factory.available()).toEqual({ ok: true });
+    pair = await KernelPair.create(factory);
+  });
+
+  test('has every kernel', () => {
+    expect(KERNEL_NAMES.length).toBe(new Set(KERNEL_NAMES).size);
+    expect(Object.keys(referenceFactory.create({} as never, null, 0)).sort()).toEqual(
+      [...KERNEL_NAMES, 'name'].sort(),
+    );
+  });
+
+  test.each(SIZES)('normal_f32, %i rows', (rows) => {
+    for (const firstRow of [0, 4, 4096])
+      pair.run('normal_f32', [s(0), rows, ...ADDRESS, firstRow], rowRanges(s(0), rows));
+  });
+
+  test.each(SIZES)('perturb_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      pair.run('perturb_f32', [s(0), 0, s(2), s(3), rows, ...ADDRESS, 8], rowRanges(s(0), rows));
+      pair.run(
+        'perturb_f32',
+        [s(0), s(1), s(2), s(3), rows, ...ADDRESS, 8],
+        [...rowRanges(s(0), rows), ...rowRanges(s(1), rows)],
+      );
+    });
+  });
+
+  test.each(SIZES)('gemm_f32, m = %i', (m) => {
+    const gemm = (panels: number, k: number, transposeA: 0 | 1, start: GemmStart) => {
+      const [outRows, aRows, bRows] = [m + 1, transposeA ? k + 2 : m + 2, k + 1];
+      pair.run(
+        'gemm_f32',
+        [s(0), outRows, s(1), aRows, transposeA, s(5), bRows, m, panels, k, start, s(8)],
+        panelRanges(s(0), outRows, m, panels),
+      );
+    };
+    pair.fill('ordinary', m);
+    for (const k of SIZES) {
+      for (const panels of [1, 2, 3])
+        for (const transposeA of [0, 1] as const) gemm(panels, k, transposeA, GemmStart.zero);
+      for (const start of [GemmStart.accumulate, GemmStart.bias])
+        for (const t of [0, 1] as const) gemm(1, k, t, start);
+    }
+    pair.fill('nasty', m);
+    for (const k of [1, 17])
+      for (const transposeA of [0, 1] as const)
+        for (const start of [0, 1, 2] as const) gemm(3, k, transposeA, start);
+  });
+
+  test('gemm_f32 across its blocks of k and m', () => {
+    pair.fill('ordinary');
+    for (const start of [0, 1, 2] as const) {
+      for (const [m, panels, k] of [
+        [8, 1, 256],
+        [9, 1, 257],
+        [7, 1, 520],
+        [66, 2, 19],
+        [100, 1, 33],
+      ]) {
+        for (const t of [0, 1] as const) {
+          const aRows = t ? k : m;
+          pair.run(
+            'gemm_f32',
+            [s(0), m, s(1), aRows, t, s(5), k, m, panels, k, start, s(8)],
+            panelRanges(s(0), m, m, panels),
+          );
+        }
+      }
+    }
+  });
+
+  test.each(SIZES)('transpose_f32, %i rows', (rows) => {
+    for (const columns of SIZES) {
+      bothFills(rows * 100 + columns, () => {
+        const panels = Math.ceil(rows / LANES);
+        pair.run(
+          'transpose_f32',
+          [s(0), columns + 1, s(2), rows + 3, rows, columns],
+          panelRanges(s(0), columns + 1, columns, panels),
+        );
+      });
+    }
+  });
+
+  test.each(SIZES)('gather_f32, %i rows', (count) => {
+    for (const columns of SIZES) {
+      for (const shift of [0, 4, 8, 12]) {
+        bothFills(count * 100 + columns + shift, () => {
+          const index = new TestValues(count + 1);
+          for (let j = 0; j < count; j++) pair.i32[s(4) / 4 + j] = index.word() % 40;
+          pair.run(
+            'gather_f32',
+            [s(0), columns + 2, s(2) + shift, columns, s(4), count],
+            panelRanges(s(0), columns + 2, columns, Math.ceil(count / LANES)),
+          );
+        });
+      }
+    }
+  });
+
+  test.each(ACTIVATIONS)('activate_f32, %s', (name) => {
+    const activation = ACTIVATIONS.indexOf(name);
+    for (const rows of SIZES) {
+      bothFills(rows, () => {
+        pair.run('activate_f32', [s(0), 0, s(2), rows, activation], rowRanges(s(0), rows));
+        pair.run(
+          'activate_f32',
+          [s(0), s(1), s(2), rows, activation],
+          [...rowRanges(s(0), rows), ...rowRanges(s(1), rows)],
+        );
+        pair.run(
+          'activate_f32',
+          [s(2), s(1), s(2), rows, activation],
+          [...rowRanges(s(2), rows), ...rowRanges(s(1), rows)],
+        );
+      });
+    }
+  });
+
+  test.each(SIZES)('multiply, sumrows, accumulate, moments and sigmoid, %i rows', (rows) => {
+    const at = (i: number) => rowRanges(s(i), rows);
+    bothFills(rows, () => {
+      pair.run('multiply_f32', [s(0), s(1), s(2), rows], at(0));
+      pair.run('multiply_f32', [s(1), s(1), s(2), rows], at(1));
+      pair.run('multiply_f32', [s(2), s(1), s(2), rows], at(2));
+      for (const start of [0, 1] as const)
+        pair.run('sumrows_f32', [s(0), s(3), rows, start], rowRanges(s(0), 1));
+      for (const first of [0, 1] as const)
+        pair.run('accumulate_f32', [s(0), s(1), s(4), s(5), rows, first], [...at(0), ...at(1)]);
+      for (const count of [1, 2, 3, 1000])
+        pair.run('moments_f32', [s(0), s(1), s(6), rows, count], [...at(0), ...at(1)]);
+      pair.run('sigmoid_f32', [s(0), 0, s(7), rows], at(0));
+      pair.run('sigmoid_f32', [s(7), s(1), s(7), rows], [...at(7), ...at(1)]);
+    });
+  });
+
+  test.each(SIZES)('adam_f32 and sgd_f32, %i rows', (rows) => {
+    for (const lanes of [0, 1, 3, 5, 7, 15, 16]) {
+      bothFills(rows + lanes, () => {
+        const at = (...slots: number[]) => slots.flatMap((i) => rowRanges(s(i), rows, lanes));
+        pair.f32.set([0.25, 4, 0.001, 0.9, 0.1, 0.999, 0.001, 1.5, 1e-8], s(9) / 4);
+        for (const noise of [0, s(8)]) {
+          pair.run(
+            'adam_f32',
+            [s(0), s(1), s(2), s(3), s(4), s(5), s(6), s(7), noise, rows, lanes, s(9)],
+            at(0, 1, 2, 3, 4, 5),
+          );
+          pair.run('sgd_f32', [s(0), s(1), s(2), s(4), s(6), s(7), noise, rows, lanes, s(9)], at(0, 1, 2, 4));
+        }
+      });
+    }
+  });
+
+  test.each([16, 5])('optimizers name what is not finite, %i lanes', (lanes) => {
+    const calls = () => [
+      pair.run('sgd_f32', [s(0), s(1), s(2), s(4), s(6), s(7), 0, 9, lanes, s(9)], rowRanges(s(0), 6 * 384)),
+      pair.run(
+        'adam_f32',
+        [s(0), s(1), s(2), s(3), s(4), s(5), s(6), s(7), 0, 9, lanes, s(9)],
+        rowRanges(s(0), 6 * 384),
+      ),
+    ];
+    const reset = () => {
+      pair.fill(0.5);
+      pair.f32.set([0.25, 4, 0.001, 0.9, 0.1, 0.999, 0.001, 1.5, 1e-8], s(9) / 4);
+    };
+    for (const lane of [0, 4, 5, 15]) {
+      for (const bad of [Number.NaN, Infinity, -Infinity]) {
+        const seen = lane < lanes ? 1 : 0;
+        reset();
+        expect(calls()).toEqual([0, 0]);
+        pair.f32[s(0) / 4 + 7 * LANES + lane] = bad;
+        expect(calls()).toEqual([seen, seen]);
+        reset();
+        pair.f32[s(7) / 4 + 3 * LANES + lane] = bad;
+        expect(calls()).toEqual([2 * seen, 2 * seen]);
+      }
+    }
+  });
+
+  test.each(SIZES)('kl_f32 and sum_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      for (const lanes of [0, 1, 3, 5, 7, 15, 16]) {
+        pair.run('kl_f32', [s(0), s(1), s(2), rows, lanes, Math.log(0.3), 0.5 / 0.09], [[s(0) / 4, 1]]);
+      }
+      for (const extra of SIZES) pair.run('sum_f32', [s(0), s(1), rows * LANES + extra], [[s(0) / 4, 1]]);
+    });
+  });
+
+  describe.each(SIZES)('likelihoods, %i data rows', (rows) => {
+    const panels = Math.ceil(rows / LANES);
+    const at = (i: number, stride: number, k: number) => panelRanges(s(i), stride, k, panels);
+    const loss = () => rowRanges(s(0), panels);
+
+    test.each(SIZES.slice(1))('%i outputs', (k) => {
+      const stride = k + 2;
+      bothFills(rows * 100 + k, () => {
+        const label = new TestValues(k);
+        for (let j = 0; j < rows; j++) pair.i32[s(8) / 4 + j] = label.word() % k;
+        pair.run('categorical_f32', [s(0), 0, s(2), s(8), k, stride, rows, 0.1], loss());
+        pair.run(
+          'categorical_f32',
+          [s(0), s(1), s(2), s(8), k, stride, rows, 0.1],
+          [...loss(), ...at(1, stride, k)],
+        );
+        pair.run('bernoulli_f32', [s(0), 0, s(2), s(3), k, stride, rows, 0.1], loss());
+        pair.run(
+          'bernoulli_f32',
+          [s(0), s(1), s(2), s(3), k, stride, rows, 0.1],
+          [...loss(), ...at(1, stride, k)],
+        );
+        pair.run('gaussian_f32', [s(0), 0, 0, s(2), s(3), s(6), s(7), k, stride, rows, 0.1], loss());
+        pair.run(
+          'gaussian_f32',
+          [s(0), s(1), s(4), s(2), s(3), s(6), s(7), k, stride, rows, 0.1],
+          [...loss(), ...at(1, stride, k), ...at(4, stride, k)],
+        );
+        pair.run('softmax_f32', [s(1), 0, s(2), k, stride, panels], at(1, stride, k));
+        pair.run('softmax_f32', [s(1), s(0), s(2), k, stride, panels], [...loss(), ...at(1, stride, k)]);
+      });
+      // In place, each from fresh inputs.
+      bothFills(rows * 100 + k + 50, () => {
+        for (let j = 0; j < rows; j++) pair.i32[s(8) / 4 + j] = j % k;
+        pair.run(
+          'categorical_f32',
+          [s(0), s(2), s(2), s(8), k, stride, rows, 0.1],
+          [...loss(), ...at(2, stride, k)],
+        );
+        pair.run(
+          'bernoulli_f32',
+          [s(0), s(3), s(3), s(4), k, stride, rows, 0.1],
+          [...loss(), ...at(3, stride, k)],
+        );
+        pair.run(
+          'gaussian_f32',
+          [s(0), s(5), s(1), s(5), s(4), s(6), s(7), k, stride, rows, 0.1],
+          [...loss(), ...at(5, stride, k), ...at(1, stride, k)],
+        );
+        pair.run('softmax_f32', [s(9), s(0), s(9), k, stride, panels], [...loss(), ...at(9, stride, k)]);
+      });
+    });
+  });
+});

@@ -1,0 +1,225 @@
+// Twins of the kernels at the network's end: losses, their gradients (by central differences in float64) and
+// predictive statistics.
+
+import { readFileSync } from 'node:fs';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { LANES } from '../../src/backend/backend.ts';
+import { wasmFactory } from '../../src/backend/wasm.ts';
+import { KernelMemory } from '../support/kernelMemory.ts';
+import { TestValues } from '../support/kernelPair.ts';
+
+const CLOSED = JSON.parse(
+  readFileSync(new URL('../../../shared/vectors/closed-forms.json', import.meta.url), 'utf8'),
+) as Record<string, [string | string[], string][]>;
+
+let memory: KernelMemory;
+const values = new TestValues(43);
+beforeAll(async () => {
+  memory = await KernelMemory.create(wasmFactory);
+});
+beforeEach(() => memory.reset());
+
+function close(got: number, want: number, relative: number, absolute: number, note = ''): void {
+  if (!(Math.abs(got - want) <= relative * Math.abs(want) + absolute))
+    expect.fail(`${note}: expected ${want}, got ${got}`);
+}
+/** Table [K, rows] of float32 values. */
+const table = (k: number, rows: number, scale: number) =>
+  Array.from({ length: k }, () => Array.from({ length: rows }, () => Math.fround(values.ordinary() * scale)));
+const place = (t: number[][]) => memory.panels(t.length, t[0].length, (r, c) => t[r][c]);
+const column = (t: number[][], j: number) => t.map((row) => row[j]);
+const logSumExp = (x: number[]) => {
+  const max = Math.max(...x);
+  return max + Math.log(x.reduce((sum, v) => sum + Math.exp(v - max), 0));
+};
+/** d f / d x[k] by central differences. */
+function slope(f: (x: number[]) => number, x: number[], k: number): number {
+  const at = (h: number) => f(x.map((v, i) => (i === k ? v + h : v)));
+  return (at(1e-5) - at(-1e-5)) / 2e-5;
+}
+
+const ROWS = 37;
+const PADDED = 48;
+
+/** Holds losses and gradients of a likelihood against a float64 loss of one data row. */
+function holds(
+  loss: number,
+  gradient: number,
+  inputs: number[][],
+  scale: number,
+  truth: (x: number[], j: number) => number,
+): void {
+  const k = inputs.length;
+  for (let j = 0; j < ROWS; j++) {
+    const x = column(inputs, j);
+    close(memory.read(loss, PADDED)[j], truth(x, j), 1e-6, 1e-6, `loss ${j}`);
+    for (let i = 0; i < k; i++) {
+      const want = slope((v) => truth(v, j), x, i) * scale;
+      close(memory.get(gradient, k, i, j), want, 2e-6, 1e-6 * scale, `gradient (${i}, ${j})`);
+    }
+  }
+  // Lanes that are no rows of data add nothing to a sum over lanes.
+  for (let j = ROWS; j < PADDED; j++) {
+    expect(memory.read(loss, PADDED)[j]).toBe(0);
+    for (let i = 0; i < k; i++) expect(memory.get(gradient, k, i, j)).toBe(0);
+  }
+}
+
+describe('likelihoods', () => {
+  test.each([1, 2, 10])('categorical, %i classes', (k) => {
+    const logits = table(k, ROWS, 5);
+    const labels = Array.from({ length: ROWS }, (_, j) => (j * 7) % k);
+    const [loss, gradient] = [memory.floats(PADDED), memory.floats(k * PADDED)];
+    memory.kernels.categorical_f32(loss, gradient, place(logits), memory.ints(labels), k, k, ROWS, 0.5);
+    holds(loss, gradient, logits, 0.5, (x, j) => logSumExp(x) - x[labels[j]]);
+  });
+
+  test('categorical, against closed forms of logsumexp', () => {
+    expect(CLOSED.logsumexp.length).toBeGreaterThan(3);
+    for (const [inputs, want] of CLOSED.logsumexp) {
+      const x = (inputs as string[]).map(Number);
+      const loss = memory.floats(LANES);
+      // A loss is a difference of two numbers of the logits' size: that is where its rounding comes from.
+      memory.kernels.categorical_f32(
+        loss,
+        0,
+        place(x.map((v) => [v])),
+        memory.ints([0]),
+        x.length,
+        x.length,
+        1,
+        1,
+      );
+      close(memory.read(loss, 1)[0], Number(want) - x[0], 1e-6, 1e-7, `logits ${x}`);
+    }
+  });
+
+  test('bernoulli', () => {
+    const k = 3;
+    const logits = table(k, ROWS, 6);
+    const targets = table(k, ROWS, 1).map((row) => row.map((v) => (v > 0 ? 1 : 0)));
+    const [loss, gradient] = [memory.floats(PADDED), memory.floats(k * PADDED)];
+    memory.kernels.bernoulli_f32(loss, gradient, place(logits), place(targets), k, k, ROWS, 2);
+    holds(loss, gradient, logits, 2, (x, j) =>
+      x.reduce(
+        (sum, v, i) => sum + Math.log1p(Math.exp(-Math.abs(v))) + Math.max(v, 0) - targets[i][j] * v,
+        0,
+      ),
+    );
+  });
+
+  test('bernoulli keeps the small losses of confident, right answers', () => {
+    const loss = memory.floats(LANES);
+    for (const x of [20, 40, 80]) {
+      memory.kernels.bernoulli_f32(loss, 0, place([[x, -x]]), place([[1, 0]]), 1, 1, 2, 1);
+      for (const j of [0, 1]) close(memory.read(loss, 2)[j], Math.exp(-x), 1e-6, 0, `logit ${x}`);
+    }
+  });
+
+  test('gaussian, with the gradient of its scale', () => {
+    const k = 2;
+    const mean = table(k, ROWS, 2);
+    const targets = table(k, ROWS, 2);
+    const scales = [0.3, 1.7];
+    const [loss, gradient, scaleGradient] = [
+      memory.floats(PADDED),
+      memory.floats(k * PADDED),
+      memory.floats(k * PADDED),
+    ];
+    const inverse = memory.floats(scales.map((s) => 1 / s));
+    const logScale = memory.floats(scales.map(Math.log));
+    memory.kernels.gaussian_f32(
+      loss,
+      gradient,
+      scaleGradient,
+      place(mean),
+      place(targets),
+      inverse,
+      logScale,
+      k,
+      k,
+      ROWS,
+      0.25,
+    );
+    const truth = (x: number[], j: number, s: number[]) =>
+      x.reduce(
+        (sum, v, i) =>
+          sum + 0.5 * ((targets[i][j] - v) / s[i]) ** 2 + Math.log(s[i]) + 0.5 * Math.log(2 * Math.PI),
+        0,
+      );
+    // inverse is a rounded input: its half ulp is squared.
+    holds(loss, gradient, mean, 0.25, (x, j) => truth(x, j, scales));
+    for (let j = 0; j < ROWS; j++) {
+      for (let i = 0; i < k; i++) {
+        const want = slope((s) => truth(column(mean, j), j, s), scales, i) * 0.25;
+        close(memory.get(scaleGradient, k, i, j), want, 2e-6, 1e-6, `scale gradient (${i}, ${j})`);
+      }
+    }
+  });
+
+  test('gaussian, against closed forms of the density', () => {
+    expect(CLOSED.log_normal_pdf.length).toBeGreaterThan(5);
+    for (const row of CLOSED.log_normal_pdf) {
+      const [x, loc, scale, want] = (row as unknown as string[]).map(Number);
+      const loss = memory.floats(LANES);
+      const [inverse, logScale] = [memory.floats([1 / scale]), memory.floats([Math.log(scale)])];
+      memory.kernels.gaussian_f32(loss, 0, 0, place([[loc]]), place([[x]]), inverse, logScale, 1, 1, 1, 1);
+      close(memory.read(loss, 1)[0], -want, 5e-7, 5e-7, `−log N(${x}; ${loc}, ${scale}²)`);
+    }
+  });
+});
+
+describe('predictive statistics', () => {
+  test.each([1, 2, 10])('softmax and entropy, %i classes', (k) => {
+    const logits = table(k, PADDED, 8);
+    const [probabilities, entropy] = [memory.floats(k * PADDED), memory.floats(PADDED)];
+    memory.kernels.softmax_f32(probabilities, entropy, place(logits), k, k, 3);
+    for (let j = 0; j < PADDED; j++) {
+      const x = column(logits, j);
+      const p = x.map((v) => Math.exp(v - logSumExp(x)));
+      let sum = 0;
+      for (let i = 0; i < k; i++) {
+        // Rounding of x − max, up to 50 here, is what exp sees.
+        close(memory.get(probabilities, k, i, j), p[i], 4e-6, 0, `probability (${i}, ${j})`);
+        sum += memory.get(probabilities, k, i, j);
+      }
+      close(sum, 1, 5e-7, 0, `sum ${j}`);
+      const got = memory.read(entropy, PADDED)[j];
+      close(got, -p.reduce((h, q) => h + (q > 0 ? q * Math.log(q) : 0), 0), 2e-6, 2e-7, `entropy ${j}`);
+      expect(got).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  test('softmax of excluded classes and of certainty', () => {
+    const logits = [
+      [0, 1000],
+      [-Infinity, 0],
+      [0, -Infinity],
+    ];
+    const [probabilities, entropy] = [memory.floats(3 * LANES), memory.floats(LANES)];
+    memory.kernels.softmax_f32(probabilities, entropy, place(logits), 3, 3, 1);
+    const got = [0, 1, 2].map((i) => memory.get(probabilities, 3, i, 0));
+    expect(got).toEqual([0.5, 0, 0.5]);
+    expect([0, 1, 2].map((i) => memory.get(probabilities, 3, i, 1))).toEqual([1, 0, 0]);
+    close(memory.read(entropy, 1)[0], Math.LN2, 1e-7, 0);
+    expect(memory.read(entropy, 2)[1]).toBe(0);
+  });
+
+  test('sigmoid and the entropy of a Bernoulli, far into both tails', () => {
+    const x = Float32Array.from({ length: 400 }, (_, i) => (i - 200) * 0.4);
+    const [p, entropy] = [memory.floats(400), memory.floats(400)];
+    memory.kernels.sigmoid_f32(p, entropy, memory.floats(x), 25);
+    x.forEach((v, i) => {
+      close(memory.read(p, 400)[i], 1 / (1 + Math.exp(-v)), 4e-7, 0, `sigmoid(${v})`);
+      const a = Math.abs(v);
+      const q = Math.exp(-a) / (1 + Math.exp(-a)); // the smaller probability
+      close(
+        memory.read(entropy, 400)[i],
+        -q * Math.log(q) - (1 - q) * Math.log1p(-q),
+        1e-6,
+        0,
+        `entropy(${v})`,
+      );
+    });
+  });
+});

@@ -1,0 +1,308 @@
+// Every kind of mistake in a config gives its exact line; hostile YAML gives one line too, and soon.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/errors.ts';
+import { formatConfig, parseConfig, readConfig } from '../../src/experiment/config.ts';
+
+const CSV = 'data: {kind: csv, path: a.csv}\n';
+
+const scratch = mkdtempSync(join(tmpdir(), 'varpool-config-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+function messageOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message;
+  }
+  throw new Error('expected a ConfigError, got none');
+}
+
+const KNOWN = 'seed, data, model, prior, likelihood, training, prediction';
+const SEED = 'a string that is not empty or an integer from -9007199254740991 to 9007199254740991';
+const ADD = 'got nothing — add it';
+const WHOLE = 'expected a whole number of at least 1';
+const KL = 'expected uniform, blundell or { kind: warmup, epochs }';
+
+describe('mistakes, each in one line', () => {
+  it.each([
+    ['', ': expected a map of keys, got an empty file — name at least data'],
+    ['- a', `: expected a map with keys ${KNOWN}, got a list of 1 — change it`],
+    ['foo', `: expected a map with keys ${KNOWN}, got "foo" — change it`],
+    ['{}', ': data: expected a map with kind: idx, csv, npy or synthetic, got nothing — add it'],
+    [
+      'data: csv',
+      ': data: expected a map with kind: idx, csv, npy or synthetic, got "csv" — write { kind: csv }',
+    ],
+    ['data: {kind: cvs}', ': data.kind: expected idx, csv, npy or synthetic, got "cvs" — did you mean csv?'],
+    ['data: {path: x}', `: data.kind: expected idx, csv, npy or synthetic, ${ADD}`],
+    ['data: {kind: csv}', `: data.path: expected a path, ${ADD}`],
+    [`${CSV}epochs: 3`, ': epochs: expected a known key, got "epochs" — put it under training'],
+    [`${CSV}xyz: 3`, `: xyz: expected a known key, got "xyz" — known here: ${KNOWN}`],
+    [`${CSV}"x\\ny": 1`, `: "x\\ny": expected a known key, got "x\\ny" — known here: ${KNOWN}`],
+    [
+      `${CSV}training: {batchsiz: 3}`,
+      ': training.batchsiz: expected a known key, got "batchsiz" — did you mean batchSize?',
+    ],
+    [
+      `${CSV}training: {batch_size: 3}`,
+      ': training.batch_size: expected a known key, got "batch_size" — did you mean batchSize?',
+    ],
+    [`${CSV}training: {batchSize: -3}`, `: training.batchSize: ${WHOLE}, got -3 — change it`],
+    [`${CSV}training: {batchSize: 1.5}`, `: training.batchSize: ${WHOLE}, got 1.5 — change it`],
+    [`${CSV}training: {draws: 0}`, `: training.draws: ${WHOLE}, got 0 — change it`],
+    [`${CSV}training: {epochs: "10"}`, `: training.epochs: ${WHOLE}, got "10" — write it without quotes`],
+    [`${CSV}training: {epochs: 1e400}`, `: training.epochs: ${WHOLE}, got 1e400 — change it`],
+    [
+      `${CSV}training: {draws: 0, epochs: -1}`,
+      `: training.epochs: ${WHOLE}, got -1 — change it (and 1 more problem)`,
+    ],
+    [
+      `${CSV}training: {draws: 0, epoch: 1, foo: 2}`,
+      ': training.epoch: expected a known key, got "epoch" — did you mean epochs? (and 2 more problems)',
+    ],
+    [
+      `${CSV}training: {klWeighting: blundel}`,
+      `: training.klWeighting: ${KL}, got "blundel" — write klWeighting: blundell`,
+    ],
+    [
+      `${CSV}training: {klWeighting: warmup}`,
+      `: training.klWeighting: ${KL}, got "warmup" — write { kind: warmup, epochs: 5 }`,
+    ],
+    [
+      `${CSV}training: {klWeighting: {kind: uniform}}`,
+      `: training.klWeighting: ${KL}, got a map — write klWeighting: uniform`,
+    ],
+    [`${CSV}training: {klWeighting: {kind: warmup}}`, `: training.klWeighting.epochs: ${WHOLE}, ${ADD}`],
+    [
+      `${CSV}training: {estimator: flipout}`,
+      ': training.estimator: expected reparameterization, got "flipout" — change it',
+    ],
+    [
+      `${CSV}training: {optimizer: {kind: adm}}`,
+      ': training.optimizer.kind: expected adam or sgd, got "adm" — did you mean adam?',
+    ],
+    [
+      `${CSV}training: {optimizer: {kind: sgd}}`,
+      `: training.optimizer.learningRate: expected a number above 0, ${ADD}`,
+    ],
+    [
+      `${CSV}training: {optimizer: {kind: adam, learningRate: .nan}}`,
+      ': training.optimizer.learningRate: expected a number above 0, got .nan — change it',
+    ],
+    [
+      `${CSV}training: {optimizer: {kind: adam, beta1: 1}}`,
+      ': training.optimizer.beta1: expected a number of at least 0 and below 1, got 1 — change it',
+    ],
+    [
+      `${CSV}training: {schedule: {kind: cosine, finalFraction: 2}}`,
+      ': training.schedule.finalFraction: expected a number from 0 to 1, got 2 — change it',
+    ],
+    [
+      `${CSV}training: {initialRho: 0, initialSigma: 1}`,
+      ': training.initialSigma: expected no initialSigma next to initialRho, got 1 — keep one of the two',
+    ],
+    [
+      `${CSV}training:`,
+      ': training: expected a map with keys epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, ' +
+        'initialSigma, got null — fill it in or remove the key',
+    ],
+    [
+      `${CSV}seed: 9007199254740993`,
+      `: seed: expected ${SEED}, got 9007199254740993 — quote it to use it as a string`,
+    ],
+    [`${CSV}seed: true`, `: seed: expected ${SEED}, got true — quote it to use it as a string`],
+    [`${CSV}seed: 1.5`, `: seed: expected ${SEED}, got 1.5 — quote it to use it as a string`],
+    [`${CSV}seed: [1]`, `: seed: expected ${SEED}, got a list of 1 — quote it to use it as a string`],
+    [`${CSV}seed: ""`, `: seed: expected ${SEED}, got "" — quote it to use it as a string`],
+    [`${CSV}seed: ~`, `: seed: expected ${SEED}, got null — quote it to use it as a string`],
+    [`${CSV}model: {hiddenSizes: [4, -1]}`, `: model.hiddenSizes[1]: ${WHOLE}, got -1 — change it`],
+    [
+      `${CSV}model: {hiddenSizes: 5}`,
+      ': model.hiddenSizes: expected a list of whole numbers of at least 1, got 5 — change it',
+    ],
+    [
+      `${CSV}model: {activation: tahn}`,
+      ': model.activation: expected identity, relu, tanh, sigmoid, gelu or silu, got "tahn" — did you mean tanh?',
+    ],
+    [`${CSV}prior: {kind: laplace}`, ': prior.kind: expected gaussian, got "laplace" — change it'],
+    [
+      `${CSV}prior: {kind: gaussian, sigma: 0}`,
+      ': prior.sigma: expected a standard deviation from 0.000001 to 1000000, got 0 — change it',
+    ],
+    [
+      `${CSV}likelihood: {kind: gaussian, scale: fixed}`,
+      ': likelihood.scale: expected learned or a standard deviation from 0.000001 to 1000000, got "fixed" — change it',
+    ],
+    [
+      `${CSV}likelihood: categorical`,
+      ': likelihood: expected a map with kind: categorical, bernoulli or gaussian, got "categorical" — write { kind: categorical }',
+    ],
+    [
+      'data: {kind: csv, path: a, task: regression}\nlikelihood: {kind: categorical}',
+      ': likelihood.kind: expected gaussian for regression, got "categorical" — change it or the data',
+    ],
+    [
+      'data: {kind: idx, dir: a}\nlikelihood: {kind: gaussian}',
+      ': likelihood.kind: expected categorical for idx data, got "gaussian" — change it or the data',
+    ],
+    [
+      'data: {kind: idx, dir: a, standardize: both}',
+      ': data.standardize: expected features or none for classes, got "both" — classes cannot be shifted or scaled',
+    ],
+    [
+      'data: {kind: csv, path: a, delimiter: ab}',
+      ': data.delimiter: expected one character, tab or whitespace, got "ab" — change it',
+    ],
+    [
+      'data: {kind: csv, path: a, header: 1}',
+      ': data.header: expected true, false, auto or skip, got 1 — change it',
+    ],
+    ['data: {kind: csv, path: a, validation: 0.2}', `: data.validation: ${WHOLE}, got 0.2 — change it`],
+    [
+      'data: {kind: csv, path: a, testFraction: 1}',
+      ': data.testFraction: expected a number between 0 and 1, both excluded, got 1 — change it',
+    ],
+    [
+      'data: {kind: csv, path: a, testFraction: 0.2, testIndices: b}',
+      ': data.testFraction: expected no testFraction next to testIndices, got 0.2 — keep one of the two',
+    ],
+    [
+      'data: {kind: csv, path: a, features: b.txt}',
+      ': data.features: expected a list of column names or numbers, or { file: a file with column numbers }, got "b.txt" — change it',
+    ],
+    [
+      'data: {kind: csv, path: a, target: {fil: b}}',
+      ': data.target.fil: expected a known key, got "fil" — did you mean file? (and 1 more problem)',
+    ],
+    [
+      'data: {kind: csv, path: a, features: [a, true]}',
+      ': data.features[1]: expected the name of a column or its number (0 is the first, -1 the last), got true — change it',
+    ],
+    [
+      'data: {kind: synthetic, low: 1}',
+      ': data.high: expected a number above low (1), got 0.5 — change one of the two',
+    ],
+    [`${CSV}prediction: {draws: 0}`, `: prediction.draws: ${WHOLE}, got 0 — change it`],
+    [
+      `${CSV}prediction: {quantiles: [0.5, 0.1]}`,
+      ': prediction.quantiles[1]: expected a level above 0.5, got 0.1 — list the levels in rising order',
+    ],
+    ['a: 1\na: 2', ':2:1: expected YAML or JSON, got Map keys must be unique — correct the syntax there'],
+    [
+      'a:\n\tb: 1',
+      ':2:1: expected YAML or JSON, got Tabs are not allowed as indentation — correct the syntax there',
+    ],
+    [
+      'data: [1',
+      ':1:9: expected YAML or JSON, got Flow sequence in block collection must be sufficiently indented and end with a ] — correct the syntax there',
+    ],
+    [
+      'data: !!js x',
+      ':1:7: expected YAML or JSON, got Unresolved tag: tag:yaml.org,2002:js — correct the syntax there',
+    ],
+    ['['.repeat(100_000), ': expected a config of at most 65536 bytes, got 100000 — is it the right file?'],
+    ['['.repeat(60_000), ': expected at most 256 brackets, got 60000 — is it the right file?'],
+  ])('%j', (text, expected) => {
+    expect(messageOf(() => parseConfig(text, 'config.yaml'))).toBe(`config.yaml${expected}`);
+  });
+
+  it('names what is wrong with the file itself', () => {
+    const missing = join(scratch, 'none.yaml');
+    expect(messageOf(() => readConfig(missing))).toBe(
+      `${missing}: expected a config file, got no such file — check the path`,
+    );
+    expect(messageOf(() => readConfig(scratch))).toBe(
+      `${scratch}: expected a config file, got a directory — name a file in it`,
+    );
+    const binary = join(scratch, 'binary.yaml');
+    writeFileSync(binary, Uint8Array.of(0xff, 0xfe, 0));
+    expect(messageOf(() => readConfig(binary))).toBe(
+      `${binary}: expected a config file, got bytes that are not UTF-8 text — is it the right file?`,
+    );
+    const large = join(scratch, 'large.yaml');
+    writeFileSync(large, ' '.repeat(65_537));
+    expect(messageOf(() => readConfig(large))).toBe(
+      `${large}: expected a config file of at most 65536 bytes, got 65537 — is it the right file?`,
+    );
+  });
+
+  it('stops aliases that multiply', () => {
+    const bomb = `a: &a [x]\n${'bcdefghijk'
+      .split('')
+      .map((c, i) => `${c}: &${c} [${`*${'abcdefghij'[i]},`.repeat(9)}]`)
+      .join('\n')}`;
+    expect(messageOf(() => parseConfig(bomb, 'c.yaml'))).toBe(
+      'c.yaml: expected YAML or JSON, got Excessive alias count indicates a resource exhaustion attack — write it without aliases and deep nesting',
+    );
+  });
+});
+
+describe('fuzz', () => {
+  it('any mutation of a config gives a config or one line', () => {
+    const base = formatConfig(
+      parseConfig(`${CSV}training: {klWeighting: {kind: warmup, epochs: 3}}`, 'c.yaml'),
+    );
+    const pieces = [
+      '[',
+      ']',
+      '{',
+      '}',
+      ':',
+      '- ',
+      '? ',
+      '&a',
+      '*a',
+      '!!',
+      '|\n',
+      '>',
+      '"',
+      "'",
+      '\n',
+      '\t',
+      '\0',
+      '~',
+      '.nan',
+      '%',
+      '---\n',
+      '\ud800',
+      '<<: ',
+      '__proto__: ',
+    ];
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(fc.nat(base.length), fc.nat(6), fc.oneof(fc.constantFrom(...pieces), fc.string())),
+          { minLength: 1, maxLength: 5 },
+        ),
+        (edits) => {
+          let text = base;
+          for (const [at, drop, add] of edits) text = text.slice(0, at) + add + text.slice(at + drop);
+          try {
+            parseConfig(text, 'c.yaml');
+          } catch (error) {
+            expect(error).toBeInstanceOf(ConfigError);
+            expect((error as Error).message).toMatch(/^c\.yaml[^\n\r\u2028\0]*: expected .+, got .+ — .+$/u);
+            expect((error as Error).message.length).toBeLessThan(500);
+          }
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+
+  it.each(['- ', '? ', '?\n', ': ', '! ', 'a: ', '*a ', '? a\n', '|', '%', '- - ? '])(
+    'the limit of bytes full of %j ends soon',
+    (piece) => {
+      const started = performance.now();
+      const text = piece.repeat(Math.floor(65_536 / piece.length));
+      expect(messageOf(() => parseConfig(text, 'c.yaml'))).toMatch(/^c\.yaml[^\n]*: expected [^\n]+$/);
+      expect(performance.now() - started).toBeLessThan(5000);
+    },
+  );
+});

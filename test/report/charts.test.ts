@@ -1,0 +1,146 @@
+// What is drawn: the numbers, ranges and bands of every chart, checked before any browser sees them.
+import { describe, expect, it } from 'vitest';
+import type { ChartSpec } from '../../src/report/chartSpec.ts';
+import { chartSections } from '../../src/report/charts.ts';
+import type { ReportData } from '../../src/report/reportData.ts';
+import { sampleReport } from './sampleReport.ts';
+
+const charts = (data: Partial<ReportData>): Map<string, ChartSpec> =>
+  new Map(
+    chartSections({ title: '', summary: [], ...data })
+      .flatMap((s) => s.charts)
+      .map((chart) => [chart.id, chart]),
+  );
+const all = charts(sampleReport);
+
+it('every series is as long as x and every index points at a series', () => {
+  expect(all.size).toBe(8);
+  for (const chart of all.values()) {
+    for (const series of chart.series) expect(series.values).toHaveLength(chart.x.length);
+    for (const { upper, lower } of chart.bands)
+      expect(Math.max(upper, lower)).toBeLessThan(chart.series.length);
+    for (const entry of chart.legend) for (const s of entry.series) expect(chart.series[s]).toBeDefined();
+    expect(chart.xRange[0]).toBeLessThan(chart.xRange[1]);
+    expect(chart.yRange[0]).toBeLessThan(chart.yRange[1]);
+    expect([...chart.x].sort((a, b) => a - b)).toEqual(chart.x);
+    expect(JSON.parse(JSON.stringify(chart))).toEqual(chart);
+  }
+});
+
+describe('regression', () => {
+  const chart = all.get('regression')!;
+  it('has the total band outside the epistemic one, the truth dashed, the training range shaded', () => {
+    expect(chart.bands.map((b) => [b.upper, b.lower])).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    for (let i = 0; i < chart.x.length; i++) {
+      const [totalUpper, totalLower, upper, lower] = chart.series.map((s) => s.values[i] as number);
+      expect(totalUpper).toBeGreaterThan(upper);
+      expect(upper).toBeGreaterThan(lower);
+      expect(lower).toBeGreaterThan(totalLower);
+    }
+    expect(chart.series[4].style).toBe('dashed');
+    expect(chart.legend.map((e) => [e.label, e.series])).toEqual([
+      ['predictive mean', [5]],
+      ['epistemic, 90 %', [3, 2]],
+      ['total, 90 %', [1, 0]],
+      ['true function', [4]],
+      ['training data (200)', []],
+      ['test data (2)', []],
+      ['training range', []],
+    ]);
+    const trainX = sampleReport.regression!.train.x;
+    expect(chart.shade![0]).toBeCloseTo(Math.min(...trainX), 5);
+    expect(chart.shade![1]).toBeCloseTo(Math.max(...trainX), 5);
+    expect([chart.xLabel, chart.yLabel]).toEqual(['time (h)', 'load (kW)']);
+  });
+  it('does not let a runaway band flatten the data, and points the mean’s legend at the mean without a truth', () => {
+    const { truth, ...rest } = sampleReport.regression!;
+    const wild = { ...rest, total: { lower: rest.mean.map(() => -1e6), upper: rest.mean.map(() => 1e6) } };
+    const drawn = charts({ regression: wild }).get('regression')!;
+    const [low, high] = [Math.min(...rest.mean, ...rest.train.y), Math.max(...rest.mean, ...rest.train.y)];
+    expect(drawn.yRange[1] - drawn.yRange[0]).toBeLessThan(4 * (high - low));
+    expect(drawn.series[drawn.legend[0].series[0]].style).toBe('line');
+    expect(truth).toHaveLength(rest.mean.length);
+  });
+  it('thins crowds of points evenly and names a curve of the wrong length', () => {
+    const many = Array.from({ length: 10_000 }, (_, i) => i / 1e4);
+    const drawn = charts({ regression: { ...sampleReport.regression!, train: { x: many, y: many } } }).get(
+      'regression',
+    )!;
+    expect(drawn.points[0].x.length).toBeGreaterThan(1000);
+    expect(drawn.points[0].x.length).toBeLessThanOrEqual(1500);
+    expect(drawn.legend.map((e) => e.label)).toContain('training data (10000)');
+    expect(() => charts({ regression: { ...sampleReport.regression!, mean: [1] } })).toThrow(
+      /241 values in regression.mean, got 1/,
+    );
+    expect(() => charts({ regression: { ...sampleReport.regression!, train: { x: [1], y: [] } } })).toThrow(
+      /as many y as x/,
+    );
+  });
+});
+
+describe('training', () => {
+  it('keeps signs, leaves gaps out and clips only an overlong start', () => {
+    const [elbo, parts, rmse] = ['elbo', 'parts', 'validation-0'].map((id) => all.get(id)!);
+    expect(elbo.series[0].values[0]).toBeCloseTo(
+      -sampleReport.training!.nll[0]! - sampleReport.training!.kl[0]!,
+      4,
+    );
+    expect(parts.legend.map((e) => e.label)).toEqual(['NLL', 'KL']);
+    expect(rmse.x).toHaveLength(40);
+    expect(rmse.yLabel).toBe('RMSE (kW)');
+    expect(rmse.caption).toContain('run off the scale');
+    expect(rmse.yRange[1]).toBeLessThan(0.1);
+    expect(parts.caption).not.toContain('run off the scale');
+    expect(parts.yRange[1]).toBeGreaterThan(sampleReport.training!.nll[0]!);
+  });
+  it('draws one epoch as a dot and no epoch without fault; NaN is a gap', () => {
+    const one = charts({ training: { epochs: [1], elbo: [-1], nll: [1], kl: [0.1] } }).get('elbo')!;
+    expect(one.series[0].style).toBe('dots');
+    expect(one.xRange).toEqual([0.5, 1.5]);
+    expect(charts({ training: { epochs: [], elbo: [], nll: [], kl: [] } }).get('elbo')!.x).toEqual([]);
+    const gap = charts({
+      training: { epochs: [1, 2, 3], elbo: [-3, Number.NaN, -1], nll: [3, 2, 1], kl: [1, null, 1] },
+    });
+    expect(gap.get('elbo')!.x).toEqual([1, 3]);
+    expect(gap.get('parts')!.series[1].values).toEqual([1, null, 1]);
+    expect(() => charts({ training: { epochs: [1], elbo: [], nll: [1], kl: [1] } })).toThrow(
+      /1 values of ELBO, got 0/,
+    );
+  });
+});
+
+describe('calibration and uncertainty', () => {
+  it('closes the coverage curve at 0 and 1 and gives empty reliability bins no bar', () => {
+    expect(all.get('coverage')!.x).toEqual([0, 0.5, 0.9, 1]);
+    expect(all.get('coverage')!.series[0].values).toEqual([0, 0.54, 0.91, 1]);
+    const reliability = all.get('reliability')!;
+    expect(reliability.title).toBe('Reliability — ECE 1.42 %');
+    expect(reliability.x).toEqual([0.25, 0.75]);
+    expect(reliability.series.map((s) => s.values)).toEqual([
+      [null, 0.75],
+      [null, 0.8],
+      [0, 1],
+    ]);
+    expect(reliability.points[0]).toMatchObject({ x: [0.8], y: [0.75] });
+    expect([all.get('coverage')!.diagonal, reliability.diagonal, all.get('elbo')!.diagonal]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+  it('histograms of both groups share bins and each adds up to 1', () => {
+    const chart = all.get('mutualInformation')!;
+    expect(chart.title).toBe('Mutual information — AUROC 0.981');
+    expect(chart.series).toHaveLength(2);
+    for (const { values } of chart.series) {
+      expect(values.slice(0, -1).reduce<number>((sum, v) => sum + v!, 0)).toBeCloseTo(1, 4);
+    }
+    const zero = { label: 'a', predictiveEntropy: [0, 0], mutualInformation: [0, 0] };
+    const alone = charts({ uncertainty: { test: zero } }).get('predictiveEntropy')!;
+    expect(alone.series.map((s) => s.values[0])).toEqual([1]);
+    expect(alone.title).toBe('Predictive entropy');
+  });
+});

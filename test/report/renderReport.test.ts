@@ -1,0 +1,135 @@
+// The page as a file: complete, self-contained, safe whatever text is in it, small.
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ChartSpec } from '../../src/report/chartSpec.ts';
+import { escapeHtml, escapeJson } from '../../src/report/escape.ts';
+import { renderReport } from '../../src/report/renderReport.ts';
+import { sampleReport } from './sampleReport.ts';
+
+const page = renderReport(sampleReport);
+const scriptsOf = (html: string) =>
+  [...html.matchAll(/<script([^>]*)>([\s\S]*?)<\/script>/g)].map(([, attributes, text]) => ({
+    attributes,
+    text,
+  }));
+const islandOf = (html: string): ChartSpec[] => JSON.parse(scriptsOf(html)[0].text);
+
+describe('content', () => {
+  it('has the summary, the digest, the config and every chart with its own box and legend', () => {
+    expect(page).toContain('<title>Sample &amp; report</title>');
+    expect(page).toContain('<dt>Test NLL</dt><dd>−1.28<small>nats per row</small></dd>');
+    expect(page).toMatch(/posteriorDigest<code>3f6b2c1e[0-9a-f]{56}<\/code>/);
+    expect(page).toContain('<details class="card" id="config"><summary>Config</summary><pre>seed: demo');
+    const ids = islandOf(page).map((chart) => chart.id);
+    expect(ids).toEqual([
+      'regression',
+      'coverage',
+      'reliability',
+      'predictiveEntropy',
+      'mutualInformation',
+      'elbo',
+      'parts',
+      'validation-0',
+    ]);
+    for (const id of ids) {
+      expect(page.split(`id="chart-${id}"`)).toHaveLength(2);
+      expect(page.split(`id="legend-${id}"`)).toHaveLength(2);
+    }
+  });
+
+  it('leaves out what has no data', () => {
+    const bare = renderReport({ title: 'Bare', summary: [] });
+    expect(islandOf(bare)).toEqual([]);
+    for (const absent of ['id="summary"', 'id="digest"', '<details', 'class="charts"', 'drag to zoom'])
+      expect(bare).not.toContain(absent);
+  });
+
+  it('has both color schemes and a viewport for phones', () => {
+    expect(page).toContain('@media (prefers-color-scheme: dark)');
+    expect(page).toContain('name="viewport" content="width=device-width, initial-scale=1"');
+  });
+
+  it('weighs less than 300 kB and is the same text every time', () => {
+    expect(Buffer.byteLength(page)).toBeLessThan(300_000);
+    expect(renderReport(sampleReport)).toBe(page);
+  });
+});
+
+describe('self-containment', () => {
+  it('loads nothing: no src, link, import, url() or fetch', () => {
+    expect(page).not.toMatch(/<(link|img|iframe|object|embed|base|form)\b/i);
+    expect(page).not.toMatch(/\s(src|href|action|srcset|background)\s*=\s*["']/i);
+    expect(page).not.toMatch(
+      /@import|url\(|\bfetch\(|XMLHttpRequest|WebSocket|sendBeacon|importScripts|\bimport\(/,
+    );
+    const markup = page.replace(/<script[\s\S]*?<\/script>/g, '');
+    expect(markup).not.toMatch(/https?:|\/\/[a-z0-9-]+\.[a-z]/i);
+  });
+
+  it('carries a policy that allows exactly its two scripts', () => {
+    const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1] ?? '';
+    expect(policy).toMatch(/^default-src 'none';/);
+    const runnable = scriptsOf(page).filter((script) => !script.attributes.includes('application/json'));
+    expect(runnable).toHaveLength(2);
+    const hashes = runnable.map(
+      ({ text }) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`,
+    );
+    expect(policy.split('script-src ')[1]).toBe(hashes.join(' '));
+  });
+
+  it('has uPlot with its license and scripts that parse', () => {
+    const [, library, start] = scriptsOf(page);
+    expect(library.text).toMatch(/MIT License[\s\S]*Leon Sorokin[\s\S]*var uPlot=/);
+    for (const { text } of [library, start]) expect(() => new Function(text)).not.toThrow();
+  });
+});
+
+describe('hostile text', () => {
+  const attack = '</script><b onload="x">\'&\u2028\u2029<!--<script>';
+  const hostile = renderReport({
+    ...sampleReport,
+    title: attack,
+    subtitle: attack,
+    summary: [{ label: attack, value: attack, note: attack }],
+    posteriorDigest: attack,
+    config: attack,
+    footer: attack,
+    regression: { ...sampleReport.regression!, inputLabel: attack, targetLabel: attack },
+    training: {
+      ...sampleReport.training!,
+      validation: [{ name: attack, unit: attack, values: sampleReport.training!.nll }],
+    },
+    uncertainty: { ...sampleReport.uncertainty!, test: { ...sampleReport.uncertainty!.test, label: attack } },
+  });
+
+  it('stays text in markup, attributes and data', () => {
+    expect(hostile).not.toContain('<b onload');
+    expect(hostile.split('</script>')).toHaveLength(page.split('</script>').length);
+    expect(hostile).not.toContain('<!--');
+    const markup = hostile.replace(/<script[\s\S]*?<\/script>/g, '');
+    expect(markup.split(escapeHtml(attack)).length).toBeGreaterThan(9);
+    const chart = islandOf(hostile)[0];
+    expect([chart.xLabel, chart.yLabel]).toEqual([attack, attack]);
+    expect(scriptsOf(hostile)[0].text).not.toMatch(/[<>&\u2028\u2029]/);
+  });
+
+  it('survives for any string', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(JSON.parse(escapeJson({ [text]: [text] }))).toEqual({ [text]: [text] });
+        expect(escapeJson(text)).not.toMatch(/[<>&\u2028\u2029]/);
+        const escaped = escapeHtml(text);
+        expect(escaped).not.toMatch(/[<>"']/);
+        const back: Record<string, string> = {
+          '&lt;': '<',
+          '&gt;': '>',
+          '&quot;': '"',
+          '&#39;': "'",
+          '&amp;': '&',
+        };
+        expect(escaped.replace(/&(lt|gt|quot|#39|amp);/g, (entity) => back[entity])).toBe(text);
+      }),
+    );
+  });
+});
