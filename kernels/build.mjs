@@ -3,12 +3,11 @@
 // so that no compiler is needed on the machine. Does nothing when sources, flags and compiler are those of
 // the last build.
 
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sha256, sources, sourcesHash } from './sources.mjs';
 
-const here = fileURLToPath(new URL('.', import.meta.url));
 const outDir = fileURLToPath(new URL('../dist/kernels/', import.meta.url));
 const wasmFile = join(outDir, 'varpool.wasm');
 const stampFile = join(outDir, 'build.json');
@@ -36,9 +35,6 @@ const FLAGS = [
   '-Wl,--export=__stack_pointer',
 ];
 
-/** @param {string | Uint8Array} data */
-const sha256 = (data) => createHash('sha256').update(data).digest('hex');
-
 /** @param {string} file */
 function readOrNull(file) {
   try {
@@ -64,8 +60,7 @@ function sectionIds(wasm) {
   return ids;
 }
 
-/** @param {Record<string, string>} sources @param {string} sourceHash */
-async function compile(sources, sourceHash) {
+async function compile() {
   const { commands, Exit, runLLVM } = await import('@yowasp/clang');
   // Loads the compiler without the progress lines it would print.
   await runLLVM(undefined, {}, { fetchProgress: () => {} });
@@ -94,7 +89,7 @@ async function compile(sources, sourceHash) {
     throw new Error('kernels: expected no data segment, got one — keep constants in code, no static tables');
   }
   mkdirSync(outDir, { recursive: true });
-  const stamp = { sources: sourceHash, wasm: sha256(wasm), bytes: wasm.length };
+  const stamp = { build: buildHash, sources: sourcesHash, wasm: sha256(wasm), bytes: wasm.length };
   // Written aside and renamed: a test that runs beside a build sees the old module or the new one.
   for (const [file, data] of [
     [wasmFile, wasm],
@@ -106,13 +101,9 @@ async function compile(sources, sourceHash) {
   console.error(`kernels: ${wasm.length} bytes, sha256 ${stamp.wasm.slice(0, 12)}…`);
 }
 
-const names = readdirSync(here)
-  .filter((name) => /\.[ch]$/.test(name))
-  .sort();
-const sources = Object.fromEntries(names.map((name) => [name, readFileSync(join(here, name), 'utf8')]));
 const compiler = readFileSync(new URL('../node_modules/@yowasp/clang/package.json', import.meta.url), 'utf8');
-const sourceHash = sha256(JSON.stringify([sources, FLAGS, JSON.parse(compiler).version]));
+const buildHash = sha256(JSON.stringify([sources, FLAGS, JSON.parse(compiler).version]));
 
 const built = readOrNull(wasmFile);
 const last = JSON.parse(readOrNull(stampFile)?.toString() || 'null');
-if (!built || last?.sources !== sourceHash || last.wasm !== sha256(built)) await compile(sources, sourceHash);
+if (!built || last?.build !== buildHash || last.wasm !== sha256(built)) await compile();

@@ -71,7 +71,7 @@ INLINE void activate_all(const int f, float *y, float *derivative, const float *
   }
 }
 
-void KERNEL(activate_f32)(ptr y, ptr derivative, ptr x, uint32_t rows, uint32_t activation) {
+void KERNEL(activate_f32)(BASE ptr y, ptr derivative, ptr x, uint32_t rows, uint32_t activation) {
   float *yp = F32(y), *dp = derivative ? F32(derivative) : 0;
   const float *xp = F32(x);
   uint32_t n = rows * LANES;
@@ -85,11 +85,11 @@ void KERNEL(activate_f32)(ptr y, ptr derivative, ptr x, uint32_t rows, uint32_t 
   }
 }
 
-void KERNEL(multiply_f32)(ptr out, ptr a, ptr b, uint32_t rows) {
+void KERNEL(multiply_f32)(BASE ptr out, ptr a, ptr b, uint32_t rows) {
   for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, load(F32(a) + i) * load(F32(b) + i));
 }
 
-void KERNEL(accumulate_f32)(ptr gMu, ptr gRho, ptr dW, ptr noise, uint32_t rows, uint32_t first) {
+void KERNEL(accumulate_f32)(BASE ptr gMu, ptr gRho, ptr dW, ptr noise, uint32_t rows, uint32_t first) {
   float *m = F32(gMu), *s = F32(gRho);
   const float *d = F32(dW), *e = F32(noise);
   uint32_t n = rows * LANES;
@@ -107,7 +107,7 @@ void KERNEL(accumulate_f32)(ptr gMu, ptr gRho, ptr dW, ptr noise, uint32_t rows,
     }
 }
 
-void KERNEL(moments_f32)(ptr mean, ptr m2, ptr x, uint32_t rows, uint32_t count) {
+void KERNEL(moments_f32)(BASE ptr mean, ptr m2, ptr x, uint32_t rows, uint32_t count) {
   float *mp = F32(mean), *sp = F32(m2);
   const float *xp = F32(x);
   vf n = splat((float)count);

@@ -126,7 +126,7 @@ INLINE void product(
   } while (k0 < k);
 }
 
-void KERNEL(gemm_f32)(
+void KERNEL(gemm_f32)(BASE
     ptr out, uint32_t outRows, ptr a, uint32_t aRows, uint32_t transposeA, ptr b, uint32_t bRows,
     uint32_t m, uint32_t panels, uint32_t k, uint32_t start, ptr bias) {
   const uintptr_t row = LANES;

@@ -30,7 +30,7 @@ INLINE void four_runs(float *out, const float *const run[4], uint32_t columns) {
   }
 }
 
-void KERNEL(transpose_f32)(
+void KERNEL(transpose_f32)(BASE
     ptr out, uint32_t outRows, ptr x, uint32_t xRows, uint32_t rows, uint32_t columns) {
   // 16 columns at a time: the four runs are then pieces of rows of one panel of x.
   for (uint32_t c = 0; c < columns; c += LANES) {
@@ -45,7 +45,7 @@ void KERNEL(transpose_f32)(
   }
 }
 
-void KERNEL(gather_f32)(ptr out, uint32_t outRows, ptr x, uint32_t columns, ptr index, uint32_t count) {
+void KERNEL(gather_f32)(BASE ptr out, uint32_t outRows, ptr x, uint32_t columns, ptr index, uint32_t count) {
   const int32_t *rows = I32(index);
   for (uint32_t j = 0; j < (count + LANES - 1) / LANES * LANES; j += 4) {
     const float *run[4];

@@ -25,7 +25,7 @@ INLINE vi load_labels(const int32_t *labels, place o) {
   return label;
 }
 
-void KERNEL(categorical_f32)(
+void KERNEL(categorical_f32)(BASE
     ptr loss, ptr gradient, ptr logits, ptr labels,
     uint32_t classes, uint32_t stride, uint32_t rows, float scale) {
   EACH_PLACE(o, stride, rows) {
@@ -53,7 +53,7 @@ void KERNEL(categorical_f32)(
   }
 }
 
-void KERNEL(bernoulli_f32)(
+void KERNEL(bernoulli_f32)(BASE
     ptr loss, ptr gradient, ptr logits, ptr targets,
     uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {
   EACH_PLACE(o, stride, rows) {
@@ -71,7 +71,7 @@ void KERNEL(bernoulli_f32)(
   }
 }
 
-void KERNEL(gaussian_f32)(
+void KERNEL(gaussian_f32)(BASE
     ptr loss, ptr gradient, ptr scaleGradient, ptr mean, ptr targets,
     ptr inverse, ptr logScale, uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {
   EACH_PLACE(o, stride, rows) {

@@ -14,7 +14,7 @@ OUTLINE void normal_rest(float *out, const address *from, uint32_t rows, uint32_
   }
 }
 
-void KERNEL(normal_f32)(
+void KERNEL(normal_f32)(BASE
     ptr out, uint32_t rows,
     uint32_t key0, uint32_t key1, uint32_t step, uint32_t draw, uint32_t stream, uint32_t firstRow) {
   const address from = {key0, key1, step, draw, stream};

@@ -90,7 +90,7 @@ INLINE uint32_t dispatch(const int adam, const state *s, uint32_t rows, uint32_t
   return lanes < LANES ? update(adam, 0, 1, s, rows, lanes) : update(adam, 0, 0, s, rows, lanes);
 }
 
-uint32_t KERNEL(adam_f32)(
+uint32_t KERNEL(adam_f32)(BASE
     ptr mu, ptr rho, ptr mMu, ptr vMu, ptr mRho, ptr vRho,
     ptr gMu, ptr gRho, ptr noise, uint32_t rows, uint32_t lanes, ptr scalars) {
   state s = {F32(mu), F32(rho), F32(mMu), F32(vMu), F32(mRho), F32(vRho), F32(gMu), F32(gRho),
@@ -98,7 +98,7 @@ uint32_t KERNEL(adam_f32)(
   return dispatch(1, &s, rows, lanes);
 }
 
-uint32_t KERNEL(sgd_f32)(
+uint32_t KERNEL(sgd_f32)(BASE
     ptr mu, ptr rho, ptr mMu, ptr mRho,
     ptr gMu, ptr gRho, ptr noise, uint32_t rows, uint32_t lanes, ptr scalars) {
   state s = {F32(mu), F32(rho), F32(mMu), 0, F32(mRho), 0, F32(gMu), F32(gRho), noise ? F32(noise) : 0,

@@ -44,7 +44,7 @@ OUTLINE void perturb_rest(const draw_of *d, uint32_t rows, uint32_t at, uint32_t
   }
 }
 
-void KERNEL(perturb_f32)(
+void KERNEL(perturb_f32)(BASE
     ptr w, ptr noise, ptr mu, ptr rho, uint32_t rows,
     uint32_t key0, uint32_t key1, uint32_t step, uint32_t draw, uint32_t stream, uint32_t firstRow) {
   const draw_of d = {F32(w), noise ? F32(noise) : 0, F32(mu), F32(rho), {key0, key1, step, draw, stream}};

@@ -1,7 +1,7 @@
 // From logits to probabilities and their entropies, in nats.
 #include "vecmath.h"
 
-void KERNEL(softmax_f32)(
+void KERNEL(softmax_f32)(BASE
     ptr probabilities, ptr entropy, ptr logits, uint32_t classes, uint32_t stride, uint32_t panels) {
   for (uint32_t panel = 0; panel < panels; panel++) {
     for (uint32_t v = 0; v < VPR; v++) {
@@ -29,7 +29,7 @@ void KERNEL(softmax_f32)(
   }
 }
 
-void KERNEL(sigmoid_f32)(ptr probabilities, ptr entropy, ptr logits, uint32_t rows) {
+void KERNEL(sigmoid_f32)(BASE ptr probabilities, ptr entropy, ptr logits, uint32_t rows) {
   for (uint32_t i = 0; i < rows * LANES; i += VW) {
     vf x = load(F32(logits) + i);
     vf t = exp_nonpositive(minus_magnitude(x));

@@ -1,7 +1,7 @@
 // Sums, each in the one order its length fixes: row by row in 16 lanes, then one tree over the lanes.
 #include "vecmath.h"
 
-void KERNEL(sumrows_f32)(ptr out, ptr x, uint32_t rows, uint32_t start) {
+void KERNEL(sumrows_f32)(BASE ptr out, ptr x, uint32_t rows, uint32_t start) {
   const float *xp = F32(x);
   vf sum[VPR];
   for (int v = 0; v < VPR; v++) sum[v] = start ? load(F32(out) + v * VW) : splat(0.0f);
@@ -10,7 +10,7 @@ void KERNEL(sumrows_f32)(ptr out, ptr x, uint32_t rows, uint32_t start) {
   for (int v = 0; v < VPR; v++) store(F32(out) + v * VW, sum[v]);
 }
 
-void KERNEL(sum_f32)(ptr out, ptr x, uint32_t count) {
+void KERNEL(sum_f32)(BASE ptr out, ptr x, uint32_t count) {
   const float *xp = F32(x);
   vf sum[VPR];
   for (int v = 0; v < VPR; v++) sum[v] = splat(0.0f);
@@ -21,7 +21,7 @@ void KERNEL(sum_f32)(ptr out, ptr x, uint32_t count) {
   *F32(out) = fold(sum);
 }
 
-void KERNEL(kl_f32)(
+void KERNEL(kl_f32)(BASE
     ptr out, ptr mu, ptr rho, uint32_t rows, uint32_t lanes, float logPriorSigma, float halfPriorPrecision) {
   const float *mp = F32(mu), *rp = F32(rho);
   vf sum[VPR];

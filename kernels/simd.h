@@ -35,16 +35,23 @@ typedef float vf __attribute__((vector_size(VW * 4), may_alias));
 typedef int32_t vi __attribute__((vector_size(VW * 4), may_alias));
 typedef uint32_t vu __attribute__((vector_size(VW * 4), may_alias));
 
-// Pointers are byte offsets into one arena: the linear memory itself, or a block whose address a native
-// library is told.
+// Pointers are byte offsets into one arena: the linear memory itself, or a block whose address a native kernel is
+// told first. A native library holds every variant of a kernel under a name of its own, `gemm_f32_avx2`.
 typedef uint32_t ptr;
 #if defined(__wasm__)
+#define BASE
 #define KERNEL(name) __attribute__((export_name(#name))) name
 #define BYTES(p) ((char *)(uintptr_t)(p))
 #else
-extern char *varpool_base __attribute__((visibility("hidden")));
-#define KERNEL(name) __attribute__((visibility("default"))) name
-#define BYTES(p) (varpool_base + (p))
+#define BASE char *base,
+#define JOINED(name, variant) name##_##variant
+#define NAMED(name, variant) JOINED(name, variant)
+#if defined(_WIN32)
+#define KERNEL(name) __declspec(dllexport) NAMED(name, VARIANT)
+#else
+#define KERNEL(name) __attribute__((visibility("default"))) NAMED(name, VARIANT)
+#endif
+#define BYTES(p) (base + (p))
 #endif
 #define F32(p) ((float *)BYTES(p))
 #define I32(p) ((int32_t *)BYTES(p))

@@ -6,6 +6,11 @@ const ALIGN = 64;
 /** Stack of one thread's kernels: they keep little in memory, but a compiler may spill. */
 export const STACK_BYTES = 65_536;
 
+/** A WebAssembly.Memory, as far as is needed of it: its own type would ask every user's compiler for the DOM library. */
+export interface ArenaMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
 /** Collects named reservations; the same calls give the same offsets in every thread. */
 export class ArenaLayout {
   readonly regions = new Map<string, { offset: number; bytes: number }>();
@@ -39,10 +44,10 @@ export class Arena {
   readonly u8: Uint8Array<SharedArrayBuffer>;
 
   constructor(
-    readonly memory: WebAssembly.Memory,
+    readonly memory: ArenaMemory,
     readonly threads: number,
   ) {
-    const buffer = memory.buffer as unknown as SharedArrayBuffer;
+    const buffer = memory.buffer as SharedArrayBuffer;
     this.f32 = new Float32Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.f64 = new Float64Array(buffer);

@@ -2,13 +2,14 @@
 
 import { BackendUnavailableError } from '../errors.ts';
 import type { BackendFactory } from './backend.ts';
+import { nativeFactory } from './native.node.ts';
 import { referenceFactory } from './reference.ts';
 import { wasmFactory } from './wasm.ts';
 
-const FACTORIES: readonly BackendFactory[] = [wasmFactory, referenceFactory];
+const FACTORIES: readonly BackendFactory[] = [nativeFactory, wasmFactory, referenceFactory];
 
 /** What `auto` tries, fastest first. */
-const AUTO = ['wasm'] as const;
+const AUTO = ['native', 'wasm'] as const;
 
 export const BACKEND_NAMES: readonly string[] = FACTORIES.map((factory) => factory.name);
 

@@ -16,7 +16,7 @@ import { standardizeInto } from '../core/standardize.ts';
 import { WorkerLostError } from '../errors.ts';
 import type { PredictionJob, PredictRequest } from '../workers/protocol.ts';
 import { LostRequestError } from './pool.ts';
-import { tileRows } from './tiles.ts';
+import { chunkRows, tileRows } from './tiles.ts';
 import type { TrainerHost } from './trainer.ts';
 
 /** One tile of a prediction in flight. */
@@ -27,7 +27,7 @@ interface Flight {
 
 export interface PredictorOptions {
   readonly draws: number;
-  readonly mode: 'sample' | 'mean';
+  readonly mode?: 'sample' | 'mean';
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
@@ -42,8 +42,6 @@ export interface DrawChunk {
 
 /** A tile whose worker died is tried again this often. */
 const MAX_TRIES = 4;
-/** Floats of one chunk of kept draws; more rows go in several chunks. */
-const CHUNK_FLOATS = 16 << 20;
 
 export class Predictor {
   readonly #problem: PredictionProblem;
@@ -62,14 +60,16 @@ export class Predictor {
   ) {
     const { model } = posterior;
     const slots = 2 * host.pool.size;
+    const rows = tileRows(x.rows, model.inputSize, model.outputSize, options.draws, host.pool.size);
+    this.#chunkRows = chunkRows(x.rows, model.outputSize, options.draws);
     this.#problem = {
       model,
       likelihood: posterior.likelihood,
       seed: posterior.seed,
       capacity: x.rows,
-      tileRows: tileRows(x.rows, model.inputSize, model.outputSize, options.draws, host.pool.size),
+      tileRows: keepDraws ? Math.min(rows, this.#chunkRows) : rows,
       slots,
-      mode: options.mode,
+      mode: options.mode ?? 'sample',
       keepDraws,
     };
     this.#memory = predictionMemory(this.#problem, slots);
@@ -83,9 +83,6 @@ export class Predictor {
       threads: slots,
       problem: this.#problem,
     };
-    const perRow = options.draws * model.outputSize;
-    const tiles = Math.max(1, Math.floor(CHUNK_FLOATS / perRow / this.#problem.tileRows));
-    this.#chunkRows = tiles * this.#problem.tileRows;
     this.#load();
   }
 
@@ -156,9 +153,7 @@ export class Predictor {
   }
 
   /** Draws in order, all rows at once: the tiles of a few draws at a time are in memory. */
-  async *eachDraw(
-    convert: (values: Float32Array) => Float32Array,
-  ): AsyncGenerator<{ draw: number; values: Float32Array }> {
+  async *eachDraw(): AsyncGenerator<{ draw: number; values: Float32Array }> {
     const K = this.posterior.model.outputSize;
     const { rows } = this.x;
     for (let first = 0; first < this.options.draws; first += TILE_DRAWS) {
@@ -172,7 +167,7 @@ export class Predictor {
         first + count,
       );
       for (let s = 0; s < count; s++) {
-        yield { draw: first + s, values: convert(values.subarray(s * rows * K, (s + 1) * rows * K)) };
+        yield { draw: first + s, values: values.subarray(s * rows * K, (s + 1) * rows * K) };
       }
     }
   }

@@ -5,6 +5,8 @@ import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { OptimizerSpec } from '../core/optimizers/optimizer.ts';
 import type { Standardization } from '../core/posterior.ts';
 import type { TrainingProblem } from '../core/problem.ts';
+import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
+import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import { learnStandardization } from '../core/standardize.ts';
 import {
   fraction,
@@ -49,10 +51,8 @@ export function prepareTraining(
     );
   }
   checkOptimizer(settings.optimizer);
-  if (settings.schedule.kind === 'cosine')
-    fraction('train: schedule.finalFraction', settings.schedule.finalFraction ?? 0);
-  if (typeof settings.klWeighting === 'object')
-    positive('train: klWeighting.epochs', settings.klWeighting.epochs);
+  checkSchedules(settings.schedule, settings.klWeighting);
+  checkRest(model, likelihood, options);
   const standardize = options.standardize ?? (likelihood.kind === 'gaussian' ? 'both' : 'features');
   const targets = standardize === 'both' && likelihood.kind === 'gaussian' ? learnStandardization(y) : null;
   return {
@@ -156,6 +156,33 @@ function checkOptimizer(optimizer: OptimizerSpec): void {
     throw new TypeError(
       `train: expected optimizer adam or sgd, got ${String((optimizer as { kind: unknown }).kind)} — use one of these`,
     );
+  }
+}
+
+function checkSchedules(schedule: ScheduleSpec, klWeighting: KlWeightingSpec): void {
+  oneOf('train: schedule', schedule.kind, ['constant', 'cosine']);
+  if (schedule.kind === 'cosine') fraction('train: schedule.finalFraction', schedule.finalFraction ?? 0);
+  if (typeof klWeighting === 'object' && klWeighting !== null) {
+    oneOf('train: klWeighting', klWeighting.kind, ['warmup']);
+    positive('train: klWeighting.epochs', klWeighting.epochs);
+  } else oneOf('train: klWeighting', klWeighting, ['uniform', 'blundell', "{ kind: 'warmup', epochs }"]);
+}
+
+function checkRest(model: Model, likelihood: LikelihoodSpec, options: TrainOptions): void {
+  const { standardize, classNames, validation } = options;
+  if (standardize !== undefined) oneOf('train: standardize', standardize, ['both', 'features', 'none']);
+  if (validation?.every !== undefined) positiveInteger('train: validation.every', validation.every);
+  if (validation?.draws !== undefined) positiveInteger('train: validation.draws', validation.draws);
+  if (likelihood.kind === 'categorical' && classNames && classNames.length !== model.outputSize) {
+    throw new RangeError(
+      `train: expected ${model.outputSize} classNames, got ${classNames.length} — give one name per class`,
+    );
+  }
+}
+
+function oneOf(where: string, value: unknown, names: readonly string[]): void {
+  if (!names.includes(value as string)) {
+    throw new TypeError(`${where}: expected ${names.join(' or ')}, got ${String(value)} — use one of these`);
   }
 }
 

@@ -6,18 +6,11 @@ import type { MatrixLike } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
-import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
 import { summarize } from '../core/predictive/summarize.ts';
 import { seedText } from '../random/seed.ts';
 import type { Fault } from '../workers/protocol.ts';
 import { cores } from './cores.node.ts';
-import {
-  evaluateBinary,
-  evaluateClasses,
-  evaluateValues,
-  originalNoiseScale,
-  toOriginalUnits,
-} from './evaluate.ts';
+import { evaluateBinary, evaluateClasses, evaluateValues, toOriginalUnits } from './evaluate.ts';
 import {
   type Evaluation,
   PREDICT_DRAWS,
@@ -29,6 +22,7 @@ import {
 import { WorkerPool } from './pool.ts';
 import { Predictor } from './predictor.ts';
 import { checkData, checkFeatures, prepareTraining } from './prepare.ts';
+import { quantiles } from './quantiles.ts';
 import { Trainer, type TrainerHost } from './trainer.ts';
 import { TrainingRun } from './trainingRun.ts';
 
@@ -70,6 +64,7 @@ export class Runtime implements AsyncDisposable {
   #compiled: Promise<unknown> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #jobs = 0;
+  #active = 0;
   #closed = false;
 
   constructor(options: RuntimeOptions) {
@@ -101,25 +96,19 @@ export class Runtime implements AsyncDisposable {
       const { validation } = options;
       if (validation !== undefined)
         checkData('train: validation', model, prepared.problem.likelihood, validation);
-      const trainer = new Trainer(prepared, await this.#host(), {
-        classNames: options.classNames ?? null,
-        signal: options.signal,
-        onProgress: options.onProgress,
-        validate:
-          validation === undefined
-            ? undefined
-            : (posterior) =>
-                this.evaluate(posterior, validation, {
-                  ...(validation.draws === undefined ? {} : { draws: validation.draws }),
-                }),
-        validateEvery: validation?.every,
-        faults,
-      });
-      try {
+      const validate = (posterior: Posterior) =>
+        this.evaluate(posterior, validation as TrainingData, definedDraws(validation?.draws));
+      return this.#job(async (host) => {
+        const trainer = new Trainer(prepared, host, {
+          classNames: options.classNames ?? null,
+          signal: options.signal,
+          onProgress: options.onProgress,
+          validate: validation === undefined ? undefined : validate,
+          validateEvery: validation?.every,
+          faults,
+        });
         return { posterior: await trainer.run(report), phases: trainer.phases, team: trainer.team };
-      } finally {
-        await this.#pool?.release();
-      }
+      });
     });
   }
 
@@ -136,57 +125,30 @@ export class Runtime implements AsyncDisposable {
           `predict: expected quantile levels between 0 and 1, got ${level} — use fractions like 0.05`,
         );
     }
-    const predictor = await this.#predictor(
-      posterior,
-      checkFeatures('predict', posterior.model, x),
-      options,
-      draws,
-      false,
-    );
-    const { outputs, entropies } = await predictor.moments();
-    const prediction = summarize(posterior, predictor.x.rows, draws, outputs, entropies);
-    return levels.length === 0
-      ? prediction
-      : { ...prediction, quantiles: await this.#quantiles(posterior, x, options, draws, levels) };
-  }
-
-  async #quantiles(
-    posterior: Posterior,
-    x: MatrixLike,
-    options: PredictOptions,
-    draws: number,
-    levels: readonly number[],
-  ) {
-    const predictor = await this.#predictor(
-      posterior,
-      checkFeatures('predict', posterior.model, x),
-      options,
-      draws,
-      true,
-    );
-    const K = posterior.model.outputSize;
-    const noise = originalNoiseScale(posterior);
-    const quantiles = levels.map((level) => ({ level, values: new Float32Array(predictor.x.rows * K) }));
-    const out = new Float64Array(levels.length);
-    const sample = new Float64Array(draws);
-    for await (const chunk of predictor.drawChunks()) {
-      const values = toOriginalUnits(posterior, chunk.values);
-      const perDraw = chunk.rows * K;
-      for (let i = 0; i < perDraw; i++) {
-        for (let s = 0; s < draws; s++) sample[s] = values[s * perDraw + i];
-        mixtureQuantiles(out, levels, sample, noise[i % K] ?? 0);
-        for (const [q, quantile] of quantiles.entries()) quantile.values[chunk.firstRow * K + i] = out[q];
-      }
-    }
-    return quantiles;
+    const matrix = checkFeatures('predict', posterior.model, x);
+    return this.#job(async (host) => {
+      const predictor = new Predictor(posterior, matrix, host, { ...options, draws }, false);
+      const { outputs, entropies } = await predictor.moments();
+      const prediction = summarize(posterior, matrix.rows, draws, outputs, entropies);
+      if (levels.length === 0) return prediction;
+      const chunks = new Predictor(posterior, matrix, host, { ...options, draws }, true).drawChunks();
+      return { ...prediction, quantiles: await quantiles(posterior, matrix.rows, chunks, levels) };
+    });
   }
 
   /** Single draws, one after the other: draw s is the same whatever `draws` is. */
   async *draws(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
     const draws = this.#draws('draws', options);
     const matrix = checkFeatures('draws', posterior.model, x);
-    const predictor = await this.#predictor(posterior, matrix, options, draws, true);
-    yield* predictor.eachDraw((values) => Float32Array.from(toOriginalUnits(posterior, values)));
+    const release = this.#hold();
+    try {
+      const predictor = new Predictor(posterior, matrix, await this.#host(), { ...options, draws }, true);
+      for await (const { draw, values } of predictor.eachDraw()) {
+        yield { draw, values: Float32Array.from(toOriginalUnits(posterior, values)) };
+      }
+    } finally {
+      await release();
+    }
   }
 
   /**
@@ -202,8 +164,13 @@ export class Runtime implements AsyncDisposable {
     const { kind } = posterior.likelihood;
     const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
     if (kind === 'gaussian') {
-      const predictor = await this.#predictor(posterior, x, options, draws, true);
-      return evaluateValues(posterior, predictor.drawChunks(), y);
+      return this.#job((host) =>
+        evaluateValues(
+          posterior,
+          new Predictor(posterior, x, host, { ...options, draws }, true).drawChunks(),
+          y,
+        ),
+      );
     }
     const prediction = await this.predict(posterior, x, options);
     return kind === 'categorical' ? evaluateClasses(prediction, y) : evaluateBinary(prediction, y);
@@ -219,16 +186,21 @@ export class Runtime implements AsyncDisposable {
     return mode === 'mean' ? 1 : draws;
   }
 
-  async #predictor(
-    posterior: Posterior,
-    x: ReturnType<typeof checkFeatures>,
-    options: PredictOptions,
-    draws: number,
-    keepDraws: boolean,
-  ) {
-    const { mode = 'sample', signal, onProgress } = options;
-    signal?.throwIfAborted();
-    return new Predictor(posterior, x, await this.#host(), { draws, mode, signal, onProgress }, keepDraws);
+  /** Counts a job in; the function it returns counts it out, and the last one out has the workers let go of its memory. */
+  #hold(): () => Promise<void> {
+    this.#active++;
+    return async () => {
+      if (--this.#active === 0) await this.#pool?.release();
+    };
+  }
+
+  async #job<T>(work: (host: TrainerHost) => Promise<T>): Promise<T> {
+    const release = this.#hold();
+    try {
+      return await work(await this.#host());
+    } finally {
+      await release();
+    }
   }
 
   async #host(): Promise<TrainerHost> {
@@ -265,4 +237,8 @@ export class Runtime implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function definedDraws(draws: number | undefined): PredictOptions {
+  return draws === undefined ? {} : { draws };
 }

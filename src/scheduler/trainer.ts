@@ -39,7 +39,7 @@ export interface TrainerHost {
   /** Cores of the machine. */
   readonly cores: number;
   nextJobId(): number;
-  /** Only one team at a time: members wait for each other, so two half-started teams would wait forever. */
+  /** Only one team of several at a time: members wait for each other, so two half-started teams would wait forever. */
   alone<T>(work: () => Promise<T>): Promise<T>;
   warn(message: string): void;
 }
@@ -205,7 +205,8 @@ export class Trainer {
     const timer = progress === undefined ? undefined : setInterval(tell, POLL_MS);
     const start = performance.now();
     try {
-      const replies = await this.host.alone(() => this.#runTeam(from, to));
+      const runTeam = () => this.#runTeam(from, to);
+      const replies = this.#team === 1 ? await runTeam() : await this.host.alone(runTeam);
       if (replies === null) {
         this.#rollBack();
         return 'aborted';

@@ -16,7 +16,8 @@ export interface TrainingResult {
 export class TrainingRun implements AsyncIterable<TrainingReport>, PromiseLike<Posterior> {
   readonly #reports: TrainingReport[] = [];
   readonly #result: Promise<TrainingResult>;
-  #wake: () => void = () => undefined;
+  /** Iterators that have read all reports there are, any number of them. */
+  #waiting: (() => void)[] = [];
   #ended = false;
 
   constructor(work: (report: (report: TrainingReport) => void) => Promise<TrainingResult>) {
@@ -39,10 +40,14 @@ export class TrainingRun implements AsyncIterable<TrainingReport>, PromiseLike<P
       while (next < this.#reports.length) yield this.#reports[next++];
       if (this.#ended) break;
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#waiting.push(resolve);
       });
     }
     await this.#result;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   /** The posterior with what was measured on the way. */
