@@ -59,7 +59,10 @@ function candidates(): string[] {
   return paths;
 }
 
-let found: { readonly ok: true; readonly choice: NativeChoice } | { readonly ok: false; readonly reason: string } | null = null;
+let found:
+  | { readonly ok: true; readonly choice: NativeChoice }
+  | { readonly ok: false; readonly reason: string }
+  | null = null;
 
 /** Looks once; the answer does not change while the process lives. */
 function find(): NonNullable<typeof found> {
@@ -71,7 +74,10 @@ function look(): NonNullable<typeof found> {
   const path = candidates().find((candidate) => existsSync(candidate));
   if (path === undefined) {
     const platform = `${process.platform}-${process.arch}`;
-    return { ok: false, reason: `no library for ${platform} — npm run build:native in a checkout, or install @varpool/native-${platform}` };
+    return {
+      ok: false,
+      reason: `no library for ${platform} — npm run build:native in a checkout, or install @varpool/native-${platform}`,
+    };
   }
   let library: Library;
   try {
@@ -79,16 +85,27 @@ function look(): NonNullable<typeof found> {
   } catch (error) {
     const { message } = error as Error;
     const missing = /Cannot find (module|package) 'koffi'/.test(message);
-    return { ok: false, reason: missing ? 'the optional package koffi is not installed — npm install koffi' : `${path}: ${oneLine(message)}` };
+    return {
+      ok: false,
+      reason: missing
+        ? 'the optional package koffi is not installed — npm install koffi'
+        : `${path}: ${oneLine(message)}`,
+    };
   }
   const sources = library.func('varpool_sources', 'str', [])() as string;
   if (sources !== kernelSources()) {
-    return { ok: false, reason: `${path} was built from other kernel sources — run npm run build:native again` };
+    return {
+      ok: false,
+      reason: `${path} was built from other kernel sources — run npm run build:native again`,
+    };
   }
   const variants = (library.func('varpool_variants', 'str', [])() as string).split(' ');
   const variant = process.env.VARPOOL_NATIVE_VARIANT ?? variants[0];
   if (!variants.includes(variant)) {
-    return { ok: false, reason: `VARPOOL_NATIVE_VARIANT: expected ${variants.join(', ')} on this CPU, got ${variant}` };
+    return {
+      ok: false,
+      reason: `VARPOOL_NATIVE_VARIANT: expected ${variants.join(', ')} on this CPU, got ${variant}`,
+    };
   }
   return { ok: true, choice: { path, variant } };
 }
@@ -121,7 +138,11 @@ function kernel(choice: NativeChoice, name: keyof Kernels): (...args: number[]) 
   let call = functions.get(symbol);
   if (call === undefined) {
     const [integers, floats] = ARGUMENTS[name];
-    const types = ['size_t', ...Array<string>(integers).fill('uint32_t'), ...Array<string>(floats).fill('float')];
+    const types = [
+      'size_t',
+      ...Array<string>(integers).fill('uint32_t'),
+      ...Array<string>(floats).fill('float'),
+    ];
     const result = name === 'adam_f32' || name === 'sgd_f32' ? 'uint32_t' : 'void';
     call = open(choice.path).func(symbol, result, types) as (...args: number[]) => number;
     functions.set(symbol, call);
@@ -147,7 +168,9 @@ export const nativeFactory: BackendFactory = {
     const choice = compiled as NativeChoice;
     // The memory never grows, so it never moves: its address is as good as the memory for as long as the arena lives.
     const base = Number((require('koffi') as Koffi).address(arena.u8));
-    const kernels = Object.fromEntries(KERNEL_NAMES.map((name) => [name, kernel(choice, name).bind(null, base)]));
+    const kernels = Object.fromEntries(
+      KERNEL_NAMES.map((name) => [name, kernel(choice, name).bind(null, base)]),
+    );
     return { name: 'native', ...(kernels as unknown as Kernels) };
   },
 };

@@ -35,11 +35,7 @@ export function bayesianDense(
   options: { readonly name?: string; readonly activation?: Activation } = {},
 ): Node {
   const { name = 'bayesian_dense', activation = 'identity' } = options;
-  if (!ACTIVATIONS.includes(activation)) {
-    throw new TypeError(
-      `bayesianDense: expected activation ${ACTIVATIONS.join(', ')}, got ${String(activation)} — use one of these`,
-    );
-  }
+  knownActivation('bayesianDense', activation);
   const layer: LayerSpec = {
     name,
     inputSize: from.units,
@@ -80,6 +76,7 @@ export interface BuildOptions {
  */
 export function build(options: BuildOptions): Model {
   const { inputSize, hiddenSizes = [256, 128], outputSize, activation = 'relu', priorSigma = 1 } = options;
+  knownActivation('build', activation);
   let node = input(positiveInteger('build: inputSize', inputSize));
   for (const [l, units] of hiddenSizes.entries()) {
     positiveInteger(`build: hiddenSizes[${l}]`, units);
@@ -190,6 +187,14 @@ function sameShape(p: Rows, t: Rows): void {
   if (p.rows !== t.rows || p.columns !== t.columns) {
     throw new RangeError(
       `elboLoss: expected targets of shape [${p.rows}, ${p.columns}] like predictions, got [${t.rows}, ${t.columns}] — match the shapes`,
+    );
+  }
+}
+
+function knownActivation(where: string, activation: Activation): void {
+  if (!ACTIVATIONS.includes(activation)) {
+    throw new TypeError(
+      `${where}: expected activation ${ACTIVATIONS.join(', ')}, got ${String(activation)} — use one of these`,
     );
   }
 }

@@ -41,12 +41,18 @@ export function toMatrix(input: MatrixLike, where: string): Matrix {
 }
 
 function nested(rows: ReadonlyArray<ArrayLike<number>>, where: string): Matrix {
+  if (!isRow(rows[0])) {
+    throw new TypeError(
+      `${where}: expected rows of numbers, got ${describe(rows)} — pass number[][], a Float32Array with a shape, or a tensor`,
+    );
+  }
   const columns = rows[0].length;
   const data = new Float32Array(rows.length * columns);
   for (let r = 0; r < rows.length; r++) {
-    if (rows[r]?.length !== columns) {
+    const row: unknown = rows[r];
+    if (!isRow(row) || row.length !== columns) {
       throw new TypeError(
-        `${where}: expected ${columns} columns in row ${r}, got ${rows[r]?.length ?? describe(rows[r])} — make all rows equally long`,
+        `${where}: expected ${columns} columns in row ${r}, got ${isRow(row) ? row.length : describe(row)} — make all rows equally long`,
       );
     }
     data.set(rows[r], r * columns);
@@ -74,6 +80,10 @@ function checked(data: Float32Array, rows: number, columns: number, where: strin
 
 function toFloat32(values: ArrayLike<number>): Float32Array {
   return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+function isRow(row: unknown): row is ArrayLike<number> {
+  return Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView));
 }
 
 function isMatrix(input: unknown): input is Matrix {

@@ -4,7 +4,7 @@
 import type { LikelihoodSpec, Model } from './model.ts';
 import type { OptimizerSpec } from './optimizers/optimizer.ts';
 import type { KlWeightingSpec } from './schedules/klWeighting.ts';
-import type { ScheduleSpec } from './schedules/schedule.ts';
+import { rateFactor, type ScheduleSpec } from './schedules/schedule.ts';
 
 export interface TrainingProblem {
   readonly model: Model;
@@ -34,4 +34,9 @@ export function totalSteps(problem: TrainingProblem): number {
 export function batchRows(problem: TrainingProblem, step: number): number {
   const first = (step % stepsPerEpoch(problem)) * problem.batchSize;
   return Math.min(problem.batchSize, problem.rowCount - first);
+}
+
+/** Learning rate of a step by the schedule. */
+export function learningRate(problem: TrainingProblem, step: number): number {
+  return problem.optimizer.learningRate * rateFactor(problem.schedule, step, totalSteps(problem));
 }

@@ -8,13 +8,18 @@ import { seedKey } from '../random/seed.ts';
 import { PURPOSE, stream } from '../random/stream.ts';
 import { log } from './float64.ts';
 import { denseForward, denseInputGradient, denseWeightGradient, ROW_BYTES } from './layers/dense.ts';
-import { initialRawScale, noiseScale, noiseScaleSlope, writeScale } from './likelihoods/gaussian.ts';
 import { createLikelihood, type Likelihood, type LossAddresses } from './likelihoods/likelihood.ts';
+import { NoiseScale } from './likelihoods/noiseScale.ts';
 import { createOptimizer, type Optimizer } from './optimizers/optimizer.ts';
-import { batchRows, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
+import type { LayerLayout } from './parameters.ts';
+import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
 import { klWeight } from './schedules/klWeighting.ts';
-import { rateFactor } from './schedules/schedule.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
+
+/** Whether f′ differs from 1: then the pass keeps it and goes back through it, in the last layer as in any other. */
+function bends(layer: LayerLayout): boolean {
+  return layer.spec.activation !== 'identity';
+}
 
 export class TrainingStep {
   readonly #likelihood: Likelihood;
@@ -33,9 +38,8 @@ export class TrainingStep {
     scalars: number;
   };
   readonly #scalars: Float32Array;
-  readonly #points: Float64Array;
-  readonly #inverseScale: Float32Array;
-  readonly #logScale: Float32Array;
+  /** The learned or fixed scale of a gaussian likelihood. */
+  readonly noiseScale: NoiseScale;
 
   /** @param thread which of the memory's per-thread buffers are this caller's own */
   constructor(
@@ -46,7 +50,6 @@ export class TrainingStep {
     readonly thread: number,
   ) {
     const own = memory.threads[thread];
-    const K = problem.model.outputSize;
     this.#likelihood = createLikelihood(problem.likelihood);
     this.#optimizer = createOptimizer(problem.optimizer);
     this.#key = seedKey(problem.seed);
@@ -63,9 +66,7 @@ export class TrainingStep {
     };
     this.#update = { mu: 0, rho: 0, moments: [0, 0, 0, 0], gMu: 0, gRho: 0, noise: 0, scalars: own.scalars };
     this.#scalars = arena.floats(own.scalars, LANES);
-    this.#points = arena.f64.subarray(memory.points / 8, memory.points / 8 + 3 * K);
-    this.#inverseScale = arena.floats(memory.inverseScale, K);
-    this.#logScale = arena.floats(memory.logScale, K);
+    this.noiseScale = new NoiseScale(problem, memory, arena, this.#optimizer);
   }
 
   // ——— sampling and gathering ———
@@ -168,7 +169,7 @@ export class TrainingStep {
       const layer = layers[l];
       const y = this.#at(memory.activations[l].y, l, draw, p0);
       denseForward(kernels, layer, y, w + layer.offset * 4, this.#input(step, l, draw, p0), panels);
-      const derivative = l === top ? 0 : this.#at(memory.activations[l].derivative, l, draw, p0);
+      const derivative = bends(layer) ? this.#at(memory.activations[l].derivative, l, draw, p0) : 0;
       kernels.activate_f32(y, derivative, y, panels * layer.O, ACTIVATIONS.indexOf(layer.spec.activation));
     }
     this.#lossRun(step, draw, p0, panels);
@@ -186,12 +187,10 @@ export class TrainingStep {
           this.#at(memory.activations[l + 1].delta, l + 1, draw, p0),
           panels,
         );
-        kernels.multiply_f32(
-          here,
-          here,
-          this.#at(memory.activations[l].derivative, l, draw, p0),
-          panels * layer.O,
-        );
+      }
+      if (bends(layer)) {
+        const derivative = this.#at(memory.activations[l].derivative, l, draw, p0);
+        kernels.multiply_f32(here, here, derivative, panels * layer.O);
       }
       kernels.transpose_f32(
         deltaT + draw * drawBytesT + p0 * LANES * ROW_BYTES,
@@ -238,15 +237,10 @@ export class TrainingStep {
   /** Must precede `finish` in a step: learning rate, KL weight and bias corrections. */
   prepare(step: number): void {
     const { problem } = this;
-    this.#optimizer.scalars(this.#scalars, step, this.#rate(step));
+    this.#optimizer.scalars(this.#scalars, step, learningRate(problem, step));
     this.#scalars[UPDATE_SCALARS.klScale] =
       klWeight(problem.klWeighting, step, this.#stepsPerEpoch) / problem.rowCount;
     this.#scalars[UPDATE_SCALARS.priorPrecision] = 1 / (problem.model.priorSigma * problem.model.priorSigma);
-  }
-
-  #rate(step: number): number {
-    const { optimizer, schedule } = this.problem;
-    return optimizer.learningRate * rateFactor(schedule, step, this.#totalSteps);
   }
 
   /**
@@ -321,53 +315,6 @@ export class TrainingStep {
       sum += this.arena.f32[scratch >>> 2];
     }
     return sum / (batchRows(problem, step) * problem.draws);
-  }
-
-  /** Sets the point parameters (noise scale) before the first step. */
-  initializePoints(): void {
-    if (this.problem.likelihood.kind !== 'gaussian') return;
-    this.#points.fill(0);
-    for (let k = 0; k < this.problem.model.outputSize; k++)
-      this.#points[3 * k] = initialRawScale(this.problem.likelihood);
-    this.publishPoints();
-  }
-
-  /** Makes the kernels' constants of the noise scale from the point parameters. */
-  publishPoints(): void {
-    const spec = this.problem.likelihood;
-    if (spec.kind !== 'gaussian') return;
-    for (let k = 0; k < this.problem.model.outputSize; k++) {
-      writeScale(this.#inverseScale, this.#logScale, k, noiseScale(spec, this.#points[3 * k]));
-    }
-  }
-
-  /** Noise scale per output, or null when the likelihood has none. */
-  scales(): Float32Array | null {
-    const spec = this.problem.likelihood;
-    if (spec.kind !== 'gaussian') return null;
-    return Float32Array.from({ length: this.problem.model.outputSize }, (_, k) =>
-      noiseScale(spec, this.#points[3 * k]),
-    );
-  }
-
-  /** One optimizer step on a learned noise scale; its gradient is added over draws, then rows, in order. */
-  updatePoints(step: number): void {
-    if (!this.#likelihood.learnsScale) return;
-    const { memory, problem } = this;
-    const K = problem.model.outputSize;
-    const rows = batchRows(problem, step);
-    for (let k = 0; k < K; k++) {
-      let gradient = 0;
-      for (let s = 0; s < problem.draws; s++) {
-        const first = (memory.scaleGradient + s * memory.scaleGradientBytes) >>> 2;
-        for (let row = 0; row < rows; row++) {
-          gradient += this.arena.f32[first + (Math.floor(row / LANES) * K + k) * LANES + (row % LANES)];
-        }
-      }
-      gradient *= noiseScaleSlope(this.#points[3 * k]);
-      this.#optimizer.updatePoint(this.#points, 3 * k, gradient, step, this.#rate(step));
-    }
-    this.publishPoints();
   }
 
   /** KL of blocks first … last − 1, one float each. */

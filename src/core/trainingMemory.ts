@@ -19,7 +19,7 @@ export const CONTROL_WORDS = 64;
 export interface ActivationRegion {
   /** Layer outputs f(z), draws × panels × O × 16 floats. */
   readonly y: number;
-  /** f′(z), same size (unused in the last layer). */
+  /** f′(z), same size (unused where f is the identity). */
   readonly derivative: number;
   /** d(loss)/dz, same size. */
   readonly delta: number;

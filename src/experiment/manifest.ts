@@ -48,6 +48,9 @@ const manifestSchema = z.looseObject(
       ),
       { error: 'a list of files' },
     ),
+    /** Columns by the names in the data's header; null where they have none. */
+    featureNames: z.array(text, { error: 'a list of names' }).nullable().optional(),
+    targetNames: z.array(text, { error: 'a list of names' }).nullable().optional(),
     /** Optimizer steps done. */
     steps: size,
     epochs: size,
@@ -79,6 +82,9 @@ export interface RunFacts {
     readonly sha256: string;
     readonly shape: readonly number[];
   }[];
+  /** Columns by the names in the data's header; null where they have none. */
+  readonly featureNames?: readonly string[] | null;
+  readonly targetNames?: readonly string[] | null;
 }
 
 /** The manifest of a run that starts now. */
@@ -95,12 +101,18 @@ export function startManifest(facts: RunFacts, now: Date = new Date()): Manifest
     kernels: facts.kernels === null ? null : { sources: facts.kernels.sources, wasm: facts.kernels.wasm },
     platform: currentPlatform(),
     data: facts.data.map(({ path, bytes, sha256, shape }) => ({ path, bytes, sha256, shape: [...shape] })),
+    ...(facts.featureNames === undefined ? {} : { featureNames: copied(facts.featureNames) }),
+    ...(facts.targetNames === undefined ? {} : { targetNames: copied(facts.targetNames) }),
     steps: 0,
     epochs: 0,
     test: null,
     wallSeconds: 0,
     posteriorDigest: null,
   };
+}
+
+function copied(names: readonly string[] | null): string[] | null {
+  return names === null ? null : [...names];
 }
 
 /** How a run ended (or where it stands); a metric that is not finite is kept as null, for JSON has no such number. */

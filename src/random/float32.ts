@@ -89,7 +89,7 @@ export function log(x: number): number {
 
 /** max(x, 0), NaN and −0 kept. */
 export function relu(x: number): number {
-  // biome-ignore lint/complexity/useMathMinMax: Math.max(−0, 0) is +0, the kernels keep −0
+  // Not Math.max: Math.max(−0, 0) is +0, the kernels keep −0.
   return x < 0 ? 0 : x;
 }
 

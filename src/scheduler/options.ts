@@ -46,7 +46,7 @@ export interface TrainProgress {
   readonly epochs: number;
 }
 
-/** One epoch. elbo, nll and kl are nats per training row: elbo = −(nll + kl). */
+/** One epoch. elbo, nll and kl are nats per training row, for targets in the data's own units: elbo = −(nll + kl). */
 export interface TrainingReport {
   readonly epoch: number;
   /** Steps done by the end of the epoch. */

@@ -225,7 +225,10 @@ export class Predictor {
           firstRow: row,
           lastRow: Math.min(lastRow, row + rows),
         };
-        flights.push({ request, done: this.#retrying(request) });
+        const done = this.#retrying(request);
+        // Failures are seen when the flight lands; one that fails while another is waited for must not count as unhandled.
+        done.catch(() => undefined);
+        flights.push({ request, done });
         onProgress?.({ done: n - flights.length + 1, total });
       }
       while (flights.length > 0) {

@@ -7,7 +7,6 @@ import { createLikelihood } from '../core/likelihoods/likelihood.ts';
 import { firstNonFinite, unpackLayer } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
-import { rateFactor } from '../core/schedules/schedule.ts';
 import { standardizeInto } from '../core/standardize.ts';
 import { TrainingStep } from '../core/step.ts';
 import {
@@ -26,6 +25,7 @@ import {
   type TrainingJob,
   type TrainReply,
 } from '../workers/protocol.ts';
+import { Ledger } from './ledger.ts';
 import type { Evaluation, TrainingReport, TrainProgress } from './options.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
@@ -71,12 +71,10 @@ export class Trainer {
   readonly #team: number;
   readonly #perEpoch: number;
   readonly #steps: number;
+  readonly #ledger: Ledger;
   readonly #started = performance.now();
   #snapshot: { step: number; bytes: Uint8Array; epochLoss: number; taken: number };
-  /** Sum over the running epoch of step losses. */
-  #epochLoss = 0;
   #now = 0;
-  #reported = 0;
   #losses = 0;
   #msPerStep = 0;
   /** Milliseconds per phase, summed over workers and steps. */
@@ -103,6 +101,7 @@ export class Trainer {
     this.#control = this.#arena.i32.subarray(first, first + CONTROL_WORDS);
     this.#team = teamSize(problem, this.#memory.layout, host.pool.size);
     this.#perEpoch = stepsPerEpoch(problem);
+    this.#ledger = new Ledger(problem, this.#memory, this.#arena, prepared.standardization.targets);
     this.#steps = totalSteps(problem);
     this.#job = {
       kind: 'training',
@@ -123,7 +122,7 @@ export class Trainer {
       seedKey(problem.seed),
       prepared.initialRho,
     );
-    this.#step.initializePoints();
+    this.#step.noiseScale.initialize();
     this.#snapshot = this.#takeSnapshot();
   }
 
@@ -277,58 +276,41 @@ export class Trainer {
     return {
       step: this.#now,
       bytes: this.#arena.u8.slice(offset, offset + bytes),
-      epochLoss: this.#epochLoss,
+      epochLoss: this.#ledger.epochLoss,
       taken: performance.now(),
     };
   }
 
   #rollBack(): void {
     this.#arena.u8.set(this.#snapshot.bytes, this.#memory.state.offset);
-    this.#step.publishPoints();
+    this.#step.noiseScale.publish();
     Atomics.store(this.#control, CONTROL.readyFor, 0);
     Atomics.store(this.#control, CONTROL.divergedAt, 0);
     this.#now = this.#snapshot.step;
-    this.#epochLoss = this.#snapshot.epochLoss;
+    this.#ledger.epochLoss = this.#snapshot.epochLoss;
   }
 
-  /** Reads the records of steps from … now − 1 and reports the epochs they complete. */
+  /** Reports the epochs that the steps from … now − 1 completed. */
   async #account(from: number, report: (report: TrainingReport) => void): Promise<void> {
-    const { stepLoss, epochKl } = this.#memory;
-    for (let step = from; step < this.#now; step++) {
-      this.#epochLoss += this.#arena.f64[stepLoss / 8 + (step % STEP_RECORDS)];
-      if ((step + 1) % this.#perEpoch !== 0) continue;
-      const epoch = (step + 1) / this.#perEpoch;
-      const nll = this.#epochLoss / this.#perEpoch;
-      this.#epochLoss = 0;
-      if (epoch <= this.#reported) continue;
-      const kl = this.#arena.f64[epochKl / 8 + ((epoch - 1) % EPOCH_RECORDS)];
-      if (!Number.isFinite(kl) && Number.isFinite(nll)) throw this.#diverged();
-      this.#reported = epoch;
-      report(await this.#report(epoch, step, nll, kl / this.prepared.problem.rowCount));
-    }
-  }
-
-  async #report(epoch: number, step: number, nll: number, kl: number): Promise<TrainingReport> {
     const { validate, validateEvery = 1 } = this.options;
-    const { optimizer, schedule, epochs } = this.prepared.problem;
-    const due = validate !== undefined && (epoch % validateEvery === 0 || epoch === epochs);
-    return {
-      epoch,
-      step: step + 1,
-      elbo: -(nll + kl),
-      nll,
-      kl,
-      learningRate: optimizer.learningRate * rateFactor(schedule, step, this.#steps),
-      validation: due ? await validate(this.posterior(), epoch) : null,
-      seconds: (performance.now() - this.#started) / 1000,
-    };
+    for (const epoch of this.#ledger.enter(from, this.#now)) {
+      if (!Number.isFinite(epoch.kl) && Number.isFinite(epoch.nll)) throw this.#diverged();
+      const due =
+        validate !== undefined &&
+        (epoch.epoch % validateEvery === 0 || epoch.epoch === this.prepared.problem.epochs);
+      report({
+        ...epoch,
+        validation: due ? await validate(this.posterior(), epoch.epoch) : null,
+        seconds: (performance.now() - this.#started) / 1000,
+      });
+    }
   }
 
   #diverged(): DivergedError {
     const { layout, mu, rho } = this.#memory;
     const tensor =
       firstNonFinite(layout, this.#arena.floats(mu, layout.size), this.#arena.floats(rho, layout.size)) ??
-      (this.#step.scales()?.every(Number.isFinite) === false ? 'likelihood.scale' : 'elbo');
+      (this.#step.noiseScale.values()?.every(Number.isFinite) === false ? 'likelihood.scale' : 'elbo');
     return new DivergedError(
       `train: expected finite numbers, got NaN or infinity in ${tensor} at step ${this.#now} — lower the learning rate or look for outliers in the data`,
       this.#now,
@@ -350,7 +332,7 @@ export class Trainer {
         const r = unpackLayer(rhoAll, layer);
         return { weight: { mu: m.weight, rho: r.weight }, bias: { mu: m.bias, rho: r.bias } };
       }),
-      noiseScale: this.#step.scales(),
+      noiseScale: this.#step.noiseScale.values(),
       standardization,
       classNames: this.options.classNames,
       seed: problem.seed,

@@ -1,5 +1,6 @@
 // Every message between the scheduler and a worker. Arrays never travel: a message names places in a shared memory.
 
+import type { ArenaMemory } from '../backend/arena.ts';
 import type { PredictionProblem } from '../core/predictionMemory.ts';
 import type { TrainingProblem } from '../core/problem.ts';
 
@@ -30,7 +31,7 @@ export interface JobBase {
   readonly backend: string;
   /** Code the backend's factory compiled, shared by all workers. */
   readonly compiled: unknown;
-  readonly memory: WebAssembly.Memory;
+  readonly memory: ArenaMemory;
   /** Threads the arena has room for. */
   readonly threads: number;
 }

@@ -27,17 +27,19 @@ export class Team {
   /** Returns when every member has called it. @throws TeamAbortedError when the main thread gave the team up */
   sync(): void {
     const { control } = this;
-    if (this.size === 1) return this.#checkAbort();
+    if (this.size === 1) {
+      this.#checkAbort();
+      return;
+    }
     const generation = Atomics.load(control, CONTROL.generation);
     if (Atomics.add(control, CONTROL.arrived, 1) === this.size - 1) {
       Atomics.store(control, CONTROL.arrived, 0);
       Atomics.add(control, CONTROL.generation, 1);
       Atomics.notify(control, CONTROL.generation);
-      return this.#checkAbort();
+      this.#checkAbort();
+      return;
     }
-    for (let i = 0; i < this.#spins; i++) {
-      if (Atomics.load(control, CONTROL.generation) !== generation) return this.#checkAbort();
-    }
+    for (let i = 0; i < this.#spins && Atomics.load(control, CONTROL.generation) === generation; i++);
     while (Atomics.load(control, CONTROL.generation) === generation) {
       this.#checkAbort();
       Atomics.wait(control, CONTROL.generation, generation, NAP_MS);

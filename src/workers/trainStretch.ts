@@ -55,7 +55,7 @@ function prologue(step: TrainingStep, team: Team, from: number, times: Times): v
     const blocks = step.memory.layout.blocks.length;
     step.sample(from, team.first(blocks), team.last(blocks));
     step.gather(from, team.first(step.panels(from)), team.last(step.panels(from)));
-    if (team.rank === 0) step.publishPoints();
+    if (team.rank === 0) step.noiseScale.publish();
   }
   team.sync();
   times.prologue += performance.now() - start;
@@ -95,7 +95,7 @@ function oneStep(step: TrainingStep, team: Team, now: number, records: Records, 
   if (team.rank === 0) {
     const loss = step.meanLoss(now);
     records.loss[now % STEP_RECORDS] = loss;
-    step.updatePoints(now);
+    step.noiseScale.update(now);
     if (!Number.isFinite(loss)) Atomics.store(control, CONTROL.divergedAt, now + 1);
     if (Atomics.load(control, CONTROL.cancel) !== 0) Atomics.store(control, CONTROL.stopAfter, now + 1);
   }

@@ -1,0 +1,104 @@
+// varpool doctor: what this machine offers, which backends run on it, and why others do not.
+
+import { freemem, totalmem } from 'node:os';
+import { Command } from 'commander';
+import { kernelBuild } from '../../backend/kernelFile.node.ts';
+import { BACKEND_NAMES, backendFactory, pickBackend } from '../../backend/registry.ts';
+import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts';
+import { EXIT } from '../failure.ts';
+import { type OutputFlags, withOutput } from '../flags.ts';
+import { printJson, printTable } from '../output.ts';
+
+/** package.json says the same in `engines`. */
+const OLDEST_NODE = [20, 19] as const;
+
+export function doctorCommand(): Command {
+  return withOutput(
+    new Command('doctor').description(
+      'cores, memory, backends found and why others are not, what auto picks',
+    ),
+  ).action(doctor);
+}
+
+interface BackendState {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly reason: string | null;
+}
+
+async function doctor(flags: OutputFlags): Promise<void> {
+  const platform = currentPlatform();
+  const [major, minor] = platform.node.split('.').map(Number);
+  const supported = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const backends: BackendState[] = [];
+  for (const name of BACKEND_NAMES) backends.push(await probe(name));
+  const auto = backends.find(({ name, ok }) => ok && name === autoName())?.name ?? null;
+  const kernels = await kernelBuild().catch((error: Error) => error);
+  const tfjs = tfjsNode();
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  printTable([
+    ['varpool', varpoolVersion()],
+    [
+      'node',
+      `${platform.node} (${supported ? 'supported' : `expected ${OLDEST_NODE.join('.')} or later`}), ${platform.platform} ${platform.arch}`,
+    ],
+    ['cores', `${platform.cores} (${platform.cpu})`],
+    ['memory', `${gib(totalmem())}, ${gib(freemem())} free`],
+    ...backends.map(
+      ({ name, ok, reason }) => [`backend ${name}`, ok ? 'available' : `not available: ${reason}`] as const,
+    ),
+    ['auto picks', auto ?? 'nothing: no backend can run here'],
+    [
+      'kernels',
+      kernels instanceof Error
+        ? kernels.message
+        : `${kernels.wasm} (${kernels.bytes} bytes, sources ${kernels.sources.slice(0, 12)})`,
+    ],
+    ['@tensorflow/tfjs-node', tfjs ? 'installed' : 'not installed (optional)'],
+  ]);
+  if (flags.json) {
+    printJson({
+      varpool: varpoolVersion(),
+      node: { version: platform.node, supported },
+      platform: `${platform.platform} ${platform.arch}`,
+      cpu: platform.cpu,
+      cores: platform.cores,
+      memory: { total: totalmem(), free: freemem() },
+      backends,
+      auto,
+      kernels: kernels instanceof Error ? null : kernels,
+      tfjsNode: tfjs,
+    });
+  }
+  if (auto === null || !supported) process.exitCode = EXIT.usage;
+}
+
+/** Whether a backend can run here, its compiled code included. */
+async function probe(name: string): Promise<BackendState> {
+  const factory = backendFactory(name);
+  const state = factory.available();
+  if (!state.ok) return { name, ok: false, reason: state.reason };
+  try {
+    await factory.compile();
+    return { name, ok: true, reason: null };
+  } catch (error) {
+    return { name, ok: false, reason: (error as Error).message };
+  }
+}
+
+function autoName(): string | null {
+  try {
+    return pickBackend('auto').name;
+  } catch {
+    return null; // The rows of the backends say why.
+  }
+}
+
+function tfjsNode(): boolean {
+  try {
+    import.meta.resolve('@tensorflow/tfjs-node');
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,117 @@
+// varpool evaluate RUN: test metrics of a run, on its own test part or on another file, and how well it knows what it does not know.
+
+import { Command } from 'commander';
+import { auroc } from '../../core/metrics/auroc.ts';
+import type { Posterior } from '../../core/posterior.ts';
+import { ConfigError } from '../../errors.ts';
+import { openRun, type Run } from '../../experiment/run.ts';
+import { prepareRun } from '../../experiment/runData.ts';
+import type { Runtime } from '../../scheduler/runtime.ts';
+import {
+  drawsOption,
+  type OutputFlags,
+  type RuntimeFlags,
+  withOutput,
+  withRuntime,
+  withRuntimeOf,
+} from '../flags.ts';
+import { runInputs, runTable } from '../inputs.ts';
+import { interruptible } from '../interrupt.ts';
+import { type Measured, measureTable } from '../measure.ts';
+import { metricRows } from '../metrics.ts';
+import { number, printJson, printTable, warn } from '../output.ts';
+
+interface EvaluateFlags extends RuntimeFlags, OutputFlags {
+  readonly data?: string;
+  readonly targets?: string;
+  readonly ood?: string;
+  readonly draws?: number;
+}
+
+export function evaluateCommand(): Command {
+  const command = new Command('evaluate')
+    .description('test metrics of a run')
+    .argument('<run>', 'run directory')
+    .option('--data <file>', "rows with targets, laid out as the run's own data; default: its test part")
+    .option('--targets <file>', 'the targets, where --data is an .npy file')
+    .option(
+      '--ood <file>',
+      'inputs from elsewhere: how well uncertainty tells them from the test rows (AUROC)',
+    )
+    .addOption(drawsOption('posterior draws, in place of those of the config'));
+  return withOutput(withRuntime(command)).action(evaluate);
+}
+
+async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
+  const run = openRun(dir);
+  const posterior = run.posterior();
+  if (flags.ood !== undefined && posterior.likelihood.kind !== 'categorical') {
+    throw new ConfigError(
+      '--ood: expected a run that predicts classes, got another likelihood — leave it out',
+    );
+  }
+  if (flags.targets !== undefined && flags.data === undefined) {
+    throw new ConfigError('--targets: expected --data with it, got none — name the features too');
+  }
+  const table = flags.data === undefined ? ownTest(run) : runTable(run, posterior, flags.data, flags.targets);
+  const elsewhere = flags.ood === undefined ? null : runInputs(run, posterior, flags.ood);
+  const { measured, ood } = await withRuntimeOf(flags, { seed: posterior.seed }, (runtime) =>
+    interruptible(async (signal) => {
+      const options = { draws: flags.draws ?? run.config.prediction.draws, signal };
+      const test = await measureTable(runtime, posterior, table, options);
+      return {
+        measured: test,
+        ood: elsewhere && (await outside(runtime, posterior, test, elsewhere, options)),
+      };
+    }),
+  );
+  const { evaluation } = measured;
+  printTable([
+    ['rows', String(evaluation.rows)],
+    ['draws', String(evaluation.draws)],
+    ...metricRows(evaluation, ''),
+    ...(ood === null
+      ? []
+      : ([
+          ['rows from elsewhere', String(ood.rows)],
+          ['AUROC of mutual information', number(ood.auroc.mutualInformation)],
+          ['AUROC of predictive entropy', number(ood.auroc.predictiveEntropy)],
+        ] as const)),
+  ]);
+  if (flags.json) printJson({ run: dir, ...evaluation, ...(ood === null ? {} : { ood }) });
+}
+
+function ownTest(run: Run) {
+  const { test, provenance } = prepareRun(run.config, run.path('config')).data;
+  const known = new Set(run.manifest.data.map(({ sha256 }) => sha256));
+  for (const { path, sha256 } of provenance) {
+    if (!known.has(sha256)) {
+      warn(
+        `${path}: expected the file the run was trained on, got another content — metrics are of what is there now`,
+      );
+    }
+  }
+  if (test !== null) return test;
+  throw new ConfigError(
+    `${run.dir}: expected a run with a test part, got one without — pass --data FILE with rows and targets`,
+  );
+}
+
+async function outside(
+  runtime: Runtime,
+  posterior: Posterior,
+  test: Measured,
+  x: ReturnType<typeof runInputs>,
+  options: { draws: number; signal: AbortSignal },
+) {
+  const there = await runtime.predict(posterior, x, options);
+  const score = (key: 'mutualInformation' | 'predictiveEntropy') =>
+    auroc(there[key] as Float32Array, test.prediction?.[key] as Float32Array);
+  return {
+    rows: there.rows,
+    auroc: {
+      mutualInformation: score('mutualInformation'),
+      predictiveEntropy: score('predictiveEntropy'),
+    },
+  };
+}

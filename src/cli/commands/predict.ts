@@ -1,0 +1,93 @@
+// varpool predict RUN --data FILE: predictive statistics of rows, from the posterior of a run.
+
+import { Command, Option } from 'commander';
+import { ConfigError } from '../../errors.ts';
+import { writeFileAtomic } from '../../experiment/atomicFile.ts';
+import { openRun } from '../../experiment/run.ts';
+import {
+  drawsOption,
+  type OutputFlags,
+  parseLevels,
+  parseMode,
+  type RuntimeFlags,
+  withOutput,
+  withRuntime,
+  withRuntimeOf,
+} from '../flags.ts';
+import { runInputs } from '../inputs.ts';
+import { interruptible } from '../interrupt.ts';
+import { checkWritable, note, print, printJson, printTable } from '../output.ts';
+import { encodePrediction, formatOf, predictionCsv, predictionObject } from '../predictionFile.ts';
+
+interface PredictFlags extends RuntimeFlags, OutputFlags {
+  readonly data: string;
+  readonly out?: string;
+  readonly draws?: number;
+  readonly mode: 'sample' | 'mean';
+  readonly quantiles?: number[];
+}
+
+const HELP = `
+Without --out, CSV goes to stdout (with --json, one line of JSON instead). By the ending of --out:
+  .csv   a row per input, in order. Numbers: mean, sd, aleatoricSd, epistemicSd and a column per quantile
+         (q0.05, …), each with the target's name in front if there are several. Classes: class, probability,
+         predictiveEntropy, mutualInformation (nats) and p.NAME per class. Entropies are of the averaged draws.
+  .npy   float32 [rows, outputs]: the predictive means (for classes, probabilities). Nothing else.
+  .json  every array by name: mean, variance, aleatoric, epistemic, entropies, quantiles; rows in order.`;
+
+export function predictCommand(): Command {
+  const command = new Command('predict')
+    .description('predictive statistics of each row of a file')
+    .argument('<run>', 'run directory')
+    .requiredOption('--data <file>', 'features: text, .npy, an IDX file or a directory of them (.gz too)')
+    .option('--out <file>', 'where to write: .csv, .npy or .json')
+    .addOption(drawsOption('posterior draws, in place of those of the config'))
+    .addOption(
+      new Option('--mode <mode>', 'sample: average over weight draws; mean: one pass with every mu')
+        .argParser(parseMode)
+        .default('sample'),
+    )
+    .addOption(
+      new Option(
+        '--quantiles <levels>',
+        'levels of predictive quantiles of numbers, such as 0.05,0.95; default from the config',
+      ).argParser(parseLevels),
+    )
+    .addHelpText('after', HELP);
+  return withOutput(withRuntime(command)).action(predict);
+}
+
+async function predict(dir: string, flags: PredictFlags): Promise<void> {
+  const { out } = flags;
+  const format = out === undefined ? null : formatOf(out);
+  if (out !== undefined) checkWritable(out);
+  const run = openRun(dir);
+  const posterior = run.posterior();
+  const gaussian = posterior.likelihood.kind === 'gaussian';
+  if (flags.quantiles !== undefined && !gaussian) {
+    throw new ConfigError('--quantiles: expected a run that predicts numbers, got classes — leave it out');
+  }
+  const x = runInputs(run, posterior, flags.data);
+  const { draws, quantiles } = run.config.prediction;
+  const prediction = await withRuntimeOf(flags, { seed: posterior.seed }, (runtime) =>
+    interruptible((signal) =>
+      runtime.predict(posterior, x, {
+        draws: flags.draws ?? draws,
+        mode: flags.mode,
+        ...(gaussian ? { quantiles: flags.quantiles ?? quantiles } : {}),
+        signal,
+      }),
+    ),
+  );
+  const named = { prediction, posterior, targetNames: run.manifest.targetNames ?? null };
+  if (out === undefined || format === null) {
+    if (flags.json) printJson(predictionObject(named));
+    else print(predictionCsv(named));
+    return;
+  }
+  writeFileAtomic(out, encodePrediction(format, named), ConfigError);
+  if (!flags.quiet) note(`${prediction.rows} rows, ${prediction.draws} draws`);
+  printTable([['predictions', out]]);
+  if (flags.json)
+    printJson({ out, rows: prediction.rows, outputs: prediction.outputs, draws: prediction.draws });
+}

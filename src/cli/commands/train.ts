@@ -1,0 +1,66 @@
+// varpool train CONFIG: from a config file to a run directory.
+
+import { Command } from 'commander';
+import { readConfig, runName } from '../../experiment/config.ts';
+import { createNumberedRun, createRun, type RunWriter } from '../../experiment/run.ts';
+import { prepareRun } from '../../experiment/runData.ts';
+import {
+  drawsOption,
+  type OutputFlags,
+  type RuntimeFlags,
+  seedOption,
+  withOutput,
+  withRuntime,
+} from '../flags.ts';
+import { metricRows } from '../metrics.ts';
+import { printJson, printTable, seconds } from '../output.ts';
+import { type Overrides, overridden, trainAndReport } from '../trainAndReport.ts';
+
+interface TrainFlags extends RuntimeFlags, OutputFlags, Overrides {
+  readonly out?: string;
+  readonly force?: boolean;
+}
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('train the network of a config file and leave a run directory')
+    .argument('<config>', 'YAML or JSON config')
+    .option('--out <dir>', 'run directory; default runs/NAME-N, NAME from the config file')
+    .option('--force', 'replace the run that is in --out')
+    .addOption(drawsOption('posterior draws of the test metrics, in place of prediction.draws'))
+    .addOption(seedOption());
+  return withOutput(withRuntime(command)).action(train);
+}
+
+async function train(file: string, flags: TrainFlags): Promise<void> {
+  const config = overridden(readConfig(file), flags);
+  const prepared = prepareRun(config, file);
+  const openRunDirectory = (): RunWriter =>
+    flags.out === undefined
+      ? createNumberedRun('runs', runName(file))
+      : createRun(flags.out, { force: flags.force === true });
+  const { trained, run } = await trainAndReport(prepared, flags, openRunDirectory, {
+    title: `varpool · ${runName(file)}`,
+  });
+  const { manifest, secondsPerEpoch, test, posteriorDigest } = trained;
+  printTable([
+    ...(test === null ? [] : metricRows(test)),
+    ['seconds per epoch', seconds(secondsPerEpoch)],
+    ['workers', String(manifest.workers)],
+    ['backend', manifest.backend],
+    ['posteriorDigest', posteriorDigest],
+    ['run', run.dir],
+  ]);
+  if (flags.json) {
+    printJson({
+      run: run.dir,
+      test,
+      secondsPerEpoch,
+      wallSeconds: manifest.wallSeconds,
+      workers: manifest.workers,
+      backend: manifest.backend,
+      steps: manifest.steps,
+      posteriorDigest,
+    });
+  }
+}

@@ -1,0 +1,100 @@
+// Options that several commands share, and how their values are checked.
+
+import { type Command, Option } from 'commander';
+import { BACKEND_NAMES } from '../backend/registry.ts';
+import { ConfigError } from '../errors.ts';
+import { describeValue } from '../experiment/configProblems.ts';
+import { createRuntime, type Runtime, type RuntimeOptions } from '../scheduler/runtime.ts';
+import { warn } from './output.ts';
+
+/** More threads than this is a typing mistake on any machine there is. */
+const MAX_WORKERS = 1024;
+
+export interface RuntimeFlags {
+  readonly workers: number | 'auto';
+  readonly backend: string;
+}
+
+export interface OutputFlags {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Adds --workers and --backend. */
+export function withRuntime(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--workers <n>', 'worker threads; the result does not depend on it')
+        .argParser(parseWorkers)
+        .default('auto' as const, 'auto: one per core'),
+    )
+    .option('--backend <name>', `auto or one of ${BACKEND_NAMES.join(', ')}; the bits are the same`, 'auto');
+}
+
+/** Adds --json, --quiet and --verbose. */
+export function withOutput(command: Command): Command {
+  return command
+    .option('--json', 'the last line of stdout is the result as one JSON object')
+    .option('--quiet', 'no progress on stderr')
+    .option('--verbose', 'stack traces with errors');
+}
+
+/** --draws. */
+export function drawsOption(description: string): Option {
+  return new Option('--draws <s>', description).argParser((text) => wholeNumber('--draws', text, 1e9));
+}
+
+/** --seed; what looks like an integer is the same seed as the integer. */
+export function seedOption(): Option {
+  return new Option('--seed <s>', 'seed of everything random, in place of that of the config').argParser(
+    (text) => {
+      if (text !== '') return text;
+      throw bad('--seed', 'a string that is not empty or an integer', '""', 'give for example run-1');
+    },
+  );
+}
+
+/** --quantiles a,b,c */
+export function parseLevels(text: string): number[] {
+  return text.split(',').map((part) => {
+    const level = part.trim() === '' ? Number.NaN : Number(part);
+    if (level > 0 && level < 1) return level;
+    throw bad('--quantiles', 'levels between 0 and 1 such as 0.05,0.95', describeValue(part), 'correct it');
+  });
+}
+
+/** --mode */
+export function parseMode(text: string): 'sample' | 'mean' {
+  if (text === 'sample' || text === 'mean') return text;
+  throw bad('--mode', 'sample or mean', describeValue(text), 'use one of these');
+}
+
+function parseWorkers(text: string): number | 'auto' {
+  return text === 'auto' ? 'auto' : wholeNumber('--workers', text, MAX_WORKERS, ' or auto');
+}
+
+function wholeNumber(flag: string, text: string, max: number, or = ''): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 1 && value <= max) return value;
+  throw bad(flag, `a whole number from 1 to ${max}${or}`, describeValue(text), 'correct it');
+}
+
+function bad(flag: string, expected: string, got: string, next: string): ConfigError {
+  return new ConfigError(`${flag}: expected ${expected}, got ${got} — ${next}`);
+}
+
+/** Runs `use` with a runtime and closes it, whatever happens. */
+export async function withRuntimeOf<T>(
+  flags: RuntimeFlags,
+  options: Omit<RuntimeOptions, 'workers' | 'backend'>,
+  use: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  const { workers, backend } = flags;
+  const runtime = createRuntime({ ...options, workers, backend, onWarning: warn });
+  try {
+    return await use(runtime);
+  } finally {
+    await runtime.close();
+  }
+}

@@ -1,0 +1,117 @@
+// Rows a user points an existing run at: features alone for predict, features with targets for evaluate.
+
+import { statSync } from 'node:fs';
+import type { Matrix } from '../core/matrix.ts';
+import type { Posterior } from '../core/posterior.ts';
+import type { ColumnRef } from '../data/columns.ts';
+import { readCsv } from '../data/csv.ts';
+import { alignClasses, type Table } from '../data/dataset.ts';
+import { contentHead, openDataFile } from '../data/files.ts';
+import { idxTable, readIdxParts } from '../data/idx.ts';
+import { readIndices } from '../data/indices.ts';
+import { readInputs } from '../data/inputs.ts';
+import { count, fail, showPath } from '../data/message.ts';
+import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/npy.ts';
+import type { Run } from '../experiment/run.ts';
+import { dataTask } from '../experiment/runData.ts';
+
+/** Features of rows to predict, read as the run's own data where that says how. */
+export function runInputs(run: Run, posterior: Posterior, path: string): Matrix {
+  const { data } = run.config;
+  // The line that is skipped in the training file may not be there in this one: rows are not to be lost in silence.
+  const header = data.kind === 'csv' && data.header === 'skip' ? 'auto' : undefined;
+  const layout =
+    data.kind === 'csv'
+      ? { delimiter: data.delimiter, comment: data.comment, header: header ?? data.header }
+      : {};
+  return readInputs(path, {
+    ...layout,
+    columns: posterior.model.inputSize,
+    names: run.manifest.featureNames ?? null,
+    ...(data.kind === 'idx' ? { divisor: data.divisor } : {}),
+  }).features;
+}
+
+/**
+ * Rows with targets: a directory of IDX files (its t10k part, or without one its train part), an NPY file with `targets`, or delimited
+ * text laid out as the run's own.
+ * @throws DataError naming file and place
+ */
+export function runTable(run: Run, posterior: Posterior, path: string, targets: string | undefined): Table {
+  const where = showPath(path);
+  const table = readTable(run, posterior, path, targets);
+  const { inputSize } = posterior.model;
+  if (table.features.columns !== inputSize) {
+    const next = 'is this data for another model?';
+    fail(where, count(inputSize, 'feature column'), `${table.features.columns}`, next);
+  }
+  return posterior.classNames === null ? table : alignClasses(table, posterior.classNames, where);
+}
+
+function readTable(run: Run, posterior: Posterior, path: string, targets: string | undefined): Table {
+  const { data } = run.config;
+  const task = dataTask(run.config);
+  const where = showPath(path);
+  if (isDirectory(path)) {
+    if (task !== 'classification') {
+      fail(
+        where,
+        'a file of rows with targets',
+        'a directory',
+        'only classifiers are evaluated on IDX files',
+      );
+    }
+    const parts = readIdxParts(path);
+    return idxTable((parts.test ?? parts.train)!, data.kind === 'idx' ? data.divisor : 255);
+  }
+  const file = openDataFile(path);
+  if (looksLikeNpy(contentHead(file, 8))) {
+    if (targets === undefined)
+      fail(where, 'the targets in a file of their own', 'none', 'add --targets FILE.npy');
+    const features = npyOf(file);
+    const values = readNpy(targets);
+    const matrix = npyMatrix(features);
+    if (values.shape[0] !== matrix.rows) {
+      const next = 'use features and targets of the same rows';
+      fail(showPath(targets), count(matrix.rows, 'row'), `${values.shape[0]}`, next);
+    }
+    return {
+      features: matrix,
+      featureNames: null,
+      targets: npyTargets(values, task, posterior.classNames),
+      source: [features.source, values.source],
+    };
+  }
+  const layout =
+    data.kind === 'csv'
+      ? {
+          delimiter: data.delimiter,
+          comment: data.comment,
+          header: data.header,
+          target: columns(data.target),
+        }
+      : { target: [-1] };
+  const options = {
+    ...layout,
+    task,
+    ...(posterior.classNames === null ? {} : { classNames: posterior.classNames }),
+  };
+  const given = data.kind === 'csv' && data.features !== undefined ? columns(data.features) : undefined;
+  const table = readCsv(path, { ...options, features: given });
+  // The columns the model was trained on, by name, wherever this file has them.
+  const known = run.manifest.featureNames;
+  const moved = known && table.featureNames?.some((name, c) => name !== known[c]);
+  return moved || (known && table.featureNames?.length !== known.length && table.featureNames !== null)
+    ? readCsv(path, { ...options, features: known })
+    : table;
+}
+
+function columns(refs: ColumnRef | readonly ColumnRef[] | { readonly file: string }): readonly ColumnRef[] {
+  if (typeof refs === 'string' || typeof refs === 'number') return [refs];
+  if ('file' in refs) return [...readIndices(refs.file, 'column', null).indices];
+  return refs;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}

@@ -1,0 +1,22 @@
+// Ctrl-C: the first asks the work to stop after its step, the second ends the process at once.
+
+import { EXIT, InterruptedError } from './failure.ts';
+import { note } from './output.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** Runs `work` with a signal that a first interrupt aborts. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    note('\nvarpool: stopping after this step (once more to stop at once)');
+    controller.abort(new InterruptedError('interrupted'));
+  };
+  for (const name of SIGNALS) process.on(name, stop);
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const name of SIGNALS) process.off(name, stop);
+  }
+}

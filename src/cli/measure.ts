@@ -1,0 +1,102 @@
+// Measures a posterior on a table of rows, once for the metrics and for the charts of a report.
+
+import { coverageCurve, mixturePit } from '../core/calibration/coverage.ts';
+import { reliability } from '../core/calibration/reliability.ts';
+import type { Matrix } from '../core/matrix.ts';
+import { toMatrix } from '../core/matrix.ts';
+import type { Posterior } from '../core/posterior.ts';
+import type { Prediction } from '../core/predictive/prediction.ts';
+import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
+import type { Table } from '../data/dataset.ts';
+import { trainingData } from '../experiment/runData.ts';
+import type { CoverageSection, RegressionPicture, ReliabilitySection } from '../report/reportData.ts';
+import { evaluateBinary, evaluateClasses, originalNoiseScale } from '../scheduler/evaluate.ts';
+import type { Evaluation, PredictOptions } from '../scheduler/options.ts';
+import type { Runtime } from '../scheduler/runtime.ts';
+
+/** Metrics of a table, and what a report shows of it. */
+export interface Measured {
+  readonly evaluation: Evaluation;
+  readonly coverage?: CoverageSection;
+  readonly reliability?: ReliabilitySection;
+  /** Discrete targets only. */
+  readonly prediction?: Prediction;
+}
+
+export async function measureTable(
+  runtime: Runtime,
+  posterior: Posterior,
+  table: Table,
+  options: PredictOptions,
+): Promise<Measured> {
+  const data = trainingData(table);
+  if (posterior.likelihood.kind === 'gaussian') {
+    const evaluation = await runtime.evaluate(posterior, data, options);
+    const points = coverageCurve(
+      await pitOf(runtime, posterior, table.features, toMatrix(data.y, 'y'), options),
+    );
+    return { evaluation, coverage: { points, rows: evaluation.rows } };
+  }
+  const prediction = await runtime.predict(posterior, data.x, options);
+  const y = toMatrix(data.y, 'evaluate: y');
+  if (posterior.likelihood.kind === 'bernoulli')
+    return { evaluation: evaluateBinary(prediction, y), prediction };
+  const evaluation = evaluateClasses(prediction, y);
+  const bins = reliability(prediction.mean, y.data, prediction.outputs);
+  return { evaluation, prediction, reliability: { bins, ece: evaluation.ece as number } };
+}
+
+/** Where each target falls in its predictive distribution: the mean over draws of the CDF, one draw in memory at a time. */
+async function pitOf(
+  runtime: Runtime,
+  posterior: Posterior,
+  x: Matrix,
+  y: Matrix,
+  options: PredictOptions,
+): Promise<Float64Array> {
+  const noise = originalNoiseScale(posterior);
+  const pit = new Float64Array(y.data.length);
+  let draws = 0;
+  for await (const { values } of runtime.draws(posterior, x, options)) {
+    const one = mixturePit(values, noise, y.data);
+    for (let i = 0; i < pit.length; i++) pit[i] += one[i];
+    draws++;
+  }
+  // A sum of numbers up to 1, divided: above 1 by no more than a rounding.
+  return pit.map((sum) => Math.min(1, sum / draws));
+}
+
+/** The bands of a regression with one input and one output over a grid of inputs. */
+export async function regressionBands(
+  runtime: Runtime,
+  posterior: Posterior,
+  grid: readonly number[],
+  options: PredictOptions,
+  level = 0.9,
+): Promise<Pick<RegressionPicture, 'x' | 'mean' | 'epistemic' | 'total' | 'level'>> {
+  const x = Float32Array.from(grid);
+  const rows: Float32Array[] = [];
+  for await (const { values } of runtime.draws(posterior, x, options)) rows.push(values);
+  const [noise] = originalNoiseScale(posterior);
+  const levels = [(1 - level) / 2, (1 + level) / 2];
+  const bands = { epistemic: band(), total: band() };
+  const mean: number[] = [];
+  const out = new Float64Array(2);
+  for (let i = 0; i < x.length; i++) {
+    const draws = rows.map((values) => values[i]);
+    mean.push(draws.reduce((sum, value) => sum + value, 0) / draws.length);
+    for (const [kind, scale] of [
+      ['epistemic', 0],
+      ['total', noise],
+    ] as const) {
+      mixtureQuantiles(out, levels, draws, scale);
+      bands[kind].lower.push(out[0]);
+      bands[kind].upper.push(out[1]);
+    }
+  }
+  return { x: [...x], mean, level, ...bands };
+}
+
+function band(): { lower: number[]; upper: number[] } {
+  return { lower: [], upper: [] };
+}

@@ -1,0 +1,28 @@
+// Metrics as people read them: which there are, in which order, with which unit.
+
+import type { Evaluation } from '../scheduler/options.ts';
+import { number, percent } from './output.ts';
+
+interface Metric {
+  readonly key: keyof Evaluation;
+  readonly label: string;
+  show(value: number): string;
+}
+
+const METRICS: readonly Metric[] = [
+  { key: 'nll', label: 'NLL', show: (value) => `${number(value)} nats per row` },
+  { key: 'error', label: 'error', show: (value) => percent(value, 2) },
+  { key: 'brier', label: 'Brier score', show: number },
+  { key: 'ece', label: 'calibration error', show: (value) => percent(value, 2) },
+  { key: 'rmse', label: 'RMSE', show: number },
+  { key: 'mae', label: 'mean absolute error', show: number },
+  { key: 'coverage90', label: 'coverage of the 90 % interval', show: (value) => percent(value) },
+];
+
+/** Those metrics that apply. */
+export function metricRows(evaluation: Evaluation, prefix = 'test '): [label: string, value: string][] {
+  return METRICS.flatMap(({ key, label, show }): [string, string][] => {
+    const value = evaluation[key];
+    return value === undefined ? [] : [[`${prefix}${label}`, show(value)]];
+  });
+}

@@ -1,0 +1,75 @@
+// What commands write: results on stdout, everything else on stderr.
+
+import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ConfigError } from '../errors.ts';
+import { oneLine } from '../experiment/configProblems.ts';
+import { fileProblem } from '../experiment/fileProblems.ts';
+
+/** A label with its value; null rows are left out. */
+export type Row = readonly [label: string, value: string] | null;
+
+/** A closed pipe (`varpool predict … | head`) is no failure: what nobody reads is not written. */
+export function guardStreams(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
+export function print(text: string): void {
+  process.stdout.write(text);
+}
+
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+export function warn(message: string): void {
+  note(`varpool: warning: ${oneLine(message)}`);
+}
+
+/** Two aligned columns. */
+export function printTable(rows: readonly Row[]): void {
+  const kept = rows.filter((row) => row !== null);
+  const width = Math.max(0, ...kept.map(([label]) => label.length));
+  print(kept.map(([label, value]) => `${label.padEnd(width)}  ${value}\n`).join(''));
+}
+
+/** The result as one line of JSON; numbers that are not finite become null. */
+export function printJson(result: unknown): void {
+  print(`${JSON.stringify(result)}\n`);
+}
+
+/** A number with so many digits as mean something. */
+export function number(value: number, digits = 4): string {
+  if (!Number.isFinite(value)) return String(value);
+  return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-4)
+    ? value.toExponential(digits - 1)
+    : String(Number(value.toPrecision(digits)));
+}
+
+export function percent(value: number, digits = 1): string {
+  return `${(100 * value).toFixed(digits)} %`;
+}
+
+export function seconds(value: number): string {
+  if (value < 0.1) return `${number(1000 * value, 3)} ms`;
+  return `${value < 10 ? number(value, 3) : value.toFixed(1)} s`;
+}
+
+/**
+ * Fails early where a result could not be written late.
+ * @throws ConfigError, in one line
+ */
+export function checkWritable(path: string): void {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+    if (stat !== undefined) accessSync(path, constants.W_OK);
+    if (stat === undefined || stat.isFile()) accessSync(dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw fileProblem(ConfigError, path, 'a file that can be written', 'write', cause);
+  }
+}

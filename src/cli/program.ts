@@ -1,0 +1,61 @@
+// The commands there are, and what becomes of a command line: a result, or one line on stderr and an exit status.
+
+import { Command, CommanderError } from 'commander';
+import { varpoolVersion } from '../experiment/provenance.ts';
+import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { predictCommand } from './commands/predict.ts';
+import { trainCommand } from './commands/train.ts';
+import { EXIT, report, usageProblem } from './failure.ts';
+import { guardStreams } from './output.ts';
+
+/** Runs a command line and resolves to its exit status; never rejects. */
+export async function runCli(words: readonly string[]): Promise<number> {
+  guardStreams();
+  const verbose = words.includes('--verbose');
+  // A mistake of ours in some callback still ends in one line.
+  process.on('uncaughtException', (error) => process.exit(report(error, verbose)));
+  try {
+    const program = createProgram();
+    if (words.length === 0) {
+      process.stderr.write(program.helpInformation());
+      return EXIT.usage;
+    }
+    await program.parseAsync(words, { from: 'user' });
+    return Number(process.exitCode ?? EXIT.done);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.done; // --help and --version
+      return report(usageProblem(error), verbose);
+    }
+    return report(error, verbose);
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('varpool')
+    .description('Bayesian neural networks on every core of a machine')
+    .version(varpoolVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 130 interrupted.\nStart with: varpool demo',
+    );
+  for (const command of [
+    demoCommand(),
+    trainCommand(),
+    predictCommand(),
+    evaluateCommand(),
+    doctorCommand(),
+  ]) {
+    program.addCommand(command.helpOption('-h, --help', 'print this help'));
+  }
+  for (const command of [program, ...program.commands]) {
+    // Messages come from failure.ts, in the one form all errors have.
+    command.exitOverride().configureOutput({ writeErr: () => undefined });
+    command.showSuggestionAfterError(true);
+  }
+  return program;
+}

@@ -1,0 +1,79 @@
+// How a training shows on stderr: a live bar on a terminal, plain lines otherwise, nothing with --quiet.
+
+import cliProgress from 'cli-progress';
+import type { Evaluation, TrainingReport, TrainProgress } from '../scheduler/options.ts';
+import { note, number, percent, seconds } from './output.ts';
+
+/** Beyond this many epochs, plain lines are for every n-th, so that there are about so many. */
+const MAX_LINES = 50;
+
+export interface TrainingDisplay {
+  onProgress(progress: TrainProgress): void;
+  onEpoch(report: TrainingReport): void;
+  /** Leaves the terminal as it was. */
+  end(): void;
+}
+
+export function trainingDisplay(epochs: number, quiet: boolean): TrainingDisplay {
+  if (quiet) return { onProgress: () => undefined, onEpoch: () => undefined, end: () => undefined };
+  return process.stderr.isTTY ? liveBar() : plainLines(epochs);
+}
+
+function liveBar(): TrainingDisplay {
+  const bar = new cliProgress.SingleBar({
+    format: '{bar} {percentage} % · epoch {epoch}/{epochs} · {text} · {eta_formatted} left',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 24,
+    hideCursor: true,
+    stream: process.stderr,
+    // Interrupts are the command's: the bar would swallow the second one.
+    gracefulExit: false,
+  });
+  let text = 'starting';
+  let started: number | null = null;
+  return {
+    onProgress({ step, steps, epoch, epochs }) {
+      if (started === null) {
+        started = performance.now();
+        bar.start(steps, 0, { epoch: 1, epochs, text });
+      }
+      const perSecond = (1000 * step) / Math.max(1, performance.now() - started);
+      bar.update(step, {
+        epoch: Math.min(epoch + 1, epochs),
+        epochs,
+        text: `${text} · ${number(perSecond, 3)} steps/s`,
+      });
+    },
+    onEpoch(report) {
+      text = summary(report);
+    },
+    end: () => bar.stop(),
+  };
+}
+
+function plainLines(epochs: number): TrainingDisplay {
+  const every = Math.ceil(epochs / MAX_LINES);
+  return {
+    onProgress: () => undefined,
+    onEpoch(report) {
+      if (report.epoch % every !== 0 && report.epoch !== epochs) return;
+      note(`epoch ${report.epoch}/${epochs} · ${summary(report)} · ${seconds(report.seconds)}`);
+    },
+    end: () => undefined,
+  };
+}
+
+function summary({ elbo, validation }: TrainingReport): string {
+  return `ELBO ${number(elbo)}${validation === null ? '' : ` · validation ${brief(validation)}`}`;
+}
+
+function brief({ nll, error, rmse }: Evaluation): string {
+  const second =
+    error !== undefined
+      ? ` · error ${percent(error, 2)}`
+      : rmse !== undefined
+        ? ` · RMSE ${number(rmse)}`
+        : '';
+  return `NLL ${number(nll)}${second}`;
+}

@@ -1,0 +1,134 @@
+// report.html of a run: which figures, curves and pictures a trained run has to show.
+
+import { sin } from '../core/float64.ts';
+import { curve } from '../data/synthetic.ts';
+import { formatConfig } from '../experiment/config.ts';
+import type { PreparedRun } from '../experiment/runData.ts';
+import type { TrainedRun } from '../experiment/trainRun.ts';
+import type {
+  RegressionPicture,
+  ReportData,
+  TrainingCurves,
+  UncertaintySection,
+} from '../report/reportData.ts';
+import type { TrainingReport } from '../scheduler/options.ts';
+import type { Runtime } from '../scheduler/runtime.ts';
+import { type Measured, regressionBands } from './measure.ts';
+import { metricRows } from './metrics.ts';
+import { seconds } from './output.ts';
+
+const GRID = 301;
+const PICTURE_DRAWS = 500;
+/** More points than pixels say nothing. */
+const MAX_CURVE_POINTS = 600;
+
+export interface ReportParts {
+  readonly title: string;
+  readonly prepared: PreparedRun;
+  readonly trained: TrainedRun;
+  readonly measured: Measured | null;
+  readonly picture: RegressionPicture | null;
+  /** Rows of the summary, in place of the metrics. */
+  readonly summary?: ReportData['summary'];
+}
+
+export function runReport(parts: ReportParts): ReportData {
+  const { title, prepared, trained, measured, picture } = parts;
+  const { manifest } = trained;
+  const { node, cpu, cores } = manifest.platform;
+  const uncertainty = uncertaintyOf(measured);
+  return {
+    title,
+    subtitle: `${prepared.data.description} · hidden layers ${prepared.config.model.hiddenSizes.join(', ') || 'none'} · ${prepared.config.likelihood.kind} likelihood`,
+    summary: parts.summary ?? [
+      ...(trained.test === null ? [] : metricRows(trained.test)).map(([label, value]) => {
+        const unit = ' nats per row';
+        return value.endsWith(unit)
+          ? { label, value: value.slice(0, -unit.length), note: unit.trim() }
+          : { label, value };
+      }),
+      {
+        label: 'time',
+        value: seconds(manifest.wallSeconds),
+        note: `${seconds(trained.secondsPerEpoch)} per epoch`,
+      },
+    ],
+    posteriorDigest: trained.posteriorDigest,
+    config: formatConfig(prepared.config),
+    footer: `varpool ${manifest.varpool} · ${manifest.startedAt} · ${manifest.workers} workers, ${manifest.backend} · Node ${node} · ${cpu}, ${cores} cores`,
+    ...(picture === null ? {} : { regression: picture }),
+    training: trainingCurves(trained.reports),
+    ...(measured?.coverage === undefined ? {} : { coverage: measured.coverage }),
+    ...(measured?.reliability === undefined ? {} : { reliability: measured.reliability }),
+    ...(uncertainty === null ? {} : { uncertainty }),
+  };
+}
+
+function uncertaintyOf(measured: Measured | null): UncertaintySection | null {
+  const { predictiveEntropy, mutualInformation } = measured?.prediction ?? {};
+  if (!predictiveEntropy || !mutualInformation) return null;
+  return {
+    test: {
+      label: 'test rows',
+      predictiveEntropy: [...predictiveEntropy],
+      mutualInformation: [...mutualInformation],
+    },
+  };
+}
+
+function trainingCurves(reports: readonly TrainingReport[]): TrainingCurves {
+  const stride = Math.ceil(reports.length / MAX_CURVE_POINTS);
+  const kept = reports.filter(
+    (report, i) => (reports.length - 1 - i) % stride === 0 || report.validation !== null,
+  );
+  const validation = (['nll', 'error', 'rmse'] as const).flatMap((key) => {
+    const values = kept.map((report) => report.validation?.[key] ?? null);
+    const name = { nll: 'NLL', error: 'error', rmse: 'RMSE' }[key];
+    if (values.every((value) => value === null)) return [];
+    return key === 'error'
+      ? [{ name, unit: '%', values: values.map((value) => value && 100 * value) }]
+      : [{ name, values }];
+  });
+  return {
+    epochs: kept.map((report) => report.epoch),
+    elbo: kept.map((report) => report.elbo),
+    nll: kept.map((report) => report.nll),
+    kl: kept.map((report) => report.kl),
+    ...(validation.length === 0 ? {} : { validation }),
+  };
+}
+
+/** The picture of a regression with one input and one output; null for other data. */
+export async function regressionPicture(
+  prepared: PreparedRun,
+  runtime: Runtime,
+  trained: Pick<TrainedRun, 'posterior'>,
+  signal: AbortSignal,
+): Promise<RegressionPicture | null> {
+  const { train, test } = prepared.data;
+  const { targets } = train;
+  if (targets.kind !== 'values' || prepared.config.likelihood.kind !== 'gaussian') return null;
+  if (train.features.columns !== 1 || targets.values.columns !== 1) return null;
+  const x = [...train.features.data];
+  const [low, high] = [x.reduce((a, b) => Math.min(a, b)), x.reduce((a, b) => Math.max(a, b))];
+  const synthetic = prepared.config.data.kind === 'synthetic';
+  // Wide enough on both sides to see the bands open where there are no data.
+  const [left, right] = synthetic ? [0.5, 0.7] : [0.35, 0.35];
+  const span = high - low || 1;
+  const grid = Array.from(
+    { length: GRID },
+    (_, i) => low - left * span + ((1 + left + right) * span * i) / (GRID - 1),
+  );
+  const bands = await regressionBands(runtime, trained.posterior, grid, { draws: PICTURE_DRAWS, signal });
+  return {
+    inputLabel: train.featureNames?.[0] ?? 'input',
+    targetLabel: targets.names?.[0] ?? 'target',
+    ...bands,
+    train: { x, y: [...targets.values.data] },
+    ...(test === null || synthetic || test.targets.kind !== 'values'
+      ? {}
+      : { test: { x: [...test.features.data], y: [...test.targets.values.data] } }),
+    trainRange: [low, high],
+    ...(synthetic ? { truth: bands.x.map((at) => curve(at, 0, sin)) } : {}),
+  };
+}

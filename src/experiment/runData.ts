@@ -1,0 +1,95 @@
+// From a config to the rows and the network it means: which reader, which hold-outs, which made numbers.
+
+import { build } from '../core/bayesian.ts';
+import { sin } from '../core/float64.ts';
+import type { Model } from '../core/model.ts';
+import type { Table, Task } from '../data/dataset.ts';
+import { type LoadedData, loadData } from '../data/load.ts';
+import type { CurveSources } from '../data/synthetic.ts';
+import { ConfigError } from '../errors.ts';
+import { normal } from '../random/normal.ts';
+import { shuffled } from '../random/permutation.ts';
+import { type Seed, seedKey } from '../random/seed.ts';
+import { PURPOSE, stream } from '../random/stream.ts';
+import { uniform } from '../random/uniform.ts';
+import type { TrainingData } from '../scheduler/options.ts';
+import { dataSpec, type ResolvedConfig } from './config.ts';
+
+/** Draw numbers of synthetic rows by what the rows are for; different parts never share a number. */
+export const SYNTHETIC_PART = { train: 0, test: 1, outside: 2 } as const;
+
+/** A config with all it needs to be trained. */
+export interface PreparedRun {
+  readonly config: ResolvedConfig;
+  readonly data: LoadedData;
+  readonly model: Model;
+  /** What classes are called; null where targets are no classes. */
+  readonly classNames: readonly string[] | null;
+}
+
+/**
+ * Reads the data of a config and builds its network.
+ * @param where what errors call the config: its file
+ * @throws DataError or ConfigError, in one line, for anything that would stop the training before its first step
+ */
+export function prepareRun(config: ResolvedConfig, where: string): PreparedRun {
+  const data = loadData(dataSpec(config), {
+    baseDir: config.directory,
+    task: dataTask(config),
+    shuffle: (order, purpose) =>
+      void order.set(
+        shuffled(order.length, config.seed, `${purpose === 'test' ? 'test' : 'validation'} rows`),
+      ),
+    curveSources: (part, seed) => curveSources(SYNTHETIC_PART[part], seed ?? config.seed),
+  });
+  const { features, targets } = data.train;
+  const { batchSize } = config.training;
+  if (batchSize > features.rows) {
+    throw new ConfigError(
+      `${where}: training.batchSize: expected at most ${features.rows} (the training rows), got ${batchSize} — lower it`,
+    );
+  }
+  const { likelihood, prior, model } = config;
+  const outputs = targets.kind === 'labels' ? targets.classNames.length : targets.values.columns;
+  const fixed = likelihood.kind === 'gaussian' && likelihood.scale !== 'learned';
+  if (fixed && outputs > 1 && config.data.standardize === 'both') {
+    throw new ConfigError(
+      `${where}: likelihood.scale: expected learned for ${outputs} standardized targets, got ${likelihood.scale} — or set data.standardize to features`,
+    );
+  }
+  return {
+    config,
+    data,
+    model: build({
+      inputSize: features.columns,
+      hiddenSizes: model.hiddenSizes,
+      outputSize: outputs,
+      activation: model.activation,
+      priorSigma: prior.sigma,
+    }),
+    classNames: targets.kind === 'labels' ? targets.classNames : null,
+  };
+}
+
+/** How the reader has to take the target column. */
+export function dataTask(config: ResolvedConfig): Task {
+  if (config.likelihood.kind === 'gaussian') return 'regression';
+  return config.likelihood.kind === 'bernoulli' ? 'binary' : 'classification';
+}
+
+/** Rows and targets as the runtime takes them. */
+export function trainingData(table: Table): TrainingData {
+  const { targets } = table;
+  return { x: table.features, y: targets.kind === 'labels' ? targets.labels : targets.values };
+}
+
+/** Numbers of a made data set: x from tensor 0, e from tensor 1 of its purpose. */
+export function curveSources(part: number, seed: Seed): CurveSources {
+  const key = seedKey(seed);
+  const [place, noise] = [stream(PURPOSE.synthetic, 0), stream(PURPOSE.synthetic, 1)];
+  return {
+    uniform: (i) => uniform(key, 0, part, place, i),
+    normal: (i) => normal(key, 0, part, noise, i),
+    sin,
+  };
+}

@@ -1,0 +1,51 @@
+// What an epoch came to: the step losses and KLs that workers leave in the arena, added up and stated per training row.
+
+import type { Arena } from '../backend/arena.ts';
+import { log } from '../core/float64.ts';
+import type { Standardization } from '../core/posterior.ts';
+import { learningRate, stepsPerEpoch, type TrainingProblem } from '../core/problem.ts';
+import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../core/trainingMemory.ts';
+import type { TrainingReport } from './options.ts';
+
+export class Ledger {
+  /** Sum of the step losses of the epoch under way; part of a snapshot. */
+  epochLoss = 0;
+  /** Σ log scale of standardized targets: turns a density per standardized unit into one per unit of the data. */
+  readonly #logUnit: number;
+  readonly #perEpoch: number;
+  #entered = 0;
+
+  constructor(
+    readonly problem: TrainingProblem,
+    readonly memory: TrainingMemory,
+    readonly arena: Arena,
+    targets: Standardization | null,
+  ) {
+    this.#perEpoch = stepsPerEpoch(problem);
+    this.#logUnit = (targets?.scale ?? new Float64Array()).reduce((sum, scale) => sum + log(scale), 0);
+  }
+
+  /** Reads the records of steps from … to − 1; yields the epochs they complete, each once however often it was computed. */
+  *enter(from: number, to: number): Generator<Omit<TrainingReport, 'validation' | 'seconds'>> {
+    const { stepLoss, epochKl } = this.memory;
+    const { f64 } = this.arena;
+    for (let step = from; step < to; step++) {
+      this.epochLoss += f64[stepLoss / 8 + (step % STEP_RECORDS)];
+      if ((step + 1) % this.#perEpoch !== 0) continue;
+      const epoch = (step + 1) / this.#perEpoch;
+      const nll = this.epochLoss / this.#perEpoch + this.#logUnit;
+      this.epochLoss = 0;
+      if (epoch <= this.#entered) continue;
+      this.#entered = epoch;
+      const kl = f64[epochKl / 8 + ((epoch - 1) % EPOCH_RECORDS)] / this.problem.rowCount;
+      yield {
+        epoch,
+        step: step + 1,
+        elbo: -(nll + kl),
+        nll,
+        kl,
+        learningRate: learningRate(this.problem, step),
+      };
+    }
+  }
+}
