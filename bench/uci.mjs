@@ -2,13 +2,20 @@
 //   node bench/uci.mjs SET… [--root ../shared/data/uci] [--splits 20] [--workers 2] [--set key=json …]
 
 import { parseArgs } from 'node:util';
-import { build, createRuntime } from '../dist/index.js';
 import { meanAndStandardError } from '../dist/core/metrics/meanAndStandardError.js';
 import { loadData } from '../dist/data/load.js';
+import { build, createRuntime } from '../dist/index.js';
 
 /** One setting for every set, chosen by hand on the first splits of yacht and concrete, never per set. */
 const SETTING = {
-  hidden: 50, activation: 'relu', priorSigma: 1, epochs: 2000, batchSize: 32, draws: 4, learningRate: 0.003, initialRho: -5,
+  hidden: 50,
+  activation: 'relu',
+  priorSigma: 1,
+  epochs: 2000,
+  batchSize: 32,
+  draws: 4,
+  learningRate: 0.003,
+  initialRho: -5,
 };
 
 const { values, positionals } = parseArgs({
@@ -21,7 +28,10 @@ const { values, positionals } = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
   },
 });
-const setting = { ...SETTING, ...Object.fromEntries(values.set.map((pair) => pair.split('=')).map(([k, v]) => [k, asValue(v)])) };
+const setting = {
+  ...SETTING,
+  ...Object.fromEntries(values.set.map((pair) => pair.split('=')).map(([k, v]) => [k, asValue(v)])),
+};
 const runtime = createRuntime({ workers: Number(values.workers), seed: 'uci' });
 const started = performance.now();
 try {
@@ -33,7 +43,9 @@ try {
 async function runSet(set) {
   const t = performance.now();
   // All splits at once: each small training keeps one worker busy.
-  const results = await Promise.all(Array.from({ length: Number(values.splits) }, (_, split) => runSplit(set, split)));
+  const results = await Promise.all(
+    Array.from({ length: Number(values.splits) }, (_, split) => runSplit(set, split)),
+  );
   const line = (name) => {
     const { mean, standardError } = meanAndStandardError(results.map((result) => result[name]));
     return `${name} ${mean.toFixed(3)} ± ${standardError.toFixed(3)}`;
@@ -59,18 +71,30 @@ async function runSplit(set, split) {
     { baseDir: '.', task: 'regression', shuffle: () => undefined },
   );
   const model = build({
-    inputSize: train.features.columns, hiddenSizes: [setting.hidden], outputSize: 1,
-    activation: setting.activation, priorSigma: setting.priorSigma,
+    inputSize: train.features.columns,
+    hiddenSizes: [setting.hidden],
+    outputSize: 1,
+    activation: setting.activation,
+    priorSigma: setting.priorSigma,
   });
   const posterior = await runtime.train(
     model,
     { x: train.features, y: train.targets.values },
     {
-      epochs: setting.epochs, batchSize: setting.batchSize, draws: setting.draws, initialRho: setting.initialRho,
-      optimizer: { kind: 'adam', learningRate: setting.learningRate }, schedule: { kind: 'cosine' }, seed: `uci/${split}`,
+      epochs: setting.epochs,
+      batchSize: setting.batchSize,
+      draws: setting.draws,
+      initialRho: setting.initialRho,
+      optimizer: { kind: 'adam', learningRate: setting.learningRate },
+      schedule: { kind: 'cosine' },
+      seed: `uci/${split}`,
     },
   );
-  return runtime.evaluate(posterior, { x: test.features, y: test.targets.values }, { draws: Number(values.draws) });
+  return runtime.evaluate(
+    posterior,
+    { x: test.features, y: test.targets.values },
+    { draws: Number(values.draws) },
+  );
 }
 
 function asValue(text) {

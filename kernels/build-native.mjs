@@ -35,13 +35,19 @@ const FLAGS = [
 ];
 const EXTENSION = { linux: 'so', darwin: 'dylib', win32: 'dll' };
 
-const { values } = parseArgs({ options: { out: { type: 'string' }, target: { type: 'string', default: process.arch } } });
+const { values } = parseArgs({
+  options: { out: { type: 'string' }, target: { type: 'string', default: process.arch } },
+});
 const variants = VARIANTS[/** @type {keyof typeof VARIANTS} */ (values.target)];
 const extension = EXTENSION[/** @type {keyof typeof EXTENSION} */ (process.platform)];
 if (variants === undefined || extension === undefined) {
-  stop(`expected linux, darwin or win32 on x64 or arm64, got ${process.platform} on ${values.target} — the WebAssembly build serves here`);
+  stop(
+    `expected linux, darwin or win32 on x64 or arm64, got ${process.platform} on ${values.target} — the WebAssembly build serves here`,
+  );
 }
-const outDir = values.out ?? fileURLToPath(new URL(`../dist/native/${process.platform}-${values.target}/`, import.meta.url));
+const outDir =
+  values.out ??
+  fileURLToPath(new URL(`../dist/native/${process.platform}-${values.target}/`, import.meta.url));
 const cc = findCompiler();
 const work = mkdtempSync(join(tmpdir(), 'varpool-native-'));
 try {
@@ -72,7 +78,9 @@ function findCompiler() {
       return candidate;
     } catch {}
   }
-  return stop(`expected a C compiler (${process.env.CC ?? 'cc, gcc or clang'}), got none — install one or use the WebAssembly build`);
+  return stop(
+    `expected a C compiler (${process.env.CC ?? 'cc, gcc or clang'}), got none — install one or use the WebAssembly build`,
+  );
 }
 
 /** @param {string[]} args */

@@ -1,6 +1,6 @@
 // The record of kernels every backend fills in, and nothing else: what each one computes, to the bit.
 // `reference.ts` is the definition in plain loops; `test/backend/contract.test.ts` holds all to it.
-//
+
 // Pointers are byte offsets into the arena (one shared WebAssembly.Memory), multiples of 64.
 // A matrix [R, C] lives in *panels* of 16 columns: ceil(C / 16) panels, each `rows` × 16 floats with
 // rows >= R, so element (r, c) is float  floor(c / 16)·rows·16 + r·16 + (c mod 16).  A vector of 16 lanes is

@@ -44,39 +44,31 @@ interface NativeChoice {
   readonly variant: string;
 }
 
-/** Where a library may be: an explicit path, this checkout's build, the platform's package. */
-function candidates(): string[] {
-  const explicit = process.env.VARPOOL_NATIVE_LIBRARY;
-  if (explicit !== undefined) return [explicit];
-  const file = `varpool.${EXTENSION[process.platform]}`;
-  const platform = `${process.platform}-${process.arch}`;
-  const paths = [fileURLToPath(new URL(`${DIST}native/${platform}/${file}`, import.meta.url))];
-  try {
-    paths.push(require.resolve(`@varpool/native-${platform}/${file}`));
-  } catch {
-    // The platform's package is not installed; the build beside may be there.
-  }
-  return paths;
+/** A library that may be called here, with the variants this CPU can run, widest first. */
+type Found =
+  | { readonly ok: true; readonly path: string; readonly variants: readonly string[] }
+  | { readonly ok: false; readonly reason: string };
+
+/** Where the library is: an explicit path, else this checkout's build. */
+function libraryPath(): string {
+  const file = `native/${process.platform}-${process.arch}/varpool.${EXTENSION[process.platform]}`;
+  return process.env.VARPOOL_NATIVE_LIBRARY ?? fileURLToPath(new URL(DIST + file, import.meta.url));
 }
 
-let found:
-  | { readonly ok: true; readonly choice: NativeChoice }
-  | { readonly ok: false; readonly reason: string }
-  | null = null;
+let found: Found | null = null;
 
 /** Looks once; the answer does not change while the process lives. */
-function find(): NonNullable<typeof found> {
+function find(): Found {
   found ??= look();
   return found;
 }
 
-function look(): NonNullable<typeof found> {
-  const path = candidates().find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    const platform = `${process.platform}-${process.arch}`;
+function look(): Found {
+  const path = libraryPath();
+  if (!existsSync(path)) {
     return {
       ok: false,
-      reason: `no library for ${platform} — npm run build:native in a checkout, or install @varpool/native-${platform}`,
+      reason: `no library at ${path} — in a checkout with a C compiler, npm run build:native makes it`,
     };
   }
   let library: Library;
@@ -99,15 +91,7 @@ function look(): NonNullable<typeof found> {
       reason: `${path} was built from other kernel sources — run npm run build:native again`,
     };
   }
-  const variants = (library.func('varpool_variants', 'str', [])() as string).split(' ');
-  const variant = process.env.VARPOOL_NATIVE_VARIANT ?? variants[0];
-  if (!variants.includes(variant)) {
-    return {
-      ok: false,
-      reason: `VARPOOL_NATIVE_VARIANT: expected ${variants.join(', ')} on this CPU, got ${variant}`,
-    };
-  }
-  return { ok: true, choice: { path, variant } };
+  return { ok: true, path, variants: (library.func('varpool_variants', 'str', [])() as string).split(' ') };
 }
 
 const libraries = new Map<string, Library>();
@@ -135,7 +119,8 @@ const functions = new Map<string, (...args: number[]) => number>();
 /** The foreign function of a kernel, declared once per thread. */
 function kernel(choice: NativeChoice, name: keyof Kernels): (...args: number[]) => number {
   const symbol = `${name}_${choice.variant}`;
-  let call = functions.get(symbol);
+  const key = `${choice.path} ${symbol}`;
+  let call = functions.get(key);
   if (call === undefined) {
     const [integers, floats] = ARGUMENTS[name];
     const types = [
@@ -145,38 +130,58 @@ function kernel(choice: NativeChoice, name: keyof Kernels): (...args: number[]) 
     ];
     const result = name === 'adam_f32' || name === 'sgd_f32' ? 'uint32_t' : 'void';
     call = open(choice.path).func(symbol, result, types) as (...args: number[]) => number;
-    functions.set(symbol, call);
+    functions.set(key, call);
   }
   return call;
 }
 
-export const nativeFactory: BackendFactory = {
-  name: 'native',
-
-  available() {
-    const state = find();
-    return state.ok ? { ok: true } : state;
-  },
-
-  async compile(): Promise<NativeChoice> {
-    const state = find();
-    if (!state.ok) throw new BackendUnavailableError(`native: expected a library, got none: ${state.reason}`);
-    return state.choice;
-  },
-
-  create(arena: Arena, compiled: unknown): Backend {
-    const choice = compiled as NativeChoice;
-    // The memory never grows, so it never moves: its address is as good as the memory for as long as the arena lives.
-    const base = Number((require('koffi') as Koffi).address(arena.u8));
-    const kernels = Object.fromEntries(
-      KERNEL_NAMES.map((name) => [name, kernel(choice, name).bind(null, base)]),
-    );
-    return { name: 'native', ...(kernels as unknown as Kernels) };
-  },
-};
-
-/** The variant that would be called here, for `doctor` and manifests; null where there is no library. */
-export function nativeVariant(): string | null {
+/** The variant to call: the one asked for, by the caller or the environment, or the widest. */
+function choose(
+  wanted: string | undefined,
+): { ok: true; choice: NativeChoice } | { ok: false; reason: string } {
   const state = find();
-  return state.ok ? state.choice.variant : null;
+  if (!state.ok) return state;
+  const variant = wanted ?? process.env.VARPOOL_NATIVE_VARIANT ?? state.variants[0];
+  if (state.variants.includes(variant)) return { ok: true, choice: { path: state.path, variant } };
+  return {
+    ok: false,
+    reason: `expected a variant of ${state.variants.join(', ')} on this CPU, got ${variant}`,
+  };
+}
+
+/** The native backend, or with `wanted` one variant of it whatever the CPU likes best. */
+export function nativeFactoryOf(wanted?: string): BackendFactory {
+  return {
+    name: 'native',
+
+    available() {
+      const state = choose(wanted);
+      return state.ok ? { ok: true } : state;
+    },
+
+    async compile(): Promise<NativeChoice> {
+      const state = choose(wanted);
+      if (!state.ok)
+        throw new BackendUnavailableError(`native: expected a library, got none: ${state.reason}`);
+      return state.choice;
+    },
+
+    create(arena: Arena, compiled: unknown): Backend {
+      const choice = compiled as NativeChoice;
+      // The memory never grows, so it never moves: its address is as good as the memory for as long as the arena lives.
+      const base = Number((require('koffi') as Koffi).address(arena.u8));
+      const kernels = Object.fromEntries(
+        KERNEL_NAMES.map((name) => [name, kernel(choice, name).bind(null, base)]),
+      );
+      return { name: 'native', ...(kernels as unknown as Kernels) };
+    },
+  };
+}
+
+export const nativeFactory: BackendFactory = nativeFactoryOf();
+
+/** Variants of the library that this CPU can run, widest first; none where there is no library. */
+export function nativeVariants(): readonly string[] {
+  const state = find();
+  return state.ok ? state.variants : [];
 }

@@ -157,7 +157,10 @@ type Rows = ReturnType<typeof toMatrix>;
 function meanSquaredError(p: Rows, t: Rows): number {
   sameShape(p, t);
   let sum = 0;
-  for (let i = 0; i < p.data.length; i++) sum += (p.data[i] - t.data[i]) ** 2;
+  for (let i = 0; i < p.data.length; i++) {
+    const error = p.data[i] - t.data[i];
+    sum += error * error;
+  }
   return sum / p.data.length;
 }
 

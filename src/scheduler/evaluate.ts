@@ -46,7 +46,8 @@ export function evaluateBinary(prediction: Prediction, y: Matrix): Evaluation {
   let squared = 0;
   for (let i = 0; i < mean.length; i++) {
     if (mean[i] > 0.5 !== y.data[i] > 0.5) wrong++;
-    squared += (mean[i] - y.data[i]) ** 2;
+    const error = mean[i] - y.data[i];
+    squared += error * error;
   }
   return {
     rows: prediction.rows,

@@ -111,12 +111,12 @@ export function checkData(
       likelihood.kind === 'categorical'
         ? Number.isInteger(value) && value >= 0 && value < model.outputSize
         : likelihood.kind === 'bernoulli'
-          ? value >= 0 && value <= 1
+          ? value === 0 || value === 1
           : Number.isFinite(value);
     if (!fits) {
       const wanted = {
         categorical: `class numbers 0 to ${model.outputSize - 1}`,
-        bernoulli: 'targets from 0 to 1',
+        bernoulli: 'targets 0 or 1',
         gaussian: 'finite targets',
       };
       throw new RangeError(

@@ -226,7 +226,7 @@ export class Runtime implements AsyncDisposable {
     return mine;
   }
 
-  /** Waits for what is running, then ends every thread and lets go of all memory. */
+  /** Waits for the requests under way, then ends every thread; trainings and predictions that are not finished then fail. */
   async close(): Promise<void> {
     this.#closed = true;
     const pool = this.#pool;

@@ -81,10 +81,10 @@ function inject(fault: Fault, exit: () => never): void {
 /** Waits until `size` threads are here, at most a second: releasing memory is worth no more. */
 function meet(meeting: Int32Array, size: number): void {
   if (Atomics.add(meeting, 0, 1) + 1 >= size) Atomics.notify(meeting, 0);
-  const deadline = Date.now() + 1_000;
+  const deadline = performance.now() + 1_000;
   for (
     let here = Atomics.load(meeting, 0);
-    here < size && Date.now() < deadline;
+    here < size && performance.now() < deadline;
     here = Atomics.load(meeting, 0)
   ) {
     Atomics.wait(meeting, 0, here, 20);

@@ -64,7 +64,7 @@ describe('createRuntime', () => {
     const call = () => createRuntime({ backend: 'cuda' });
     expect(call).toThrow(BackendUnavailableError);
     expect(call).toThrow(
-      /^backend: expected auto or one of wasm, .*reference.*, got cuda — pick one of these$/,
+      /^backend: expected auto or one of (?=.*wasm)(?=.*reference).*, got cuda — pick one of these$/,
     );
   });
 
@@ -206,7 +206,7 @@ describe('train', () => {
       x,
       [0, 1, 1.5],
       'bernoulli',
-      'train: expected targets from 0 to 1, got 1.5 in row 2 of y — clean the targets',
+      'train: expected targets 0 or 1, got 1.5 in row 2 of y — clean the targets',
     ],
     [
       [
@@ -309,12 +309,4 @@ describe('predict, draws and evaluate', () => {
       'evaluate: expected 3 targets like rows of x, got 1 — pass one target per row',
     );
   });
-});
-
-test('every message of a mistake is one line', async () => {
-  const errors: unknown[] = [];
-  const note = (error: unknown) => errors.push(error);
-  await runtime.train(model, { x, y: ['a\nb'] } as never).then(null, note);
-  await runtime.train(model, { x, y }, { likelihood: 'a\nb' } as never).then(null, note);
-  expect(errors).toHaveLength(2);
 });

@@ -9,11 +9,21 @@ import {
   KERNEL_NAMES,
   LANES,
 } from '../../src/backend/backend.ts';
+import { nativeFactoryOf, nativeVariants } from '../../src/backend/native.node.ts';
 import { referenceFactory } from '../../src/backend/reference.ts';
 import { wasmFactory } from '../../src/backend/wasm.ts';
 import { KernelPair, panelRanges, rowRanges, SIZES, TestValues } from '../support/kernelPair.ts';
 
-const UNDER_TEST: BackendFactory[] = [wasmFactory];
+const UNDER_TEST: BackendFactory[] = [
+  wasmFactory,
+  ...nativeVariants().map((variant) => ({ ...nativeFactoryOf(variant), name: `native ${variant}` })),
+];
+
+test('the native library is here where it was promised', () => {
+  // Optional elsewhere; CI builds it where there is a C compiler and says so.
+  if (process.env.VARPOOL_EXPECT_NATIVE === '1') expect(nativeVariants()).not.toEqual([]);
+});
+
 const ADDRESS = [0xdeadbeef, 0x01234567, 77, 3, 0x01000002] as const;
 
 describe.each(UNDER_TEST)('$name', (factory) => {

@@ -2,6 +2,7 @@
 // way or what else was asked for.
 
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { BACKEND_NAMES, backendFactory } from '../../src/backend/registry.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
@@ -9,13 +10,20 @@ import type { Fault } from '../../src/workers/protocol.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const WORKERS = [1, 2, 3, 7];
+/** Every backend that can run here, besides wasm. */
+const OTHERS = BACKEND_NAMES.filter((name) => name !== 'wasm' && backendFactory(name).available().ok);
 const warnings: string[] = [];
 const runtimes = new Map<number, Runtime>();
 
 function runtime(workers: number): Runtime {
   let found = runtimes.get(workers);
   if (found === undefined) {
-    found = createRuntime({ workers, seed: 'determinism', onWarning: (message) => warnings.push(message) });
+    found = createRuntime({
+      workers,
+      backend: 'wasm',
+      seed: 'determinism',
+      onWarning: (message) => warnings.push(message),
+    });
     runtimes.set(workers, found);
   }
   return found;
@@ -37,11 +45,11 @@ describe.each([1, 3])('training with %i draws a step', (draws) => {
     expect(digests[0]).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test('the reference backend gives the digest of the wasm backend', async () => {
-    await using reference = createRuntime({ workers: 2, backend: 'reference', seed: 'determinism' });
+  test.each(OTHERS)('the %s backend gives the digest of the wasm backend', async (backend) => {
+    await using other = createRuntime({ workers: 2, backend, seed: 'determinism' });
     const { model, data, options } = teamProblem(draws);
-    const posterior = await reference.train(model, data, { ...options, epochs: 1 });
-    expect(reference.backend).toBe('reference');
+    const posterior = await other.train(model, data, { ...options, epochs: 1 });
+    expect(other.backend).toBe(backend);
     expect(posteriorDigest(posterior)).toBe(await digestOf(2, draws, { epochs: 1 }));
   });
 });
@@ -197,7 +205,7 @@ describe('predictions', () => {
   const rowsOf = (from: number, to: number) => ({ data: x.slice(from * 4, to * 4), shape: [to - from, 4] });
   const trained = () => runtime(1).train(model, data, options);
 
-  test('are equal for 1, 2, 3 and 7 workers and for the reference backend', async () => {
+  test('are equal for 1, 2, 3 and 7 workers and for every backend', async () => {
     const posterior = await trained();
     const quantiles = [0.05, 0.5, 0.95];
     const wanted = await runtime(1).predict(posterior, rowsOf(0, 700), { draws: 21, quantiles });
@@ -206,8 +214,10 @@ describe('predictions', () => {
         wanted,
       );
     }
-    await using reference = createRuntime({ workers: 2, backend: 'reference' });
-    expect(await reference.predict(posterior, rowsOf(0, 700), { draws: 21, quantiles })).toEqual(wanted);
+    for (const backend of OTHERS) {
+      await using other = createRuntime({ workers: 2, backend });
+      expect(await other.predict(posterior, rowsOf(0, 700), { draws: 21, quantiles })).toEqual(wanted);
+    }
   });
 
   test('of a row do not depend on the rows around it', async () => {

@@ -14,5 +14,5 @@ export function rateFactor(schedule: ScheduleSpec, step: number, steps: number):
 
 /** finalFraction + (1 − finalFraction)·½(1 + cos(π·step/steps)) (Loshchilov & Hutter 2017, eq. 5, without restarts). */
 function cosine(step: number, steps: number, finalFraction: number): number {
-  return finalFraction + (1 - finalFraction) * 0.5 * (1 + cos((3.141592653589793 * step) / steps));
+  return finalFraction + (1 - finalFraction) * 0.5 * (1 + cos((Math.PI * step) / steps));
 }

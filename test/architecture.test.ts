@@ -1,0 +1,180 @@
+// The architecture as a table: which folder may import which, where Node and the clock may be seen, and what the reproducible path
+// may not call. HOUSE.md says why; this file says it so that a build can fail.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative, sep } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+interface Import {
+  readonly from: string;
+  /** A file below src/, or the name of a package. */
+  readonly to: string;
+  readonly local: boolean;
+  readonly typeOnly: boolean;
+}
+
+const SRC = 'src';
+const files = (readdirSync(SRC, { recursive: true, encoding: 'utf8' }) as string[])
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+  .map((name) => name.split(sep).join('/'))
+  .sort();
+const texts = new Map(files.map((name) => [name, readFileSync(join(SRC, name), 'utf8')]));
+
+/** Source without comments and strings' insides kept: line comments and block comments become blank. */
+function code(name: string): string {
+  const text = texts.get(name)!;
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`])\/\/.*$/gm, '$1');
+}
+
+const STATEMENT =
+  /^\s*(?:import|export)\b([^;'"]*?)\bfrom\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+
+function importsOf(name: string): Import[] {
+  return [...code(name).matchAll(STATEMENT)].map((match) => {
+    const target = match[2] ?? match[3] ?? match[4];
+    const local = target.startsWith('.');
+    const to = local
+      ? relative(SRC, normalize(join(SRC, dirname(name), target)))
+          .split(sep)
+          .join('/')
+      : target;
+    return { from: name, to, local, typeOnly: (match[1] ?? '').trimStart().startsWith('type ') };
+  });
+}
+const imports = files.flatMap(importsOf);
+
+/** The folder right below src/, or the file's own name for files in src/ itself. */
+function room(name: string): string {
+  return name.includes('/') ? name.slice(0, name.indexOf('/')) : name;
+}
+
+/** Rooms each room may import from, besides itself. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  'errors.ts': [],
+  random: ['errors.ts'],
+  backend: ['random', 'errors.ts'],
+  core: ['random', 'backend', 'errors.ts'],
+  workers: ['random', 'backend', 'core', 'errors.ts'],
+  scheduler: ['random', 'backend', 'core', 'workers', 'errors.ts'],
+  data: ['errors.ts', 'core'],
+  experiment: ['random', 'backend', 'core', 'scheduler', 'data', 'errors.ts'],
+  report: ['core', 'experiment', 'errors.ts'],
+  serve: ['index.ts', 'core', 'scheduler', 'data', 'experiment', 'report', 'errors.ts'],
+  cli: ['index.ts', 'backend', 'core', 'scheduler', 'data', 'experiment', 'report', 'serve', 'errors.ts'],
+  'index.ts': ['backend', 'core', 'scheduler', 'experiment', 'errors.ts'],
+};
+
+/** What a room may see of another, where that is less than all of it. */
+const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) => boolean; rule: string }> = [
+  {
+    from: 'core',
+    of: 'backend',
+    allows: ({ to }) => to === 'backend/backend.ts' || to === 'backend/arena.ts',
+    rule: 'core sees of backend the contract and the arena; kernels arrive as an argument',
+  },
+  {
+    from: 'scheduler',
+    of: 'workers',
+    allows: ({ to }) => to === 'workers/protocol.ts',
+    rule: 'scheduler sees of workers only the protocol',
+  },
+  {
+    from: 'scheduler',
+    of: 'backend',
+    allows: ({ to }) => ['backend/backend.ts', 'backend/arena.ts', 'backend/registry.ts'].includes(to),
+    rule: 'scheduler picks a backend by name and never names one',
+  },
+  { from: 'data', of: 'core', allows: ({ typeOnly }) => typeOnly, rule: 'data sees only types of core' },
+];
+
+const REPRODUCIBLE = ['random', 'backend', 'core', 'workers'];
+
+test('the table names every folder of src, and the scan sees what is there', () => {
+  expect(files.map(room).filter((name) => MAY_IMPORT[name] === undefined)).toEqual([]);
+  expect(imports.length).toBeGreaterThan(200);
+  for (const { from, to, local } of imports) if (local) expect(files, `${from} imports ${to}`).toContain(to);
+});
+
+test('folders import only what the table allows', () => {
+  const bad = imports.filter(
+    ({ from, to, local }) => local && room(from) !== room(to) && !MAY_IMPORT[room(from)].includes(room(to)),
+  );
+  expect(bad.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+});
+
+test.each(ONLY)('$rule', ({ from, of, allows }) => {
+  const between = imports.filter(
+    (found) => found.local && room(found.from) === from && room(found.to) === of,
+  );
+  expect(between.length).toBeGreaterThan(0);
+  expect(between.filter((found) => !allows(found)).map((found) => `${found.from} → ${found.to}`)).toEqual([]);
+});
+
+test('no two files import each other, directly or in a circle', () => {
+  const next = new Map<string, string[]>();
+  for (const { from, to, local, typeOnly } of imports)
+    if (local && !typeOnly) next.set(from, [...(next.get(from) ?? []), to]);
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (name: string, path: string[]) => {
+    if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(' → '));
+    if (done.has(name) || path.includes(name)) return;
+    for (const to of next.get(name) ?? []) visit(to, [...path, name]);
+    done.add(name);
+  };
+  for (const name of files) visit(name, []);
+  expect(circles).toEqual([]);
+});
+
+test('node: modules are seen in *.node.ts, experiment, data, serve and cli only', () => {
+  const bad = imports.filter(
+    ({ from, to }) =>
+      to.startsWith('node:') &&
+      !from.endsWith('.node.ts') &&
+      !['experiment', 'data', 'serve', 'cli'].includes(room(from)),
+  );
+  expect(bad.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+});
+
+describe('the reproducible path', () => {
+  const path = files.filter((name) => REPRODUCIBLE.includes(room(name)));
+  /** Exact on every engine, or not a function of numbers. */
+  const EXACT = new Set(
+    'abs ceil floor fround imul max min round sign sqrt trunc clz32 LOG2E LN2 SQRT1_2 SQRT2 PI E'.split(' '),
+  );
+
+  test.each(path)('%s calls no function of Math whose bits an engine may choose', (name) => {
+    const called = [...code(name).matchAll(/\bMath\.(\w+)/g)].map(([, member]) => member);
+    expect(called.filter((member) => !EXACT.has(member))).toEqual([]);
+    expect(code(name)).not.toMatch(/\bMath\s*\[|=\s*Math\b(?!\.)/);
+    // x ** y is Math.pow; a power of two written out is exact.
+    const powers = [...code(name).matchAll(/(\S+)\s*\*\*\s*(\S+)/g)].filter(
+      ([, base]) => !/(^|\()2$/.test(base),
+    );
+    expect(powers.map(([text]) => text)).toEqual([]);
+  });
+
+  test.each([...path, ...files.filter((name) => room(name) === 'scheduler')])(
+    '%s asks no clock or chance for a number',
+    (name) => {
+      expect(code(name)).not.toMatch(/\bDate\b|\bMath\.random\b|\bcrypto\b|\brandomBytes\b|\bhrtime\b/);
+    },
+  );
+
+  test('packages it uses are those whose bits are known', () => {
+    const used = new Set(
+      imports.filter(({ from, local }) => path.includes(from) && !local).map(({ to }) => to),
+    );
+    for (const name of used) if (!name.startsWith('node:')) expect(['seedrandom', 'koffi']).toContain(name);
+  });
+});
+
+test.each(files)('%s says at its head what it owns, and stays short', (name) => {
+  const lines = texts.get(name)!.split('\n');
+  const head = lines.findIndex((line) => !line.startsWith('//') && !line.startsWith('#!'));
+  const comment = lines.slice(0, head).filter((line) => line.startsWith('//'));
+  expect(comment.length, 'head comment lines').toBeGreaterThanOrEqual(1);
+  expect(comment.length, 'head comment lines').toBeLessThanOrEqual(4);
+  expect(comment.join(' ').length).toBeGreaterThan(30);
+  expect(lines.length, 'lines').toBeLessThan(350);
+});
