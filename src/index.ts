@@ -30,4 +30,10 @@ export type {
   TrainProgress,
 } from './scheduler/options.ts';
 export { createRuntime, type Draw, type Runtime, type RuntimeOptions } from './scheduler/runtime.ts';
+export {
+  openSession,
+  type Session,
+  type SessionOptions,
+  type SessionPredictOptions,
+} from './scheduler/session.ts';
 export type { TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';

@@ -13,7 +13,7 @@ declare namespace WebAssembly {
   }
   var Memory: { prototype: Memory; new (descriptor: MemoryDescriptor): Memory };
 
-  type Module = {};
+  type Module = object;
   var Module: {
     prototype: Module;
     new (bytes: BufferSource): Module;

@@ -5,12 +5,13 @@ import { reliability } from '../core/calibration/reliability.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { toMatrix } from '../core/matrix.ts';
 import type { Posterior } from '../core/posterior.ts';
+import { originalNoiseScale } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
 import type { Table } from '../data/dataset.ts';
 import { trainingData } from '../experiment/runData.ts';
 import type { CoverageSection, RegressionPicture, ReliabilitySection } from '../report/reportData.ts';
-import { evaluateBinary, evaluateClasses, originalNoiseScale } from '../scheduler/evaluate.ts';
+import { evaluateBinary, evaluateClasses } from '../scheduler/evaluate.ts';
 import type { Evaluation, PredictOptions } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 

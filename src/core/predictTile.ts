@@ -15,8 +15,13 @@ export interface Tile {
   readonly lastRow: number;
 }
 
+/** What is done with a tile's draws; memory must have room for what is kept. */
+export type TileWork = Pick<PredictionProblem, 'mode' | 'keepDraws' | 'keepMoments'>;
+
 export class TilePredictor {
   readonly #key: { readonly key0: number; readonly key1: number };
+  /** Draws whose weights are in the cache. */
+  readonly #cached: Uint8Array;
 
   constructor(
     readonly problem: PredictionProblem,
@@ -25,13 +30,15 @@ export class TilePredictor {
     readonly kernels: Kernels,
   ) {
     this.#key = seedKey(problem.seed);
+    this.#cached = new Uint8Array(problem.cachedDraws ?? 0);
   }
 
   /**
    * Fills the slot for draws firstDraw … lastDraw − 1 and rows firstRow … lastRow − 1. Draw s uses the same weights for every row
-   * and every tile, so the result does not depend on how rows were cut.
+   * and every tile, so the result does not depend on how rows were cut. Returns early, the slot unfinished, once the caller has
+   * set the memory's `canceled`.
    */
-  predict(tile: Tile, canceled: () => boolean = () => false): void {
+  predict(tile: Tile, work: TileWork = this.problem): void {
     const { memory, kernels, problem } = this;
     const slot = memory.slots[tile.slot];
     const I = problem.model.inputSize;
@@ -39,22 +46,24 @@ export class TilePredictor {
     const panels = Math.ceil(rows / LANES);
     kernels.gather_f32(slot.x, I, memory.x, I, memory.index + tile.firstRow * 4, rows);
     for (let draw = tile.firstDraw; draw < tile.lastDraw; draw++) {
-      if (canceled()) return;
-      const w = this.#weights(slot, draw);
+      if (Atomics.load(this.arena.i32, memory.canceled >>> 2) !== 0) return;
+      const w = work.mode === 'mean' ? memory.mu : this.#weights(slot, draw);
       for (let p = 0; p < panels; p += memory.passPanels) {
-        this.#pass(slot, w, draw - tile.firstDraw, p, Math.min(memory.passPanels, panels - p));
+        this.#pass(work, slot, w, draw - tile.firstDraw, p, Math.min(memory.passPanels, panels - p));
       }
     }
   }
 
-  /** Address of the weights of a draw. */
+  /** Address of the weights of a draw: in the cache where it has room for them, else in the slot. */
   #weights(slot: PredictionSlot, draw: number): number {
-    const { memory, kernels, problem } = this;
-    if (problem.mode === 'mean') return memory.mu;
+    const { memory, kernels } = this;
+    const caches = draw < this.#cached.length;
+    const w = caches ? memory.cache + draw * memory.layout.size * 4 : slot.w;
+    if (caches && this.#cached[draw] === 1) return w;
     for (const layer of memory.layout.layers) {
       const at = layer.offset * 4;
       kernels.perturb_f32(
-        slot.w + at,
+        w + at,
         0,
         memory.mu + at,
         memory.rho + at,
@@ -67,10 +76,11 @@ export class TilePredictor {
         0,
       );
     }
-    return slot.w;
+    if (caches) this.#cached[draw] = 1;
+    return w;
   }
 
-  #pass(slot: PredictionSlot, w: number, nth: number, p: number, panels: number): void {
+  #pass(work: TileWork, slot: PredictionSlot, w: number, nth: number, p: number, panels: number): void {
     const { memory, kernels, problem } = this;
     const { layers } = memory.layout;
     const K = problem.model.outputSize;
@@ -85,10 +95,11 @@ export class TilePredictor {
     this.#observe(slot, from, panels);
     const outputs = panels * K;
     const at = p * K * ROW_BYTES;
-    if (problem.keepDraws) {
+    if (work.keepDraws) {
       const draw = slot.draws + (nth * memory.tilePanels + p) * K * ROW_BYTES;
       this.arena.u8.copyWithin(draw, from, from + outputs * ROW_BYTES);
-    } else {
+    }
+    if (work.keepMoments ?? !work.keepDraws) {
       kernels.moments_f32(slot.mean + at, slot.m2 + at, from, outputs, nth + 1);
     }
     if (memory.entropyRows > 0) {

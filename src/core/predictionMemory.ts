@@ -24,8 +24,21 @@ export interface PredictionProblem {
   readonly slots: number;
   /** `sample` draws weights, `mean` uses mu. */
   readonly mode: 'sample' | 'mean';
-  /** Keep every draw's outputs instead of their moments. */
+  /** Keep every draw's outputs. */
   readonly keepDraws: boolean;
+  /** Keep the moments of outputs. Default: unless draws are kept. */
+  readonly keepMoments?: boolean;
+  /** Weights of draws 0 … cachedDraws − 1 stay in memory once they are drawn. Default 0. */
+  readonly cachedDraws?: number;
+}
+
+/** Floats of one chunk of kept draws; more rows go in several chunks. */
+const CHUNK_FLOATS = 16 << 20;
+
+/** Rows of a chunk that keeps all its draws: as many 16s as stay within CHUNK_FLOATS, at least one. */
+export function chunkRows(rows: number, outputSize: number, draws: number): number {
+  const most = Math.floor(CHUNK_FLOATS / (draws * outputSize * LANES)) * LANES;
+  return Math.max(LANES, Math.min(most, Math.ceil(rows / LANES) * LANES));
 }
 
 export interface PredictionSlot {
@@ -36,8 +49,9 @@ export interface PredictionSlot {
   readonly pong: number;
   /** Entropies of one pass. */
   readonly entropy: number;
-  /** keepDraws: [draw][panel][K][16]. Else moments of outputs: [panel][K][16] each. */
+  /** keepDraws: [draw][panel][K][16]. */
   readonly draws: number;
+  /** keepMoments: moments of outputs, [panel][K][16] each. */
   readonly mean: number;
   readonly m2: number;
   /** Mean over draws of the entropies: [panel][16] (categorical) or [panel][K][16] (bernoulli); m2 is scratch. */
@@ -48,8 +62,12 @@ export interface PredictionSlot {
 export interface PredictionMemory {
   readonly layout: ParameterLayout;
   readonly arena: ArenaLayout;
+  /** One int32: not 0 when nobody wants the result any more. */
+  readonly canceled: number;
   readonly mu: number;
   readonly rho: number;
+  /** Cached weights, a parameter buffer a draw. */
+  readonly cache: number;
   readonly x: number;
   readonly index: number;
   readonly slots: readonly PredictionSlot[];
@@ -70,13 +88,15 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const width = Math.max(...layout.layers.map((layer) => layer.O));
   const entropyRows = { categorical: 1, bernoulli: K, gaussian: 0 }[problem.likelihood.kind];
 
+  const canceled = floats('canceled', 1);
   const mu = floats('mu', layout.size);
   const rho = floats('rho', layout.size);
+  const cache = floats('cache', (problem.cachedDraws ?? 0) * layout.size);
   const x = floats('x', problem.capacity * I);
   const index = floats('index', problem.capacity);
   const slots = Array.from({ length: problem.slots }, (_, s): PredictionSlot => {
     const outputs = tilePanels * K * LANES;
-    const moments = problem.keepDraws ? 0 : 1;
+    const moments = (problem.keepMoments ?? !problem.keepDraws) ? 1 : 0;
     return {
       w: floats(`slot${s}.w`, layout.size),
       x: floats(`slot${s}.x`, tilePanels * I * LANES),
@@ -90,5 +110,5 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
       entropyM2: floats(`slot${s}.entropyM2`, tilePanels * entropyRows * LANES),
     };
   });
-  return { layout, arena, mu, rho, x, index, slots, tilePanels, passPanels, entropyRows };
+  return { layout, arena, canceled, mu, rho, cache, x, index, slots, tilePanels, passPanels, entropyRows };
 }

@@ -2,16 +2,15 @@
 // tiles forward and backward, and the finishing of parameter blocks. Pieces of a kind are independent of each other.
 
 import type { Arena } from '../backend/arena.ts';
-import { ACTIVATIONS, type Kernels, LANES, UPDATE_SCALARS } from '../backend/backend.ts';
+import { ACTIVATIONS, type Kernels, LANES } from '../backend/backend.ts';
 import { epochOrder } from '../random/permutation.ts';
-import { seedKey } from '../random/seed.ts';
-import { PURPOSE, stream } from '../random/stream.ts';
-import { log } from './float64.ts';
+import { Reparameterization } from './estimators/reparameterization.ts';
 import { denseForward, denseInputGradient, denseWeightGradient, ROW_BYTES } from './layers/dense.ts';
 import { createLikelihood, type Likelihood, type LossAddresses } from './likelihoods/likelihood.ts';
 import { NoiseScale } from './likelihoods/noiseScale.ts';
 import { createOptimizer, type Optimizer } from './optimizers/optimizer.ts';
 import type { LayerLayout } from './parameters.ts';
+import { type GaussianPrior, gaussianPrior } from './priors/gaussian.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
 import { klWeight } from './schedules/klWeighting.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
@@ -24,7 +23,8 @@ function bends(layer: LayerLayout): boolean {
 export class TrainingStep {
   readonly #likelihood: Likelihood;
   readonly #optimizer: Optimizer;
-  readonly #key: { readonly key0: number; readonly key1: number };
+  readonly #prior: GaussianPrior;
+  readonly #estimator: Reparameterization;
   readonly #stepsPerEpoch: number;
   readonly #totalSteps: number;
   readonly #loss: LossAddresses;
@@ -52,7 +52,8 @@ export class TrainingStep {
     const own = memory.threads[thread];
     this.#likelihood = createLikelihood(problem.likelihood);
     this.#optimizer = createOptimizer(problem.optimizer);
-    this.#key = seedKey(problem.seed);
+    this.#prior = gaussianPrior(problem.model.priorSigma);
+    this.#estimator = new Reparameterization(problem, memory, kernels);
     this.#stepsPerEpoch = stepsPerEpoch(problem);
     this.#totalSteps = totalSteps(problem);
     this.#loss = {
@@ -81,30 +82,7 @@ export class TrainingStep {
 
   /** Draws the weights of a step: w = mu + sigma·noise for blocks first … last − 1 and every draw. */
   sample(step: number, first: number, last: number): void {
-    for (let b = first; b < last; b++) this.#sampleBlock(step, b);
-  }
-
-  #sampleBlock(step: number, b: number): void {
-    const { memory, kernels, problem } = this;
-    const block = memory.layout.blocks[b];
-    const at = block.offset * 4;
-    const drawBytes = memory.layout.size * 4;
-    const panelRow = block.panel * memory.layout.layers[block.layer].panelRows + block.firstRow;
-    for (let s = 0; s < problem.draws; s++) {
-      kernels.perturb_f32(
-        memory.w + s * drawBytes + at,
-        memory.noise + s * drawBytes + at,
-        memory.mu + at,
-        memory.rho + at,
-        block.rows,
-        this.#key.key0,
-        this.#key.key1,
-        step,
-        s,
-        stream(PURPOSE.weight, block.layer),
-        panelRow,
-      );
-    }
+    for (let b = first; b < last; b++) this.#estimator.sample(step, b);
   }
 
   /** Panels of 16 rows in the minibatch of a step. */
@@ -161,9 +139,9 @@ export class TrainingStep {
 
   #passRun(step: number, draw: number, p0: number, p1: number): void {
     const { memory, kernels } = this;
-    const { layers, size } = memory.layout;
+    const { layers } = memory.layout;
     const panels = p1 - p0;
-    const w = memory.w + draw * size * 4;
+    const w = this.#estimator.weights(draw);
     const top = layers.length - 1;
     for (let l = 0; l <= top; l++) {
       const layer = layers[l];
@@ -238,9 +216,8 @@ export class TrainingStep {
   prepare(step: number): void {
     const { problem } = this;
     this.#optimizer.scalars(this.#scalars, step, learningRate(problem, step));
-    this.#scalars[UPDATE_SCALARS.klScale] =
-      klWeight(problem.klWeighting, step, this.#stepsPerEpoch) / problem.rowCount;
-    this.#scalars[UPDATE_SCALARS.priorPrecision] = 1 / (problem.model.priorSigma * problem.model.priorSigma);
+    const weight = klWeight(problem.klWeighting, step, this.#stepsPerEpoch);
+    this.#prior.scalars(this.#scalars, weight / problem.rowCount);
   }
 
   /**
@@ -251,7 +228,7 @@ export class TrainingStep {
     let bad = 0;
     for (let b = first; b < last; b++) {
       bad |= this.#updateBlock(step, b);
-      if (step + 1 < this.#totalSteps) this.#sampleBlock(step + 1, b);
+      if (step + 1 < this.#totalSteps) this.#estimator.sample(step + 1, b);
     }
     return bad !== 0;
   }
@@ -264,7 +241,6 @@ export class TrainingStep {
     const own = memory.threads[this.thread];
     const rows = batchRows(problem, step);
     const at = block.offset * 4;
-    const drawBytes = memory.layout.size * 4;
     const panelT = deltaT + block.panel * memory.batchPanels * LANES * ROW_BYTES;
     for (let s = 0; s < problem.draws; s++) {
       denseWeightGradient(
@@ -277,16 +253,7 @@ export class TrainingStep {
         block.rows,
         rows,
       );
-      if (problem.draws > 1) {
-        kernels.accumulate_f32(
-          own.gMu,
-          own.gRho,
-          own.dW,
-          memory.noise + s * drawBytes + at,
-          block.rows,
-          s === 0 ? 1 : 0,
-        );
-      }
+      if (problem.draws > 1) this.#estimator.accumulate(s, b, own.gMu, own.gRho, own.dW);
     }
     const single = problem.draws === 1;
     const update = this.#update;
@@ -295,7 +262,7 @@ export class TrainingStep {
     for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + at;
     update.gMu = single ? own.dW : own.gMu;
     update.gRho = own.gRho;
-    update.noise = single ? memory.noise + at : 0;
+    update.noise = single ? this.#estimator.noise(0, b) : 0;
     return this.#optimizer.update(kernels, update, block.rows, block.lanes);
   }
 
@@ -319,20 +286,11 @@ export class TrainingStep {
 
   /** KL of blocks first … last − 1, one float each. */
   blockKl(first: number, last: number): void {
-    const { memory, kernels, problem } = this;
-    const { priorSigma } = problem.model;
+    const { memory, kernels } = this;
     for (let b = first; b < last; b++) {
-      const block = memory.layout.blocks[b];
-      const at = block.offset * 4;
-      kernels.kl_f32(
-        memory.blockKl + b * ROW_BYTES,
-        memory.mu + at,
-        memory.rho + at,
-        block.rows,
-        block.lanes,
-        log(priorSigma),
-        0.5 / (priorSigma * priorSigma),
-      );
+      const { offset, rows, lanes } = memory.layout.blocks[b];
+      const out = memory.blockKl + b * ROW_BYTES;
+      this.#prior.kl(kernels, out, memory.mu + offset * 4, memory.rho + offset * 4, rows, lanes);
     }
   }
 

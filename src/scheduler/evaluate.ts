@@ -7,24 +7,9 @@ import { expectedCalibrationError } from '../core/metrics/expectedCalibrationErr
 import { gaussianMixtureNll } from '../core/metrics/gaussianMixture.ts';
 import { mae, rmse } from '../core/metrics/regression.ts';
 import type { Posterior } from '../core/posterior.ts';
+import { type DrawChunk, originalNoiseScale, toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import type { Evaluation } from './options.ts';
-import type { DrawChunk } from './predictor.ts';
-
-/** Draws in the data's units: loc + scale·value. */
-export function toOriginalUnits(posterior: Posterior, values: Float32Array): Float64Array {
-  const targets = posterior.standardization.targets;
-  const K = posterior.model.outputSize;
-  return Float64Array.from(values, (value, i) =>
-    targets === null ? value : targets.loc[i % K] + targets.scale[i % K] * value,
-  );
-}
-
-/** Noise scale in the data's units, one per output. */
-export function originalNoiseScale(posterior: Posterior): Float64Array {
-  const scale = posterior.standardization.targets?.scale;
-  return Float64Array.from(posterior.noiseScale ?? [], (noise, k) => noise * (scale?.[k] ?? 1));
-}
 
 /** Metrics of averaged class probabilities. */
 export function evaluateClasses(prediction: Prediction, y: Matrix): Evaluation {

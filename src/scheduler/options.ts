@@ -119,6 +119,33 @@ export function likelihoodSpec(given: TrainOptions['likelihood']): LikelihoodSpe
   return spec;
 }
 
+/**
+ * Draws a prediction takes: 1 in mode `mean`.
+ * @throws TypeError for a mode that is none, RangeError for draws that are no count
+ */
+export function predictDraws(where: string, options: Pick<PredictOptions, 'draws' | 'mode'>): number {
+  const { mode = 'sample', draws = PREDICT_DRAWS } = options;
+  if (mode !== 'sample' && mode !== 'mean')
+    throw new TypeError(`${where}: expected mode 'sample' or 'mean', got ${String(mode)} — use one of these`);
+  positiveInteger(`${where}: draws`, draws);
+  return mode === 'mean' ? 1 : draws;
+}
+
+/** @throws RangeError for a level that is not between 0 and 1, TypeError for levels that are no array */
+export function quantileLevels(where: string, levels: readonly number[] = []): readonly number[] {
+  if (!Array.isArray(levels))
+    throw new TypeError(
+      `${where}: expected an array of quantile levels, got ${typeof levels} — use one like [0.05, 0.95]`,
+    );
+  for (const level of levels) {
+    if (!(level > 0 && level < 1))
+      throw new RangeError(
+        `${where}: expected quantile levels between 0 and 1, got ${level} — use fractions like 0.05`,
+      );
+  }
+  return levels;
+}
+
 export function positiveInteger(where: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1) {
     throw new RangeError(`${where}: expected a positive integer, got ${String(value)} — use 1 or more`);

@@ -1,22 +1,28 @@
 // Runs predictions as tiles of draws × rows on the pool and puts their moments together in one fixed order.
 
 import { Arena } from '../backend/arena.ts';
-import { LANES } from '../backend/backend.ts';
 import type { Matrix } from '../core/matrix.ts';
-import { packLayer } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import {
+  addMoments,
+  copyDraws,
+  loadParameters,
+  loadRows,
+  type PredictionMoments,
+  predictionMoments,
+} from '../core/predictionArena.ts';
+import {
+  chunkRows,
   type PredictionMemory,
   type PredictionProblem,
   predictionMemory,
   TILE_DRAWS,
 } from '../core/predictionMemory.ts';
-import { MomentAccumulator } from '../core/predictive/moments.ts';
-import { standardizeInto } from '../core/standardize.ts';
+import type { DrawChunk } from '../core/predictive/drawQuantiles.ts';
 import { WorkerLostError } from '../errors.ts';
 import type { PredictionJob, PredictRequest } from '../workers/protocol.ts';
 import { LostRequestError } from './pool.ts';
-import { chunkRows, tileRows } from './tiles.ts';
+import { tileRows } from './tiles.ts';
 import type { TrainerHost } from './trainer.ts';
 
 /** One tile of a prediction in flight. */
@@ -30,14 +36,6 @@ export interface PredictorOptions {
   readonly mode?: 'sample' | 'mean';
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
-}
-
-/** Outputs of every draw for some rows, in the network's units: values[(s·rows + r)·K + k]. */
-export interface DrawChunk {
-  readonly firstRow: number;
-  readonly rows: number;
-  readonly draws: number;
-  readonly values: Float32Array;
 }
 
 /** A tile whose worker died is tried again this often. */
@@ -83,59 +81,15 @@ export class Predictor {
       threads: slots,
       problem: this.#problem,
     };
-    this.#load();
-  }
-
-  #load(): void {
-    const { posterior, x } = this;
-    const { layout, mu, rho } = this.#memory;
-    const muAll = this.#arena.floats(mu, layout.size);
-    const rhoAll = this.#arena.floats(rho, layout.size);
-    for (const [l, layer] of layout.layers.entries()) {
-      packLayer(muAll, layer, posterior.layers[l].weight.mu, posterior.layers[l].bias.mu);
-      packLayer(rhoAll, layer, posterior.layers[l].weight.rho, posterior.layers[l].bias.rho);
-    }
-    standardizeInto(
-      this.#arena.floats(this.#memory.x, x.data.length),
-      x.data,
-      x.columns,
-      posterior.standardization.features,
-    );
-    const index = this.#memory.index / 4;
-    for (let row = 0; row < x.rows; row++) this.#arena.i32[index + row] = row;
+    loadParameters(this.#arena, this.#memory, posterior);
+    loadRows(this.#arena, this.#memory, x.data, x.columns, posterior.standardization.features);
   }
 
   /** Moments over draws of the outputs [rows, K] and of the entropies. */
-  async moments(): Promise<{ outputs: MomentAccumulator; entropies: MomentAccumulator | null }> {
-    const K = this.posterior.model.outputSize;
-    const { entropyRows } = this.#memory;
-    const outputs = new MomentAccumulator(this.x.rows * K);
-    const entropies = entropyRows === 0 ? null : new MomentAccumulator(this.x.rows * entropyRows);
-    await this.#run(0, this.x.rows, (request) => {
-      const slot = this.#memory.slots[request.slot];
-      this.#addMoments(outputs, slot.mean, slot.m2, request, K);
-      if (entropies !== null)
-        this.#addMoments(entropies, slot.entropyMean, slot.entropyM2, request, entropyRows);
-    });
-    return { outputs, entropies };
-  }
-
-  #addMoments(
-    into: MomentAccumulator,
-    mean: number,
-    m2: number,
-    request: PredictRequest,
-    columns: number,
-  ): void {
-    const { f32 } = this.#arena;
-    const n = request.lastDraw - request.firstDraw;
-    for (let row = request.firstRow; row < request.lastRow; row++) {
-      const local = row - request.firstRow;
-      for (let k = 0; k < columns; k++) {
-        const at = (Math.floor(local / LANES) * columns + k) * LANES + (local % LANES);
-        into.add(row * columns + k, request.firstDraw, n, f32[mean / 4 + at], f32[m2 / 4 + at]);
-      }
-    }
+  async moments(): Promise<PredictionMoments> {
+    const moments = predictionMoments(this.#memory, this.x.rows);
+    await this.#run(0, this.x.rows, (request) => addMoments(moments, this.#arena, this.#memory, request));
+    return moments;
   }
 
   /** Every draw's outputs, some rows at a time, so that memory is bounded whatever the number of rows. */
@@ -146,7 +100,7 @@ export class Predictor {
       const rows = Math.min(this.#chunkRows, this.x.rows - firstRow);
       const values = new Float32Array(draws * rows * K);
       await this.#run(firstRow, firstRow + rows, (request) =>
-        this.#copyDraws(values, firstRow, rows, request, K),
+        copyDraws(values, this.#arena, this.#memory, request, firstRow, rows),
       );
       yield { firstRow, rows, draws, values };
     }
@@ -162,32 +116,20 @@ export class Predictor {
       await this.#run(
         0,
         rows,
-        (request) => this.#copyDraws(values, 0, rows, { ...request, firstDraw: 0, lastDraw: count }, K),
+        (request) =>
+          copyDraws(
+            values,
+            this.#arena,
+            this.#memory,
+            { ...request, firstDraw: 0, lastDraw: count },
+            0,
+            rows,
+          ),
         first,
         first + count,
       );
       for (let s = 0; s < count; s++) {
         yield { draw: first + s, values: values.subarray(s * rows * K, (s + 1) * rows * K) };
-      }
-    }
-  }
-
-  #copyDraws(
-    values: Float32Array,
-    chunkRow: number,
-    chunkRows: number,
-    request: PredictRequest,
-    K: number,
-  ): void {
-    const { f32 } = this.#arena;
-    const { tilePanels, slots } = this.#memory;
-    for (let draw = request.firstDraw; draw < request.lastDraw; draw++) {
-      const from = slots[request.slot].draws / 4 + (draw - request.firstDraw) * tilePanels * K * LANES;
-      for (let row = request.firstRow; row < request.lastRow; row++) {
-        const local = row - request.firstRow;
-        const to = (draw * chunkRows + (row - chunkRow)) * K;
-        const at = from + Math.floor(local / LANES) * K * LANES + (local % LANES);
-        for (let k = 0; k < K; k++) values[to + k] = f32[at + k * LANES];
       }
     }
   }
@@ -208,8 +150,12 @@ export class Predictor {
     const land = async () => {
       const flight = flights.shift() as Flight;
       await flight.done;
+      // A tile that saw the flag came back unfinished.
+      signal?.throwIfAborted();
       collect(flight.request);
     };
+    const cancel = () => Atomics.store(this.#arena.i32, this.#memory.canceled >>> 2, 1);
+    signal?.addEventListener('abort', cancel);
     try {
       for (let n = 0; n < total; n++) {
         signal?.throwIfAborted();
@@ -232,11 +178,14 @@ export class Predictor {
         onProgress?.({ done: n - flights.length + 1, total });
       }
       while (flights.length > 0) {
-        signal?.throwIfAborted();
         await land();
         onProgress?.({ done: total - flights.length, total });
       }
+    } catch (error) {
+      cancel();
+      throw error;
     } finally {
+      signal?.removeEventListener('abort', cancel);
       await Promise.allSettled(flights.map((flight) => flight.done));
     }
   }

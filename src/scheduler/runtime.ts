@@ -5,17 +5,19 @@ import { pickBackend } from '../backend/registry.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
+import { toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { summarize } from '../core/predictive/summarize.ts';
 import { seedText } from '../random/seed.ts';
 import type { Fault } from '../workers/protocol.ts';
 import { cores } from './cores.node.ts';
-import { evaluateBinary, evaluateClasses, evaluateValues, toOriginalUnits } from './evaluate.ts';
+import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
 import {
   type Evaluation,
-  PREDICT_DRAWS,
   type PredictOptions,
   positiveInteger,
+  predictDraws,
+  quantileLevels,
   type TrainingData,
   type TrainOptions,
 } from './options.ts';
@@ -117,14 +119,8 @@ export class Runtime implements AsyncDisposable {
    * @throws RangeError or TypeError for inputs that do not fit; WorkerLostError, or the signal's reason
    */
   async predict(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
-    const draws = this.#draws('predict', options);
-    const levels = options.quantiles ?? [];
-    for (const level of levels) {
-      if (!(level > 0 && level < 1))
-        throw new RangeError(
-          `predict: expected quantile levels between 0 and 1, got ${level} — use fractions like 0.05`,
-        );
-    }
+    const draws = predictDraws('predict', options);
+    const levels = quantileLevels('predict', options.quantiles);
     const matrix = checkFeatures('predict', posterior.model, x);
     return this.#job(async (host) => {
       const predictor = new Predictor(posterior, matrix, host, { ...options, draws }, false);
@@ -138,7 +134,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Single draws, one after the other: draw s is the same whatever `draws` is. */
   async *draws(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
-    const draws = this.#draws('draws', options);
+    const draws = predictDraws('draws', options);
     const matrix = checkFeatures('draws', posterior.model, x);
     const release = this.#hold();
     try {
@@ -160,7 +156,7 @@ export class Runtime implements AsyncDisposable {
     data: TrainingData,
     options: PredictOptions = {},
   ): Promise<Evaluation> {
-    const draws = this.#draws('evaluate', options);
+    const draws = predictDraws('evaluate', options);
     const { kind } = posterior.likelihood;
     const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
     if (kind === 'gaussian') {
@@ -174,16 +170,6 @@ export class Runtime implements AsyncDisposable {
     }
     const prediction = await this.predict(posterior, x, options);
     return kind === 'categorical' ? evaluateClasses(prediction, y) : evaluateBinary(prediction, y);
-  }
-
-  #draws(where: string, options: PredictOptions): number {
-    const { mode = 'sample', draws = PREDICT_DRAWS } = options;
-    if (mode !== 'sample' && mode !== 'mean')
-      throw new TypeError(
-        `${where}: expected mode 'sample' or 'mean', got ${String(mode)} — use one of these`,
-      );
-    positiveInteger(`${where}: draws`, draws);
-    return mode === 'mean' ? 1 : draws;
   }
 
   /** Counts a job in; the function it returns counts it out, and the last one out has the workers let go of its memory. */

@@ -24,15 +24,6 @@ const TILE_FEATURE_BYTES = 4 << 20;
 /** Floats of outputs a tile that keeps its draws may take. */
 const TILE_OUTPUT_FLOATS = 4 << 20;
 
-/** Floats of one chunk of kept draws; more rows go in several chunks. */
-const CHUNK_FLOATS = 16 << 20;
-
-/** Rows of a chunk that keeps all its draws: as many 16s as stay within CHUNK_FLOATS, at least one. */
-export function chunkRows(rows: number, outputSize: number, draws: number): number {
-  const most = Math.floor(CHUNK_FLOATS / (draws * outputSize * LANES)) * LANES;
-  return Math.max(LANES, Math.min(most, Math.ceil(rows / LANES) * LANES));
-}
-
 /** Rows of a prediction tile: a multiple of 16, as many as keep its buffers small, fewer when there is little to share out. */
 export function tileRows(
   rows: number,

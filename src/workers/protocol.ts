@@ -1,7 +1,11 @@
-// Every message between the scheduler and a worker. Arrays never travel: a message names places in a shared memory.
+// Every message between the scheduler and a worker. Arrays never travel to the pool: a message names places in a shared memory.
+// A session's thread is the exception: it has a memory of its own, and the few rows of a request are moved to it.
 
 import type { ArenaMemory } from '../backend/arena.ts';
+import type { Matrix } from '../core/matrix.ts';
+import type { Posterior } from '../core/posterior.ts';
 import type { PredictionProblem } from '../core/predictionMemory.ts';
+import type { Prediction } from '../core/predictive/prediction.ts';
 import type { TrainingProblem } from '../core/problem.ts';
 
 /** What each int32 word of the control region means. Written by the workers unless said. */
@@ -103,4 +107,28 @@ export interface Fault {
   readonly kind: 'exit' | 'throw' | 'hang';
   readonly rank: number;
   readonly step: number;
+}
+
+/** What a session's thread answers to, through comlink: `open` first and once, then any number of predictions. */
+export interface SessionCalls {
+  open(setup: SessionSetup): void;
+  predict(request: SessionRequest): Prediction;
+}
+
+export interface SessionSetup {
+  readonly posterior: Posterior;
+  readonly backend: string;
+  readonly compiled: unknown;
+  /** Rows worked on at once, a multiple of 16. */
+  readonly capacity: number;
+  /** Bytes of drawn weights to keep. */
+  readonly cacheBytes: number;
+}
+
+/** A prediction that was checked by the sender. */
+export interface SessionRequest {
+  readonly x: Matrix;
+  readonly draws: number;
+  readonly mode: 'sample' | 'mean';
+  readonly levels: readonly number[];
 }

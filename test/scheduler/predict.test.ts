@@ -4,13 +4,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
-import { predictionMemory } from '../../src/core/predictionMemory.ts';
+import { chunkRows, predictionMemory } from '../../src/core/predictionMemory.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
 import { normal } from '../../src/random/normal.ts';
 import { seedKey } from '../../src/random/seed.ts';
 import { PURPOSE, stream } from '../../src/random/stream.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { chunkRows, tileRows } from '../../src/scheduler/tiles.ts';
+import { tileRows } from '../../src/scheduler/tiles.ts';
 import { erf, forward, type TwinLayer, type TwinTensors } from '../reference/negativeElbo.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
 

@@ -1,0 +1,96 @@
+// A session: one posterior in a thread of its own, kept ready for many small requests.
+
+import { transfer } from 'comlink';
+import { LANES } from '../backend/backend.ts';
+import { pickBackend } from '../backend/registry.ts';
+import type { MatrixLike } from '../core/matrix.ts';
+import type { Model } from '../core/model.ts';
+import type { Posterior } from '../core/posterior.ts';
+import type { Prediction } from '../core/predictive/prediction.ts';
+import type { SessionRequest } from '../workers/protocol.ts';
+import { type PredictOptions, positiveInteger, predictDraws, quantileLevels } from './options.ts';
+import { checkFeatures } from './prepare.ts';
+import { SessionThread } from './sessionThread.node.ts';
+
+export interface SessionOptions {
+  /** As of `createRuntime`; default `auto`. */
+  readonly backend?: string;
+  /** Rows worked on at once, 256 by default; a request of more is cut. */
+  readonly capacity?: number;
+  /** Bytes of drawn weights kept between requests, 64 MiB by default: draws that fit are drawn once. 0 keeps none. */
+  readonly cacheBytes?: number;
+}
+
+export type SessionPredictOptions = Pick<PredictOptions, 'draws' | 'mode' | 'quantiles'>;
+
+/** Predictions from one posterior by one thread, in the order they are asked for. */
+export interface Session extends AsyncDisposable {
+  readonly backend: string;
+  /**
+   * The same as `runtime.predict` of the posterior, to the last bit; `x` may be changed once the call has returned its promise.
+   * @throws RangeError or TypeError for inputs that do not fit, WorkerLostError when the session's thread died
+   */
+  predict(x: MatrixLike, options?: SessionPredictOptions): Promise<Prediction>;
+  /** Waits for the predictions that were asked for, then ends the thread. */
+  close(): Promise<void>;
+}
+
+const CAPACITY = 256;
+const CACHE_BYTES = 64 << 20;
+
+/**
+ * Starts a thread that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
+ * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
+ */
+export async function openSession(posterior: Posterior, options: SessionOptions = {}): Promise<Session> {
+  const { backend = 'auto', capacity = CAPACITY, cacheBytes = CACHE_BYTES } = options;
+  positiveInteger('openSession: capacity', capacity);
+  if (!Number.isSafeInteger(cacheBytes) || cacheBytes < 0) {
+    throw new RangeError(
+      `openSession: expected cacheBytes of 0 or more, got ${String(cacheBytes)} — use a number of bytes`,
+    );
+  }
+  const factory = pickBackend(backend);
+  const setup = {
+    posterior,
+    backend: factory.name,
+    compiled: await factory.compile(),
+    capacity: Math.ceil(capacity / LANES) * LANES,
+    cacheBytes,
+  };
+  const thread = new SessionThread();
+  try {
+    await thread.call((remote) => remote.open(setup));
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
+  return new ThreadSession(posterior.model, factory.name, thread);
+}
+
+class ThreadSession implements Session {
+  constructor(
+    readonly model: Model,
+    readonly backend: string,
+    readonly thread: SessionThread,
+  ) {}
+
+  async predict(x: MatrixLike, options: SessionPredictOptions = {}): Promise<Prediction> {
+    const { mode = 'sample' } = options;
+    const draws = predictDraws('predict', options);
+    const levels = quantileLevels('predict', options.quantiles);
+    const { data, rows, columns } = checkFeatures('predict', this.model, x);
+    // A copy, because it is moved: the caller keeps theirs, and a view of a large buffer does not take all of it along.
+    const moved = data.slice();
+    const request: SessionRequest = { x: { data: moved, rows, columns }, draws, mode, levels };
+    return this.thread.call((remote) => remote.predict(transfer(request, [moved.buffer])));
+  }
+
+  close(): Promise<void> {
+    return this.thread.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

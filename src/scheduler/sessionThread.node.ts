@@ -1,0 +1,95 @@
+// The thread of a session, as its owner holds it: calls through comlink that settle even when the thread dies, and its end.
+// comlink alone would leave a call to a dead worker waiting for ever.
+
+import { Worker } from 'node:worker_threads';
+import { type Remote, wrap } from 'comlink';
+import { BackendUnavailableError, WorkerLostError } from '../errors.ts';
+import { nodeEndpoint } from '../workers/endpoint.node.ts';
+import type { SessionCalls } from '../workers/protocol.ts';
+
+/** Workers run compiled code; from source (tests) that is the build beside it. */
+function sessionEntry(): URL {
+  const here = import.meta.url;
+  const built = here.endsWith('.ts') ? '../../dist/workers/' : '../workers/';
+  return new URL(`${built}sessionEntry.node.js`, here);
+}
+
+export class SessionThread {
+  readonly #worker: Worker;
+  readonly #remote: Remote<SessionCalls>;
+  /** How to reject each call that waits. A race with one promise of the thread's end would keep every call in memory. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  /** Settles when the newest call does: answers come in the order of the calls. */
+  #newest: Promise<unknown> = Promise.resolve();
+  #lost: { readonly cause: unknown } | null = null;
+  #closed: Promise<void> | null = null;
+
+  /** @param entry another program for the thread, in tests */
+  constructor(entry = sessionEntry()) {
+    // A program given as text was started with a flag that no program in a file may have, and threads inherit flags.
+    const isText = process.execArgv.some((flag) => flag.startsWith('--input-type'));
+    this.#worker = new Worker(entry, { name: 'varpool-session', ...(isText ? { execArgv: [] } : {}) });
+    this.#worker.on('messageerror', (cause) => this.#lose(cause));
+    // Its exit follows. Answers it sent before are delivered by then, and have their callers by the next turn of the event loop.
+    this.#worker.on('error', (cause) => (this.#lost ??= { cause }));
+    this.#worker.on('exit', (code) =>
+      setImmediate(() => this.#lose(new Error(`it ended with exit code ${code}`))),
+    );
+    // Only a call in flight keeps the process alive.
+    this.#worker.unref();
+    this.#remote = wrap<SessionCalls>(nodeEndpoint(this.#worker));
+  }
+
+  /** @throws what the call threw in the thread, of the same class; WorkerLostError when the thread died or had died before */
+  async call<T>(send: (remote: Remote<SessionCalls>) => Promise<T>): Promise<T> {
+    if (this.#closed !== null)
+      throw new Error('session: expected an open session, got a closed one — open another');
+    if (this.#lost !== null) throw lostError(this.#lost.cause);
+    const answer = new Promise<T>((resolve, reject) => {
+      if (this.#waiting.size === 0) this.#worker.ref();
+      this.#waiting.add(reject);
+      send(this.#remote)
+        .finally(() => {
+          this.#waiting.delete(reject);
+          if (this.#waiting.size === 0) this.#worker.unref();
+        })
+        .then(resolve, (error) => reject(revived(error)));
+    });
+    this.#newest = answer.then(noop, noop);
+    return answer;
+  }
+
+  #lose(cause: unknown): void {
+    this.#lost ??= { cause };
+    for (const reject of this.#waiting) reject(lostError(this.#lost.cause));
+    this.#waiting.clear();
+  }
+
+  /** Waits for the calls that were made, then ends the thread. */
+  close(): Promise<void> {
+    this.#closed ??= this.#newest.then(async () => {
+      await this.#worker.terminate();
+    });
+    return this.#closed;
+  }
+}
+
+function lostError(cause: unknown): WorkerLostError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new WorkerLostError(
+    `session: expected its thread to live, got the loss of it (${reason}) — open another session`,
+    { cause },
+  );
+}
+
+/** Errors a session's thread raises on purpose. Of others, name, code and message arrive, on a plain Error. */
+const CLASSES = { RangeError, TypeError, BackendUnavailableError };
+
+function revived(error: unknown): unknown {
+  if (!(error instanceof Error) || !Object.hasOwn(CLASSES, error.name)) return error;
+  const revived = new CLASSES[error.name as keyof typeof CLASSES](error.message);
+  if (error.stack !== undefined) revived.stack = error.stack;
+  return revived;
+}
+
+function noop(): void {}

@@ -1,0 +1,22 @@
+// The thread around a session: comlink calls it, and the arrays of its answers are moved, not copied.
+
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import { expose, transfer } from 'comlink';
+import { nodeEndpoint, sendErrorCodes } from './endpoint.node.ts';
+import type { SessionCalls } from './protocol.ts';
+import { buffersOf, PredictionSession } from './session.ts';
+
+let session: PredictionSession;
+
+const calls: SessionCalls = {
+  open(setup) {
+    session = new PredictionSession(setup);
+  },
+  predict(request) {
+    const prediction = session.predict(request);
+    return transfer(prediction, buffersOf(prediction) as never);
+  },
+};
+
+sendErrorCodes();
+expose(calls, nodeEndpoint(parentPort as MessagePort));

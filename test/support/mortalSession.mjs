@@ -1,0 +1,12 @@
+// A session's thread that can be made to die while it holds requests: 13 draws end it, 14 throw where
+// nobody catches, 15 end it a moment after their answer.
+
+import { parentPort } from 'node:worker_threads';
+import '../../dist/workers/sessionEntry.node.js';
+
+parentPort.on('message', ({ argumentList }) => {
+  const draws = argumentList?.[0]?.value?.draws;
+  if (draws === 13) process.exit(7);
+  if (draws === 15) setTimeout(() => process.exit(7), 20);
+  if (draws === 14) throw new Error('out of luck');
+});
