@@ -1,7 +1,7 @@
 // The run directory: which files it has, when it may be made or made anew, and how it is opened again.
 
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Posterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
@@ -189,9 +189,21 @@ function clear(dir: string): void {
   }
 }
 
+/** Makes a directory and those above it. Not by `recursive: true`, which in Node loops forever where a file system answers ENOENT, as /proc does. */
+function makeMissing(dir: string): void {
+  const parent = dirname(dir);
+  if (parent !== dir && !existsSync(parent)) makeMissing(parent);
+  try {
+    mkdirSync(dir);
+  } catch (cause) {
+    const made = (cause as NodeJS.ErrnoException).code === 'EEXIST' && statSync(dir).isDirectory();
+    if (!made) throw cause;
+  }
+}
+
 function makeDirectory(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeMissing(resolve(dir));
   } catch (cause) {
     const isFile = (cause as NodeJS.ErrnoException).code === 'EEXIST';
     throw fileProblem(

@@ -196,6 +196,9 @@ describe('run directory', () => {
 test('outputs that cannot be written are told before any work', () => {
   refused(/flowers\.csv: expected a directory, got a file/, 'train', 'curve.yaml', '--out', 'flowers.csv');
   refused(/flowers\.csv\/run/, 'train', 'curve.yaml', '--out', 'flowers.csv/run');
+  // A place where making a directory fails in a way that sends a recursive mkdir of Node into an endless loop.
+  if (process.platform === 'linux')
+    refused(/\/proc\/none\/run/, 'train', 'curve.yaml', '--out', '/proc/none/run');
   refused(
     /no-such\/p\.csv: .*no such directory/,
     'predict',
