@@ -12,7 +12,7 @@ import type { TrainingProblem } from './problem.ts';
 export const STEP_RECORDS = 16_384;
 /** Epoch records kept likewise. */
 export const EPOCH_RECORDS = 4_096;
-/** int32 words of the control region; see workers/team.ts for what each means. */
+/** int32 words of the control region; workers/protocol.ts says what each means. */
 export const CONTROL_WORDS = 64;
 
 /** Batch-panel buffers of one layer, per draw: [16 rows of data] panels, `O` rows each. */
