@@ -58,7 +58,7 @@ export interface TrainerOptions {
 /** A stretch aims at this long: rare enough to cost nothing, often enough for a snapshot to be fresh. */
 const STRETCH_MS = 250;
 const SNAPSHOT_MS = 2_000;
-/** A stretch that loses a worker this often in a row is not bad luck. */
+/** Steps that lose a worker this often before they are passed are not bad luck. */
 const MAX_LOSSES = 3;
 const POLL_MS = 100;
 
@@ -75,7 +75,9 @@ export class Trainer {
   readonly #started = performance.now();
   #snapshot: { step: number; bytes: Uint8Array; epochLoss: number; taken: number };
   #now = 0;
+  /** Losses since the furthest step at which one happened was last passed. */
   #losses = 0;
+  #lostBefore = 0;
   #msPerStep = 0;
   /** Milliseconds per phase, summed over workers and steps. */
   readonly phases: { -readonly [K in keyof PhaseTimes]: number } = {
@@ -210,8 +212,9 @@ export class Trainer {
         this.#rollBack();
         return 'aborted';
       }
-      this.#losses = 0;
       const [{ ended, step }] = replies;
+      // Not at any success: after a roll-back the steps before the bad one succeed each time.
+      if (step >= this.#lostBefore) this.#losses = 0;
       if (step > from) this.#msPerStep = (performance.now() - start) / (step - from);
       for (const { phases } of replies)
         for (const key of Object.keys(phases) as (keyof PhaseTimes)[]) this.phases[key] += phases[key];
@@ -254,12 +257,13 @@ export class Trainer {
     if (lost === undefined)
       return settled.map((member) => (member as PromiseFulfilledResult<TrainReply>).value);
     if (!(lost.reason instanceof LostRequestError)) throw lost.reason;
-    this.#onLoss(from, lost.reason);
+    this.#onLoss(from, to, lost.reason);
     return null;
   }
 
-  #onLoss(from: number, reason: LostRequestError): void {
+  #onLoss(from: number, to: number, reason: LostRequestError): void {
     this.#losses++;
+    this.#lostBefore = Math.max(this.#lostBefore, to);
     if (this.#losses > MAX_LOSSES) {
       throw new WorkerLostError(
         `train: expected workers to survive steps from ${from}, got ${this.#losses} losses in a row (${reason.message}) — free memory or lower workers`,

@@ -162,6 +162,17 @@ describe('workers lost for good', () => {
   });
 });
 
+test('a step that never survives ends a training, though the steps before it succeed after every roll-back', async () => {
+  const { model, data, options } = teamProblem(1);
+  // Validation ends a stretch with every epoch of three steps: two of them succeed on the way to step 6, each time.
+  const validation = { ...data, draws: 1 };
+  const faults = Array.from({ length: 6 }, (): Fault => ({ kind: 'exit', rank: 1, step: 6 }));
+  const training = runtime.trainWithFaults(model, data, { ...options, epochs: 4, validation }, faults);
+  await expect(Promise.resolve(training)).rejects.toBeInstanceOf(WorkerLostError);
+  expect(faults).toHaveLength(2);
+  await expectUsable(runtime);
+});
+
 describe('several jobs at once', () => {
   test('trainings of whole teams and predictions share a runtime without a deadlock', async () => {
     const { model, data, options } = teamProblem(1);
