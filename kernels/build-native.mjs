@@ -14,8 +14,16 @@ import { folder, sources, sourcesHash } from './sources.mjs';
 /** Flags of each variant by architecture (process.arch); VW is the floats of its vectors. */
 const VARIANTS = {
   x64: {
-    avx512: ['-DVW=16', '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mprefer-vector-width=512'],
-    avx2: ['-DVW=8', '-mavx2'],
+    avx512: [
+      '-DVW=16',
+      '-mfma',
+      '-mavx512f',
+      '-mavx512dq',
+      '-mavx512bw',
+      '-mavx512vl',
+      '-mprefer-vector-width=512',
+    ],
+    avx2: ['-DVW=8', '-mavx2', '-mfma'],
     sse2: ['-DVW=4'],
   },
   arm64: { neon: ['-DVW=4'] },
@@ -24,7 +32,7 @@ const VARIANTS = {
 const FLAGS = [
   '-std=c17',
   '-O3',
-  // As for WebAssembly: a product is rounded before it is added, and subnormals are numbers.
+  // As for WebAssembly: a product and a sum are fused only where `madd` says so, and subnormals are numbers.
   '-ffp-contract=off',
   '-fno-math-errno',
   '-fvisibility=hidden',

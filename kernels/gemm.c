@@ -1,5 +1,5 @@
 // Matrix product on panels. The bits are those of adding products one at a time over k into each output
-// element, so how the work is cut into tiles and blocks is free: a block of k goes on from what the block
+// element, each with one rounding (`madd`), so how the work is cut into tiles and blocks is free: a block of k goes on from what the block
 // before left in `out`.
 #include "simd.h"
 
@@ -46,7 +46,7 @@ INLINE void products(
     for (uint32_t i = 0; i < (uint32_t)mr; i++) {
       vf ai = splat(a[i * apart]);
       UNROLLED
-      for (int j = 0; j < nv; j++) acc[i][j] = acc[i][j] + ai * bj[j];
+      for (int j = 0; j < nv; j++) acc[i][j] = madd(ai, bj[j], acc[i][j]);
     }
   }
 }

@@ -19,7 +19,7 @@ VISIBLE const char *varpool_sources(void) { return SOURCES; }
 VISIBLE const char *varpool_variants(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  int avx2 = __builtin_cpu_supports("avx2");
+  int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   return avx512 ? "avx512 avx2 sse2" : avx2 ? "avx2 sse2" : "sse2";

@@ -2,7 +2,7 @@
 #include "vecmath.h"
 
 // UPDATE_SCALARS in backend.ts
-enum { KL_SCALE, PRIOR_PRECISION, STEP_SIZE, BETA1, ONE_MINUS_BETA1, BETA2, ONE_MINUS_BETA2, V_SCALE, EPS };
+enum { KL_SCALE, KL_PRECISION, STEP_SIZE, BETA1, ONE_MINUS_BETA1, BETA2, ONE_MINUS_BETA2, V_SCALE, EPS };
 
 typedef struct {
   float *mu, *rho, *mMu, *vMu, *mRho, *vRho;
@@ -17,13 +17,13 @@ typedef struct {
 INLINE parameter step(const int adam, const float *c, parameter p, vf grad, vi mask) {
   parameter next;
   if (adam) {
-    next.m = p.m * c[BETA1] + grad * c[ONE_MINUS_BETA1];
-    next.v = p.v * c[BETA2] + (grad * grad) * c[ONE_MINUS_BETA2];
-    next.value = p.value - (next.m * c[STEP_SIZE]) / (square_root(next.v) * c[V_SCALE] + c[EPS]);
+    next.m = madd(p.m, splat(c[BETA1]), grad * c[ONE_MINUS_BETA1]);
+    next.v = madd(p.v, splat(c[BETA2]), (grad * grad) * c[ONE_MINUS_BETA2]);
+    next.value = p.value - (next.m * c[STEP_SIZE]) / madd(square_root(next.v), splat(c[V_SCALE]), splat(c[EPS]));
     next.v = select(mask, next.v, p.v);
   } else {
-    next.m = p.m * c[BETA1] + grad;
-    next.value = p.value - next.m * c[STEP_SIZE];
+    next.m = madd(p.m, splat(c[BETA1]), grad);
+    next.value = madd(next.m, splat(-c[STEP_SIZE]), p.value);
     next.v = p.v;
   }
   next.m = select(mask, next.m, p.m);
@@ -52,9 +52,11 @@ INLINE void update_vectors(
     vf gMu = load(s->gMu + i), gSigma = load((fused ? s->noise : s->gRho) + i);
     if (fused) gSigma = gMu * gSigma;
     vf t = exp_nonpositive(minus_magnitude(rho[j].value));
-    vf sigma = softplus_from(rho[j].value, t), sigmoid = sigmoid_from(rho[j].value, t, 1.0f / (t + 1.0f));
-    vf gradMu = gMu + (mu[j].value * c[PRIOR_PRECISION]) * c[KL_SCALE];
-    vf gradRho = (gSigma + (sigma * c[PRIOR_PRECISION] - 1.0f / sigma) * c[KL_SCALE]) * sigmoid;
+    vf sigma = softplus_from(rho[j].value, t);
+    // sigmoid(rho)/sigma is 1 at the lower end, where 1/sigma would be infinite, and it is the only division.
+    vf ratio = select(rho[j].value < 0.0f, t, splat(1.0f)) / ((t + 1.0f) * sigma);
+    vf gradMu = madd(mu[j].value, splat(c[KL_PRECISION]), gMu);
+    vf gradRho = madd(madd(sigma, splat(c[KL_PRECISION]), gSigma), ratio * sigma, ratio * -c[KL_SCALE]);
     mu[j] = step(adam, c, mu[j], gradMu, mask[j]);
     rho[j] = step(adam, c, rho[j], gradRho, mask[j]);
   }

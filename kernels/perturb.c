@@ -8,7 +8,7 @@ typedef struct {
 } draw_of;
 
 INLINE vf weight(const draw_of *d, uint32_t at, vf noise) {
-  return load(d->mu + at) + softplus(load(d->rho + at)) * noise;
+  return madd(softplus(load(d->rho + at)), noise, load(d->mu + at));
 }
 
 /**
@@ -35,9 +35,8 @@ OUTLINE void perturb_rest(const draw_of *d, uint32_t rows, uint32_t at, uint32_t
   for (int v = 0; v < VPR; v++, at += VW) {
     vf n[4];
     normal_rows(n, &d->from, group, v);
-    UNROLLED
-    for (uint32_t r = 0; r < 3; r++) {
-      if (r >= rows) break;
+    // Not unrolled: with an emulated multiply-add the body is too long, and this is rare.
+    for (uint32_t r = 0; r < rows; r++) {
       store(d->w + at + r * LANES, weight(d, at + r * LANES, n[r]));
       if (d->noise) store(d->noise + at + r * LANES, n[r]);
     }

@@ -30,7 +30,7 @@ void KERNEL(kl_f32)(BASE
     UNROLLED
     for (int v = 0; v < VPR; v++) {
       vf m = load(mp + v * VW), sigma = softplus(load(rp + v * VW));
-      vf kl = (logPriorSigma - log_any(sigma)) + (((sigma * sigma) + (m * m)) * halfPriorPrecision - 0.5f);
+      vf kl = (logPriorSigma - log_any(sigma)) + madd(madd(sigma, sigma, m * m), splat(halfPriorPrecision), splat(-0.5f));
       sum[v] = sum[v] + keep(lane_mask(v, lanes), kl);
     }
   *F32(out) = fold(sum);

@@ -13,6 +13,8 @@
 #include <wasm_simd128.h>
 #elif defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 
 #define LANES 16         // columns of a panel
@@ -77,6 +79,40 @@ INLINE vf keep(vi mask, vf x) { return (vf)(mask & (vi)x); }
 INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
 INLINE vf minus_magnitude(vf x) { return (vf)((vi)x | (int32_t)0x80000000); }
 INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
+
+/**
+ * a·b + c, rounded once, for CPUs and WebAssembly engines without such an instruction. The product is exact in
+ * double. A sum in double that is not exact is made odd in its last bit on the exact one's side ("round to odd",
+ * Boldo & Melquiond 2008, "Emulation of FMA and correctly rounded sums"), after which rounding to float is right.
+ */
+OUTLINE __attribute__((unused)) vf madd_emulated(vf a, vf b, vf c) {
+  typedef double vd __attribute__((vector_size(VW * 8)));
+  typedef int64_t vl __attribute__((vector_size(VW * 8)));
+  vd p = __builtin_convertvector(a, vd) * __builtin_convertvector(b, vd), q = __builtin_convertvector(c, vd);
+  vd sum = p + q;
+  vd back = sum - p;
+  vd error = (p - (sum - back)) + (q - back); // Knuth's two-sum: exact; NaN where the sum is infinite
+  vl inexact = (error < 0.0) | (error > 0.0);
+  vl even = ((vl)sum & 1) - 1;
+  vl towards = (((vl)error ^ (vl)sum) >> 63) | 1; // a magnitude up or down
+  return __builtin_convertvector((vd)((vl)sum + (towards & inexact & even)), vf);
+}
+
+/** a·b + c, rounded once: the only fused operation there is, and only where it is written. */
+INLINE vf madd(vf a, vf b, vf c) {
+#if defined(__wasm_relaxed_simd__)
+  // Fused or not as the engine likes; src/backend/wasm.ts uses this module only where it is.
+  return (vf)wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c);
+#elif defined(__AVX512F__) && VW == 16
+  return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__) && VW == 8
+  return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_NEON) && VW == 4
+  return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return madd_emulated(a, b, c);
+#endif
+}
 
 /** The smaller of x and bound; NaN stays NaN. */
 INLINE vf at_most(vf x, vf bound) {

@@ -5,8 +5,9 @@
 // A matrix [R, C] lives in *panels* of 16 columns: ceil(C / 16) panels, each `rows` × 16 floats with
 // rows >= R, so element (r, c) is float  floor(c / 16)·rows·16 + r·16 + (c mod 16).  A vector of 16 lanes is
 // a whole cache line and a whole AVX-512 register, and every elementwise kernel is one loop over rows.
-// Arithmetic is float32, one rounding an operation, no fused multiply-add, in the order the formulas are
-// written; a NaN is a NaN, its payload is not part of the contract. Functions are those of random/float32.ts.
+// Arithmetic is float32, one rounding an operation, in the order the formulas are written; fma(a, b, c) = a·b + c is one
+// operation where it is written so, and nowhere else. A NaN is a NaN, its payload is not part of the contract. Functions
+// are those of random/float32.ts.
 
 import type { Arena } from './arena.ts';
 
@@ -23,11 +24,11 @@ export type Activation = (typeof ACTIVATIONS)[number];
 
 /**
  * Floats of the block `adam_f32` and `sgd_f32` read their scalars from, in this order. `klScale` is
- * klWeight / N; `priorPrecision` is 1 / priorSigma²; the others are used as written in the kernels' formulas.
+ * klWeight / N; `klPrecision` is klScale / priorSigma²; the others are used as written in the kernels' formulas.
  */
 export const UPDATE_SCALARS = {
   klScale: 0,
-  priorPrecision: 1,
+  klPrecision: 1,
   stepSize: 2, // adam: learningRate / (1 − beta1^t); sgd: learningRate
   beta1: 3, // sgd: momentum
   oneMinusBeta1: 4,
@@ -53,7 +54,7 @@ export interface Kernels {
     firstRow: number,
   ): void;
 
-  /** w = mu + softplus(rho)·noise, noise as in normal_f32; writes `w`, and `noise` unless that pointer is 0. [rows, 16] */
+  /** w = fma(softplus(rho), noise, mu), noise as in normal_f32; writes `w`, and `noise` unless that pointer is 0. [rows, 16] */
   perturb_f32(
     w: number,
     noise: number,
@@ -69,8 +70,8 @@ export interface Kernels {
   ): void;
 
   /**
-   * out = start + A·B, every element adding its products for k = 0, 1, …, K − 1 one at a time, in that order,
-   * each product rounded before it is added.
+   * out = start + A·B, every element adding its products for k = 0, 1, …, K − 1 one at a time, in that order:
+   * sum = fma(a(m, k), b(k, n), sum).
    *
    * out [M, 16·panels] in panels of outRows rows; b [K, 16·panels] in panels of bRows rows;
    * a is A [M, K] in panels (of 16 k's), aRows rows each, or, with transposeA = 1, Aᵀ [K, M] in panels (of 16 m's).
@@ -122,10 +123,11 @@ export interface Kernels {
    * Adam (Kingma & Ba 2015) on mu and rho with the gradient of klScale·KL(N(mu, sigma²) ‖ N(0, priorSigma²)) added. [rows, 16]
    *
    * gSigma = gRho, or gMu·noise where `noise` is not 0 (then gRho is not read);
-   * sigma = softplus(rho);  gradMu = gMu + klScale·(mu·priorPrecision);
-   * gradRho = (gSigma + klScale·(sigma·priorPrecision − 1/sigma))·sigmoid(rho);
-   * m = beta1·m + oneMinusBeta1·grad;  v = beta2·v + oneMinusBeta2·(grad·grad);
-   * parameter −= stepSize·m / (sqrt(v)·vScale + eps).
+   * sigma = softplus(rho);  ratio = sigmoid(rho)/sigma = (rho < 0 ? t : 1)/((t + 1)·sigma) with t = exp(−|rho|);
+   * gradMu = fma(mu, klPrecision, gMu);  gradRho = fma(fma(sigma, klPrecision, gSigma), ratio·sigma, ratio·(−klScale)),
+   * which is (gSigma + klScale·(sigma/priorSigma² − 1/sigma))·sigmoid(rho);
+   * m = fma(m, beta1, grad·oneMinusBeta1);  v = fma(v, beta2, (grad·grad)·oneMinusBeta2);
+   * parameter −= (m·stepSize) / fma(sqrt(v), vScale, eps).
    * Only lanes < `lanes` change. Returns a bit set: 1 if any new mu, 2 if any new rho, is NaN or infinite (in those lanes), else 0.
    */
   adam_f32(
@@ -143,7 +145,7 @@ export interface Kernels {
     scalars: number,
   ): number;
 
-  /** The same gradients, momentum SGD: m = beta1·m + grad; parameter −= stepSize·m. */
+  /** The same gradients, momentum SGD: m = fma(m, beta1, grad); parameter = fma(m, −stepSize, parameter). */
   sgd_f32(
     mu: number,
     rho: number,
@@ -159,7 +161,7 @@ export interface Kernels {
 
   /**
    * Σ KL(N(mu, sigma²) ‖ N(0, priorSigma²)) over lanes < `lanes`, one float to `out`; each element is
-   * (logPriorSigma − log sigma) + ((sigma² + mu²)·halfPriorPrecision − ½), added row by row in 16 lanes, then
+   * (logPriorSigma − log sigma) + fma(fma(sigma, sigma, mu·mu), halfPriorPrecision, −½), added row by row in 16 lanes, then
    * folded 8, 4, 2, 1 (lane l with lane l + 8, …).
    */
   kl_f32(

@@ -29,6 +29,8 @@ export async function readKernelFile(name: string): Promise<Uint8Array<ArrayBuff
 export interface KernelBuild {
   readonly sources: string;
   readonly wasm: string;
+  /** Of the module for engines without a fused multiply-add. */
+  readonly emulated: string;
   readonly bytes: number;
 }
 

@@ -1,14 +1,7 @@
 // Reference kernels of the Gaussian q over weights: noise, draws, KL and the optimizers' updates. Plain loops
 // in float32.
 
-import {
-  expNonPositive,
-  inverseOnePlus,
-  log,
-  sigmoidFrom,
-  softplus,
-  softplusFrom,
-} from '../random/float32.ts';
+import { expNonPositive, fma, log, softplus, softplusFrom } from '../random/float32.ts';
 import { normalBlock } from '../random/normal.ts';
 import { type Kernels, LANES, UPDATE_SCALARS } from './backend.ts';
 import { fold, type Views } from './referenceLinear.ts';
@@ -49,16 +42,18 @@ export function gaussianKernels({ f32 }: Views): GaussianKernels {
     scalars: number,
   ): { gradMu: number; gradRho: number } {
     const klScale = f32[(scalars >>> 2) + UPDATE_SCALARS.klScale];
-    const precision = f32[(scalars >>> 2) + UPDATE_SCALARS.priorPrecision];
+    const klPrecision = f32[(scalars >>> 2) + UPDATE_SCALARS.klPrecision];
     const m = f32[(mu >>> 2) + i];
     const r = f32[(rho >>> 2) + i];
     const g = f32[(gMu >>> 2) + i];
     const gSigma = noise ? f(g * f32[(noise >>> 2) + i]) : f32[(gRho >>> 2) + i];
     const t = expNonPositive(-Math.abs(r));
     const sigma = softplusFrom(r, t);
-    const sigmoid = sigmoidFrom(r, t, inverseOnePlus(t));
-    const klSigma = f(f(f(sigma * precision) - f(1 / sigma)) * klScale);
-    return { gradMu: f(g + f(f(m * precision) * klScale)), gradRho: f(f(gSigma + klSigma) * sigmoid) };
+    const ratio = f((r < 0 ? t : 1) / f(f(t + 1) * sigma));
+    return {
+      gradMu: fma(m, klPrecision, g),
+      gradRho: fma(fma(sigma, klPrecision, gSigma), f(ratio * sigma), f(ratio * -klScale)),
+    };
   }
 
   /** Runs `update` on every element of the first `lanes` lanes; the bits of what is not finite afterwards. */
@@ -90,7 +85,7 @@ export function gaussianKernels({ f32 }: Views): GaussianKernels {
     perturb_f32(w, noiseOut, mu, rho, rows, key0, key1, step, draw, stream, firstRow) {
       eachNormal(rows, { key0, key1 }, step, draw, stream, firstRow, (i, noise) => {
         if (noiseOut) f32[(noiseOut >>> 2) + i] = noise;
-        f32[(w >>> 2) + i] = f32[(mu >>> 2) + i] + f(softplus(f32[(rho >>> 2) + i]) * noise);
+        f32[(w >>> 2) + i] = fma(softplus(f32[(rho >>> 2) + i]), noise, f32[(mu >>> 2) + i]);
       });
     },
 
@@ -100,8 +95,8 @@ export function gaussianKernels({ f32 }: Views): GaussianKernels {
         for (let l = 0; l < Math.min(lanes, LANES); l++) {
           const m = f32[(mu >>> 2) + r * LANES + l];
           const sigma = softplus(f32[(rho >>> 2) + r * LANES + l]);
-          const square = f(f(f(sigma * sigma) + f(m * m)) * f(halfPriorPrecision));
-          sums[l] += f(f(f(logPriorSigma) - log(sigma)) + f(square - 0.5));
+          const excess = fma(fma(sigma, sigma, f(m * m)), f(halfPriorPrecision), -0.5);
+          sums[l] += f(f(f(logPriorSigma) - log(sigma)) + excess);
         }
       }
       f32[out >>> 2] = fold(sums);
@@ -110,10 +105,10 @@ export function gaussianKernels({ f32 }: Views): GaussianKernels {
     adam_f32(mu, rho, mMu, vMu, mRho, vRho, gMu, gRho, noise, rows, lanes, scalars) {
       const c = (name: keyof typeof UPDATE_SCALARS) => f32[(scalars >>> 2) + UPDATE_SCALARS[name]];
       const step = (parameter: number, m: number, v: number, grad: number) => {
-        f32[m] = f(c('beta1') * f32[m]) + f(c('oneMinusBeta1') * grad);
-        f32[v] = f(c('beta2') * f32[v]) + f(c('oneMinusBeta2') * f(grad * grad));
-        const denominator = f(f(f(Math.sqrt(f32[v])) * c('vScale')) + c('eps'));
-        f32[parameter] -= f(f(c('stepSize') * f32[m]) / denominator);
+        f32[m] = fma(f32[m], c('beta1'), f(grad * c('oneMinusBeta1')));
+        f32[v] = fma(f32[v], c('beta2'), f(f(grad * grad) * c('oneMinusBeta2')));
+        const denominator = fma(f(Math.sqrt(f32[v])), c('vScale'), c('eps'));
+        f32[parameter] -= f(f(f32[m] * c('stepSize')) / denominator);
       };
       return updateAll(mu, rho, rows, lanes, (i) => {
         const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);
@@ -126,8 +121,8 @@ export function gaussianKernels({ f32 }: Views): GaussianKernels {
       const momentum = f32[(scalars >>> 2) + UPDATE_SCALARS.beta1];
       const stepSize = f32[(scalars >>> 2) + UPDATE_SCALARS.stepSize];
       const step = (parameter: number, m: number, grad: number) => {
-        f32[m] = f(momentum * f32[m]) + grad;
-        f32[parameter] -= f(stepSize * f32[m]);
+        f32[m] = fma(f32[m], momentum, grad);
+        f32[parameter] = fma(f32[m], -stepSize, f32[parameter]);
       };
       return updateAll(mu, rho, rows, lanes, (i) => {
         const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);

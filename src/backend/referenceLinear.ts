@@ -1,7 +1,7 @@
 // Reference kernels without any probability in them: products, layouts, sums, activations. Plain loops in
 // float32.
 
-import { expNonPositive, gelu, inverseOnePlus, relu, sigmoidFrom, tanhFrom } from '../random/float32.ts';
+import { expNonPositive, fma, gelu, inverseOnePlus, relu, sigmoidFrom, tanhFrom } from '../random/float32.ts';
 import { ACTIVATIONS, GemmStart, type Kernels, LANES } from './backend.ts';
 
 const f = Math.fround;
@@ -80,7 +80,7 @@ export function linearKernels({ f32, i32 }: Views): LinearKernels {
           if (start === GemmStart.bias) sum = f32[element(bias, aRows, 0, row)];
           for (let i = 0; i < k; i++) {
             const left = f32[transposeA ? element(a, aRows, i, row) : element(a, aRows, row, i)];
-            sum = f(sum + f(left * f32[element(b, bRows, i, column)]));
+            sum = fma(left, f32[element(b, bRows, i, column)], sum);
           }
           f32[at] = sum;
         }

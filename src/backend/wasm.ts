@@ -1,5 +1,6 @@
 // The kernels as WebAssembly SIMD over the arena's shared memory: one compiled module, one instance a thread.
-// Reading the file is kernelFile.node.ts; what each kernel means is backend.ts.
+// Reading the file is kernelFile.node.ts; what each kernel means is backend.ts. There are two modules of the same bits:
+// one for engines whose relaxed multiply-add is fused, one that works it out in double and is slow.
 
 import { BackendUnavailableError } from '../errors.ts';
 import { type Arena, STACK_BYTES } from './arena.ts';
@@ -15,6 +16,34 @@ const PROBE = new Uint8Array([
   0x0a, 0x08, 0x01, 0x06, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x0b,
 ]);
 
+// (module (func (export "f") (param f32 f32 f32) (result f32) …f32x4.relaxed_madd of the three, lane 0…))
+// biome-ignore format: bytes by section
+const MADD = new Uint8Array([
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00,
+  0x01, 0x08, 0x01, 0x60, 0x03, 0x7d, 0x7d, 0x7d, 0x01, 0x7d,
+  0x03, 0x02, 0x01, 0x00,
+  0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00,
+  0x0a, 0x16, 0x01, 0x14, 0x00,
+  0x20, 0x00, 0xfd, 0x13, 0x20, 0x01, 0xfd, 0x13, 0x20, 0x02, 0xfd, 0x13, 0xfd, 0x85, 0x02, 0xfd, 0x1f, 0x00, 0x0b,
+]);
+
+/** The two modules in dist/kernels: with the engine's multiply-add, or with an emulated one. */
+export type WasmModule = 'fused' | 'emulated';
+const FILES: Record<WasmModule, string> = { fused: 'varpool.wasm', emulated: 'varpool-emulated.wasm' };
+
+/**
+ * Which module this engine and CPU want: relaxed SIMD leaves it to them whether a multiply-add is fused, so it is tried
+ * on numbers whose product must not be rounded: (1 + 2^-12)² − 1.
+ */
+export function wasmModule(): WasmModule {
+  if (!WebAssembly.validate(MADD)) return 'emulated';
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(MADD));
+  const near = 1 + 2 ** -12;
+  return (exports.f as (a: number, b: number, c: number) => number)(near, near, -1) === 2 ** -11 + 2 ** -24
+    ? 'fused'
+    : 'emulated';
+}
+
 /**
  * First address of the kernels' stack of a thread; page 0 is nobody's, and stacks grow down from their end.
  */
@@ -22,56 +51,62 @@ function stackTop(thread: number): number {
   return 65_536 + (thread + 1) * STACK_BYTES;
 }
 
-export const wasmFactory: BackendFactory = {
-  name: 'wasm',
+/** The module that suits the engine. */
+export const wasmFactory = wasmFactoryOf(null);
 
-  available() {
-    if (typeof WebAssembly === 'undefined') return { ok: false, reason: 'this runtime has no WebAssembly' };
-    if (!WebAssembly.validate(PROBE)) {
-      return {
-        ok: false,
-        reason: 'its WebAssembly has no SIMD or no shared memory — use Node 20.19 or later',
-      };
-    }
-    return { ok: true };
-  },
+/** One of the two modules, whatever the engine; null: the one that suits it. */
+export function wasmFactoryOf(wanted: WasmModule | null): BackendFactory {
+  return { name: 'wasm', available, compile: () => compile(wanted), create };
+}
 
-  async compile(): Promise<WebAssembly.Module> {
-    const { readKernelFile } = await import('./kernelFile.node.ts');
-    const bytes = await readKernelFile('varpool.wasm');
-    try {
-      return await WebAssembly.compile(bytes);
-    } catch (cause) {
-      throw new BackendUnavailableError(
-        'wasm: expected a WebAssembly module, got bytes that do not compile — run npm run build',
-        {
-          cause,
-        },
-      );
-    }
-  },
+function available(): ReturnType<BackendFactory['available']> {
+  if (typeof WebAssembly === 'undefined') return { ok: false, reason: 'this runtime has no WebAssembly' };
+  if (!WebAssembly.validate(PROBE)) {
+    return {
+      ok: false,
+      reason: 'its WebAssembly has no SIMD or no shared memory — use Node 20.19 or later',
+    };
+  }
+  return { ok: true };
+}
 
-  /**
-   * @throws RangeError when the arena was laid out for fewer threads, TypeError when `compiled` is not from
-   * compile()
-   */
-  create(arena: Arena, compiled: unknown, thread: number): Backend {
-    if (!Number.isInteger(thread) || thread < 0 || thread >= arena.threads) {
-      throw new RangeError(
-        `wasm: expected a thread from 0 to ${arena.threads - 1}, got ${thread} — lay the arena out for more threads`,
-      );
-    }
-    if (!(compiled instanceof WebAssembly.Module)) {
-      throw new TypeError(
-        `wasm: expected a WebAssembly.Module, got ${typeof compiled} — pass what compile() gave`,
-      );
-    }
-    const { exports } = new WebAssembly.Instance(compiled, { env: { memory: arena.memory } });
-    (exports.__stack_pointer as WebAssembly.Global).value = stackTop(thread);
-    // The exports themselves, with no wrapper: a call costs what a WebAssembly call costs.
-    const kernels = Object.fromEntries(
-      KERNEL_NAMES.map((name) => [name, exports[name]]),
-    ) as unknown as Kernels;
-    return { name: 'wasm', ...kernels };
-  },
-};
+async function compile(wanted: WasmModule | null): Promise<WebAssembly.Module> {
+  const [{ readKernelFile }, { enableRelaxedSimd }] = await Promise.all([
+    import('./kernelFile.node.ts'),
+    import('./relaxedSimd.node.ts'),
+  ]);
+  enableRelaxedSimd();
+  const bytes = await readKernelFile(FILES[wanted ?? wasmModule()]);
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      'wasm: expected a WebAssembly module, got bytes that do not compile — run npm run build',
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/**
+ * @throws RangeError when the arena was laid out for fewer threads, TypeError when `compiled` is not from
+ * compile()
+ */
+function create(arena: Arena, compiled: unknown, thread: number): Backend {
+  if (!Number.isInteger(thread) || thread < 0 || thread >= arena.threads) {
+    throw new RangeError(
+      `wasm: expected a thread from 0 to ${arena.threads - 1}, got ${thread} — lay the arena out for more threads`,
+    );
+  }
+  if (!(compiled instanceof WebAssembly.Module)) {
+    throw new TypeError(
+      `wasm: expected a WebAssembly.Module, got ${typeof compiled} — pass what compile() gave`,
+    );
+  }
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory: arena.memory } });
+  (exports.__stack_pointer as WebAssembly.Global).value = stackTop(thread);
+  // The exports themselves, with no wrapper: a call costs what a WebAssembly call costs.
+  const kernels = Object.fromEntries(KERNEL_NAMES.map((name) => [name, exports[name]])) as unknown as Kernels;
+  return { name: 'wasm', ...kernels };
+}

@@ -1,4 +1,4 @@
-// Elementary functions in scalar float32, one rounding an operation: kernels/vecmath.h in readable form,
+// Elementary functions in scalar float32, one rounding an operation (`fma` is one): kernels/vecmath.h in readable form,
 // equal to the bit. No Math function but fround, sqrt, abs, min and max is used: the others differ between
 // engines. NaN in gives NaN out.
 
@@ -18,6 +18,31 @@ export function fromBits(bits: number): number {
   return FLOAT[0];
 }
 
+const DOUBLE = new Float64Array(1);
+const WORDS = new Int32Array(DOUBLE.buffer);
+/** Where the low half of a double lies: numbers go to memory in the machine's own byte order. */
+const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0];
+const [LOW_WORD, HIGH_WORD] = LOW === 1 ? [0, 1] : [1, 0];
+
+/**
+ * a·b + c of float32 values, rounded once (IEEE 754 fusedMultiplyAdd). The product is exact in float64; where the sum
+ * is not, it is made odd in its last bit on the exact one's side, after which rounding to float32 is right (Boldo &
+ * Melquiond 2008, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd").
+ */
+export function fma(a: number, b: number, c: number): number {
+  const product = a * b;
+  const sum = product + c;
+  const back = sum - product;
+  const error = product - (sum - back) + (c - back); // Knuth's two-sum: exact; NaN where the sum is infinite
+  if (!(error < 0 || error > 0)) return f(sum);
+  DOUBLE[0] = sum;
+  if ((WORDS[LOW_WORD] & 1) === 0) {
+    if (error > 0 === sum > 0) WORDS[LOW_WORD] |= 1;
+    else if (WORDS[LOW_WORD]-- === 0) WORDS[HIGH_WORD]--;
+  }
+  return f(DOUBLE[0]);
+}
+
 const LOG2_E = f(1.44269502);
 // ln 2 in two parts; the first has 15 significant bits, so its product with any exponent is exact.
 const LN2_HI = f(0.693145751953125);
@@ -26,17 +51,23 @@ const LN2_LO = f(1.42860677e-6);
 const MAGIC = f(12_582_912 + 191);
 const SQRT_HALF_BITS = 0x3f3504f3;
 
-/** Horner's rule with the highest coefficient first, every product and sum rounded. */
+/** Horner's rule with the highest coefficient first, each step one fma. */
 function polynomial(x: number, coefficients: readonly number[]): number {
   let sum = coefficients[0];
-  for (let i = 1; i < coefficients.length; i++) sum = f(f(sum * x) + coefficients[i]);
+  for (let i = 1; i < coefficients.length; i++) sum = fma(sum, x, coefficients[i]);
   return sum;
 }
 
 // Minimax coefficients of the same fits as in vecmath.h, each already a float32.
 const EXP = [0.00138143299, 0.00836885162, 0.0416684002, 0.166665196, 0.49999994].map(f);
-const LOG1P = [0.280250192, 0.279990345, 0.400217056, 0.666664124].map(f);
-const LOG = [0.298723131, 0.399775207, 0.666667759].map(f);
+const LOG1P = [
+  -0.00329107977, 0.0200884696, -0.0574604869, 0.106613711, -0.153449774, 0.196921214, -0.249580204,
+  0.333304644, -0.499999315,
+].map(f);
+const LOG = [
+  -0.0763643906, 0.127622172, -0.131596103, 0.1420158, -0.166234091, 0.200012416, -0.250008196, 0.333333313,
+  -0.5,
+].map(f);
 const SIN = [-0.000195172979, 0.008332178, -0.166666552].map(f);
 const COS = [2.44384519e-5, -0.00138873677, 0.0416666456].map(f);
 const TANH = [-0.00628247159, 0.0210777577, -0.0538538583, 0.133326024, -0.333333194].map(f);
@@ -52,32 +83,26 @@ const INV_SQRT_2PI = f(0.398942292);
 /** exp(x) for x ≤ 0, denormal results included: 2^n·(1 + r + r²·P(r)) with |r| ≤ ln 2 / 2. */
 export function expNonPositive(x: number): number {
   const clamped = Math.max(x, -104); // exp is below half the least denormal from here on
-  const shifted = f(f(clamped * LOG2_E) + MAGIC);
+  const shifted = fma(clamped, LOG2_E, MAGIC);
   const n = f(shifted - MAGIC);
-  const r = f(f(clamped - f(n * LN2_HI)) - f(n * LN2_LO));
-  const p = f(f(f(f(r * r) * polynomial(r, EXP)) + r) + 1);
+  const r = fma(n, -LN2_LO, fma(n, -LN2_HI, clamped));
+  const p = f(fma(f(r * r), polynomial(r, EXP), r) + 1);
   // Two factors: the first product is exact, the second rounds once into the denormals.
   return f(f(p * fromBits(bitsOf(shifted) << 23)) * 2 ** -64);
 }
 
-/** log(1 + t) for t in [0, 1]: with s = t/(2 + t), 2·atanh(s) = t − (t²/2 − s·(t²/2 + R(s²))). */
+/** log(1 + t) = t + t²·Q(t) for t in [0, 1]. */
 export function log1pUnit(t: number): number {
-  const s = f(t / f(t + 2));
-  const z = f(s * s);
-  const h = f(f(t * 0.5) * t);
-  return f(t - f(h - f(s * f(h + f(polynomial(z, LOG1P) * z)))));
+  return fma(f(t * t), polynomial(t, LOG1P), t);
 }
 
-/** log(x·2^-scale) for x positive, finite and not denormal. */
+/** log(x·2^-scale) for x positive, finite and not denormal: x = 2^k·(1 + m) with 1 + m in [√½, √2). */
 export function logNormalRange(x: number, scale: number): number {
   const bits = (bitsOf(x) + (0x3f800000 - SQRT_HALF_BITS)) | 0;
   const k = f(f(bits >> 23) - f(scale + 127));
   const m = f(fromBits((bits & 0x007fffff) + SQRT_HALF_BITS) - 1);
-  const s = f(m / f(m + 2));
-  const z = f(s * s);
-  const h = f(f(m * 0.5) * m);
-  const lo = f(f(s * f(h + f(polynomial(z, LOG) * z))) + f(k * LN2_LO));
-  return f(f(k * LN2_HI) - f(f(h - lo) - m));
+  // From small to large, so that only the last two sums round at the result's size.
+  return fma(k, LN2_HI, f(fma(f(m * m), polynomial(m, LOG), f(k * LN2_LO)) + m));
 }
 
 /** log(x): −Infinity at 0, NaN below. */
@@ -123,7 +148,7 @@ export function sigmoid(x: number): number {
 export function tanhFrom(x: number, t: number, inverse: number): number {
   if (Math.abs(x) < TANH_SMALL) {
     const z = f(x * x);
-    return f(f(f(x * z) * polynomial(z, TANH)) + x);
+    return fma(f(x * z), polynomial(z, TANH), x);
   }
   const large = f(f(1 - t) * inverse);
   return x < 0 ? -large : large;
@@ -140,7 +165,7 @@ export function tanh(x: number): number {
  * 0.35|x|).
  */
 export function normalCdf(x: number): { cdf: number; bell: number } {
-  const u = f(1 / f(f(Math.abs(x) * TAIL_RATE) + 1));
+  const u = f(1 / fma(Math.abs(x), TAIL_RATE, 1));
   const bell = expNonPositive(f(f(x * x) * -0.5));
   const tail = f(f(polynomial(u, TAIL) * u) * bell);
   return { cdf: x < 0 ? tail : f(1 - tail), bell };
@@ -164,8 +189,8 @@ export function gelu(x: number): { y: number; derivative: number } {
 export function turnCosSin(turn: number): { cosine: number; sine: number } {
   const a = f(f(turn << 2) * QUARTER_TURN);
   const z = f(a * a);
-  const s = f(f(f(a * z) * polynomial(z, SIN)) + a);
-  const c = f(f(f(f(z * z) * polynomial(z, COS)) - f(z * 0.5)) + 1);
+  const s = fma(f(a * z), polynomial(z, SIN), a);
+  const c = fma(f(z * z), polynomial(z, COS), fma(z, -0.5, 1));
   switch (turn >>> 30) {
     case 0:
       return { cosine: c, sine: s };

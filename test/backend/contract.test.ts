@@ -11,11 +11,12 @@ import {
 } from '../../src/backend/backend.ts';
 import { nativeFactoryOf, nativeVariants } from '../../src/backend/native.node.ts';
 import { referenceFactory } from '../../src/backend/reference.ts';
-import { wasmFactory } from '../../src/backend/wasm.ts';
+import { wasmFactoryOf } from '../../src/backend/wasm.ts';
 import { KernelPair, panelRanges, rowRanges, SIZES, TestValues } from '../support/kernelPair.ts';
 
 const UNDER_TEST: BackendFactory[] = [
-  wasmFactory,
+  wasmFactoryOf('fused'),
+  { ...wasmFactoryOf('emulated'), name: 'wasm, emulated multiply-add' },
   ...nativeVariants().map((variant) => ({ ...nativeFactoryOf(variant), name: `native ${variant}` })),
 ];
 

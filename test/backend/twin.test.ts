@@ -221,7 +221,7 @@ describe('the Gaussian q', () => {
     const n = mu.length;
     const before = [memory.floats(mu), memory.floats(rho)];
     const moments = [memory.floats(n), memory.floats(n)];
-    const scalars = memory.floats([0.25, 1 / 0.49, 1, 0, 1, 0, 1, 1, 1e-8]);
+    const scalars = memory.floats([0.25, 0.25 / 0.49, 1, 0, 1, 0, 1, 1, 1e-8]);
     const flags = memory.kernels.sgd_f32(
       before[0],
       before[1],
@@ -265,7 +265,7 @@ describe('the Gaussian q', () => {
       const [gMu, gRho] = [ordinary(32), ordinary(32)];
       const scalars = memory.floats([
         0.1,
-        4,
+        0.1 * 4,
         rate / (1 - b1 ** t),
         b1,
         1 - b1,

@@ -3,10 +3,12 @@
 // range.
 
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   bitsOf,
   expNonPositive,
+  fma,
   fromBits,
   gelu,
   log,
@@ -91,6 +93,64 @@ function worst(
   }
   return most;
 }
+
+describe('fma', () => {
+  /** A finite float as an integer multiple of 2^-149. */
+  const units = (x: number): bigint => {
+    const bits = bitsOf(x);
+    const exponent = (bits >>> 23) & 0xff;
+    const size = exponent === 0 ? bits & 0x7fffff : (bits & 0x7fffff) | 0x800000;
+    const magnitude = BigInt(size) << BigInt(Math.max(exponent, 1) - 1);
+    return bits < 0 ? -magnitude : magnitude;
+  };
+  /** n·2^-298 rounded to the nearest float32, ties to even, by integers alone. */
+  const rounded = (n: bigint): number => {
+    if (n === 0n) return 0;
+    const size = n < 0n ? -n : n;
+    // Bits below the last place kept: 149 at least (denormals), more where 24 bits reach higher.
+    const drop = BigInt(Math.max(149, size.toString(2).length - 24));
+    let kept = size >> drop;
+    const rest = size - (kept << drop);
+    const half = 1n << (drop - 1n);
+    if (rest > half || (rest === half && (kept & 1n) === 1n)) kept += 1n;
+    const value = Math.fround(Number(kept) * 2 ** (Number(drop) - 298));
+    return n < 0n ? -value : value;
+  };
+
+  test('is the exact product and sum, rounded once', () => {
+    const float = fc
+      .integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
+      .map(fromBits)
+      .filter(Number.isFinite);
+    const near = fc
+      .tuple(fc.integer({ min: -(2 ** 24), max: 2 ** 24 }), fc.integer({ min: -30, max: 6 }))
+      .map(([m, e]) => Math.fround(m * 2 ** e));
+    const check = (a: number, b: number, c: number) => {
+      const exact = units(a) * units(b) + (units(c) << 149n);
+      const want = rounded(exact);
+      if (Math.abs(want) < 3.4e38) expect(fma(a, b, c) - want, `fma(${a}, ${b}, ${c})`).toBe(0);
+    };
+    fc.assert(fc.property(float, float, float, check), { numRuns: 5000, seed: 1 });
+    fc.assert(fc.property(near, near, near, check), { numRuns: 20000, seed: 2 });
+    // A sum that double precision rounds onto a tie of float32, from either side.
+    for (const sign of [1, -1]) {
+      const tiny = Math.fround(sign * 2 ** -60);
+      check(1, Math.fround(1 + 2 ** -23), Math.fround(2 ** -24));
+      check(tiny, 1, Math.fround(1 + 2 ** -23));
+      check(Math.fround(1 + 2 ** -12), Math.fround(1 + 2 ** -12), tiny);
+      check(Math.fround(2 ** 12 + 1), Math.fround(2 ** 12 + 1), tiny);
+    }
+  });
+
+  test('follows IEEE 754 where there is no number', () => {
+    expect(fma(Infinity, 0, 1)).toBeNaN();
+    expect(fma(Infinity, 1, -Infinity)).toBeNaN();
+    expect(fma(3e38, 3e38, -Infinity)).toBe(-Infinity);
+    expect(fma(3e38, 2, -3e38)).toBe(Math.fround(3e38));
+    expect(fma(3e38, 2, 0)).toBe(Infinity);
+    expect(Object.is(fma(-0, 1, -0), -0)).toBe(true);
+  });
+});
 
 describe('sweeps', () => {
   const STRIDE = 9973; // prime, so that all mantissa patterns come by

@@ -5,7 +5,7 @@ import { type Kernels, UPDATE_SCALARS } from '../../backend/backend.ts';
 import { log } from '../float64.ts';
 
 export interface GaussianPrior {
-  /** Writes what the update kernels need: klScale (klWeight / N) and the prior's precision. */
+  /** Writes what the update kernels need: klScale (klWeight / N), and the same over priorSigma². */
   scalars(out: Float32Array, klScale: number): void;
   /**
    * KL(q ‖ prior) of `rows` rows and `lanes` lanes in nats to `out`: Σ log(priorSigma/sigma) +
@@ -21,7 +21,7 @@ export function gaussianPrior(priorSigma: number): GaussianPrior {
   return {
     scalars(out, klScale) {
       out[UPDATE_SCALARS.klScale] = klScale;
-      out[UPDATE_SCALARS.priorPrecision] = precision;
+      out[UPDATE_SCALARS.klPrecision] = klScale * precision;
     },
     kl(kernels, out, mu, rho, rows, lanes) {
       kernels.kl_f32(out, mu, rho, rows, lanes, logPriorSigma, halfPrecision);
