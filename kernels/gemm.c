@@ -14,10 +14,8 @@
 #define TILE_M 4
 #define PAIR 1
 #endif
-// k's of a block: 16 KiB of a panel of B, which with 16 rows of A stay in a first-level cache. Of A itself
-// rows lie panels apart, at a power of two often; half as many then, that they find room in the few ways of
-// their cache sets.
-#define BLOCK_K(transposeA) ((transposeA) ? 256 : 128)
+// Most k's of a block: 24 KiB of a pair of panels of B, which with 16 rows of A stay in a first-level cache.
+#define BLOCK_K 192
 
 enum { ZERO = 0, ACCUMULATE = 1, BIAS = 2 };
 
@@ -106,9 +104,12 @@ INLINE void rows(
  */
 INLINE void product(
     const operands *o, const int transposeA, uint32_t m, uint32_t panels, uint32_t k, int start) {
+  // Blocks of about equal length, so that none is too short to be worth its loads and stores of `out`.
+  const uint32_t blocks = (k + BLOCK_K - 1) / BLOCK_K;
+  const uint32_t length = blocks == 0 ? 0 : ((k + blocks - 1) / blocks + LANES - 1) / LANES * LANES;
   uint32_t k0 = 0;
   do {
-    uint32_t k1 = k - k0 > BLOCK_K(transposeA) ? k0 + BLOCK_K(transposeA) : k;
+    uint32_t k1 = k - k0 > length ? k0 + length : k;
     for (uint32_t m0 = 0; m0 < m; m0 += LANES) {
       uint32_t m1 = m - m0 > LANES ? m0 + LANES : m;
       uint32_t p = 0;

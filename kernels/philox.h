@@ -6,26 +6,34 @@
 
 #include "vecmath.h"
 
-/** What the numbers of one draw of one tensor have in common. */
+/** What the numbers of one draw of one tensor have in common, and the key of each round, in every lane. */
 typedef struct {
-  uint32_t key0, key1, step, draw, stream;
+  vu step, draw, stream, key[10][2];
 } address;
+
+INLINE address address_of(uint32_t key0, uint32_t key1, uint32_t step, uint32_t draw, uint32_t stream) {
+  address at = {splat_u(step), splat_u(draw), splat_u(stream), {{splat_u(0)}}};
+  for (int round = 0; round < 10; round++) {
+    at.key[round][0] = splat_u(key0);
+    at.key[round][1] = splat_u(key1);
+    key0 += 0x9e3779b9u; // golden ratio
+    key1 += 0xbb67ae85u; // √3 − 1
+  }
+  return at;
+}
 
 /** The 4 output words of counters (block, step, draw, stream) under the key. */
 INLINE void philox(vu out[4], const address *from, vu block) {
-  uint32_t key0 = from->key0, key1 = from->key1;
-  vu c0 = block, c1 = splat_u(from->step), c2 = splat_u(from->draw), c3 = splat_u(from->stream);
+  vu c0 = block, c1 = from->step, c2 = from->draw, c3 = from->stream;
   UNROLLED
   for (int round = 0; round < 10; round++) {
     vu hi0, lo0, hi1, lo1;
     multiply_wide(c0, 0xd2511f53u, &hi0, &lo0);
     multiply_wide(c2, 0xcd9e8d57u, &hi1, &lo1);
-    c0 = (hi1 ^ c1) ^ key0;
+    c0 = xor3(hi1, c1, from->key[round][0]);
     c1 = lo1;
-    c2 = (hi0 ^ c3) ^ key1;
+    c2 = xor3(hi0, c3, from->key[round][1]);
     c3 = lo0;
-    key0 += 0x9e3779b9u; // golden ratio
-    key1 += 0xbb67ae85u; // √3 − 1
   }
   out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }

@@ -73,7 +73,20 @@ INLINE vu iota(void) {
 }
 
 /** a where the mask is all ones, b where it is 0. */
-INLINE vf select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+INLINE vf select(vi mask, vf a, vf b) {
+#if defined(__AVX512F__) && VW == 16
+  return (vf)_mm512_ternarylogic_epi32((__m512i)mask, (__m512i)a, (__m512i)b, 0xca);
+#else
+  return (vf)((mask & (vi)a) | (~mask & (vi)b));
+#endif
+}
+INLINE vu xor3(vu a, vu b, vu c) {
+#if defined(__AVX512F__) && VW == 16
+  return (vu)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, (__m512i)c, 0x96);
+#else
+  return a ^ b ^ c;
+#endif
+}
 /** x where the mask is all ones, +0 elsewhere. */
 INLINE vf keep(vi mask, vf x) { return (vf)(mask & (vi)x); }
 INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
@@ -174,14 +187,15 @@ INLINE void multiply_wide(vu x, uint32_t m, vu *hi, vu *lo) {
   __m512i mm = _mm512_set1_epi64(m);
   __m512i even = _mm512_mul_epu32((__m512i)x, mm);
   __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)x, 32), mm);
-  *lo = (vu)_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
-  *hi = (vu)_mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+  // A word of one is moved to its neighbor's place in the other, in one instruction.
+  *lo = (vu)_mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CDAB);
+  *hi = (vu)_mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_CDAB);
 #elif defined(__AVX2__) && VW == 8
   __m256i mm = _mm256_set1_epi64x(m);
-  __m256i even = _mm256_mul_epu32((__m256i)x, mm);
-  __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)x, 32), mm);
-  *lo = (vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
-  *hi = (vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  __m256 p = (__m256)_mm256_mul_epu32(_mm256_unpacklo_epi32((__m256i)x, (__m256i)x), mm);
+  __m256 q = (__m256)_mm256_mul_epu32(_mm256_unpackhi_epi32((__m256i)x, (__m256i)x), mm);
+  *lo = (vu)_mm256_shuffle_ps(p, q, 0x88);
+  *hi = (vu)_mm256_shuffle_ps(p, q, 0xdd);
 #else
   for (int l = 0; l < VW; l++) {
     uint64_t product = (uint64_t)x[l] * m;

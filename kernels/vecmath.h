@@ -91,9 +91,9 @@ INLINE void turn_cos_sin(vu turn, vf *cosine, vf *sine) {
   vf q = horner(splat(2.44384519e-05f), z, -0.00138873677f); // 2^-33
   q = horner(q, z, 0.0416666456f);
   vf c = madd(z * z, q, madd(z, splat(-0.5f), splat(1.0f)));
-  vi swap = ((vi)s ^ (vi)c) & ((vi)(turn << 1) >> 31);
-  *sine = (vf)((vi)s ^ swap ^ (vi)(turn & 0x80000000u));
-  *cosine = (vf)((vi)c ^ swap ^ (vi)((turn ^ (turn << 1)) & 0x80000000u));
+  vu swap = ((vu)s ^ (vu)c) & (vu)((vi)(turn << 1) >> 31);
+  *sine = (vf)xor3((vu)s, swap, turn & 0x80000000u);
+  *cosine = (vf)xor3((vu)c, swap, (turn ^ (turn << 1)) & 0x80000000u);
 }
 
 /** tanh(x) from t = exp(−2|x|) and inverse = 1/(1 + t). */

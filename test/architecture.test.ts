@@ -81,7 +81,10 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
   {
     from: 'scheduler',
     of: 'backend',
-    allows: ({ to }) => ['backend/backend.ts', 'backend/arena.ts', 'backend/registry.ts'].includes(to),
+    allows: ({ to }) =>
+      ['backend/backend.ts', 'backend/arena.ts', 'backend/hugePages.node.ts', 'backend/registry.ts'].includes(
+        to,
+      ),
     rule: 'scheduler picks a backend by name and never names one',
   },
   { from: 'data', of: 'core', allows: ({ typeOnly }) => typeOnly, rule: 'data sees only types of core' },

@@ -1,6 +1,7 @@
 // Runs predictions as tiles of draws × rows on the pool and puts their moments together in one fixed order.
 
 import { Arena } from '../backend/arena.ts';
+import { adviseHugePages } from '../backend/hugePages.node.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { Posterior } from '../core/posterior.ts';
 import {
@@ -72,6 +73,7 @@ export class Predictor {
     };
     this.#memory = predictionMemory(this.#problem, slots);
     this.#arena = Arena.allocate(this.#memory.arena);
+    adviseHugePages(this.#arena.memory);
     this.#job = {
       kind: 'prediction',
       id: host.nextJobId(),

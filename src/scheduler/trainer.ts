@@ -2,6 +2,7 @@
 
 import { Arena } from '../backend/arena.ts';
 import type { BackendFactory } from '../backend/backend.ts';
+import { adviseHugePages } from '../backend/hugePages.node.ts';
 import { initializeParameters } from '../core/gaussian.ts';
 import { createLikelihood } from '../core/likelihoods/likelihood.ts';
 import { firstNonFinite, unpackLayer } from '../core/parameters.ts';
@@ -97,6 +98,7 @@ export class Trainer {
     const threads = host.pool.size + 1;
     this.#memory = trainingMemory(problem, threads);
     this.#arena = Arena.allocate(this.#memory.arena);
+    adviseHugePages(this.#arena.memory);
     const kernels = host.factory.create(this.#arena, host.compiled, threads - 1);
     this.#step = new TrainingStep(problem, this.#memory, this.#arena, kernels, threads - 1);
     const first = this.#memory.control / 4;
