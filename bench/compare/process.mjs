@@ -39,7 +39,7 @@ export class Peer {
     clearTimeout(timer);
     if (!next.done) return JSON.parse(next.value);
     this.#child.kill('SIGKILL');
-    const why = next.late ? `no answer in ${PATIENCE_MS / 1000} s` : this.#stderr.trim().split('\n').at(-1);
+    const why = next.late ? `no answer in ${PATIENCE_MS / 1000} s` : lastError(this.#stderr);
     return { error: `${this.name}: expected an answer, got none: ${why || 'it ended'}` };
   }
 
@@ -52,4 +52,10 @@ export class Peer {
     await ended;
     clearTimeout(timer);
   }
+}
+
+/** The line of an error among what was said before the end, or the last one. */
+function lastError(text) {
+  const lines = text.trim().split('\n');
+  return lines.findLast((line) => /error/i.test(line))?.trim() ?? lines.at(-1);
 }

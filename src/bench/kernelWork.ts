@@ -132,7 +132,7 @@ function optimizer(
   const scalars = line();
   const c = arena.floats(scalars, LANES);
   c[UPDATE_SCALARS.klScale] = 1e-5;
-  c[UPDATE_SCALARS.priorPrecision] = 1;
+  c[UPDATE_SCALARS.klPrecision] = 1e-5;
   c[UPDATE_SCALARS.stepSize] = 1e-9;
   c[UPDATE_SCALARS.beta1] = 0.9;
   c[UPDATE_SCALARS.oneMinusBeta1] = 0.1;

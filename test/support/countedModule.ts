@@ -7,6 +7,7 @@ import type { Kernels } from '../../src/backend/backend.ts';
 
 const FEATURES = {
   simd: true,
+  relaxed_simd: true,
   threads: true,
   bulk_memory: true,
   mutable_globals: true,
