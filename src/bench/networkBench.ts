@@ -40,13 +40,13 @@ function modelOf({ sizes }: Network): Model {
   return build({ inputSize, hiddenSizes: sizes.slice(1, -1), outputSize });
 }
 
-function trainOptions({ sizes, batchSize }: Network, epochs: number): TrainOptions {
+function trainOptions({ sizes, batchSize, draws = 1 }: Network, epochs: number): TrainOptions {
   return {
     likelihood: sizes[sizes.length - 1] > 1 ? 'categorical' : 'gaussian',
     standardize: 'none',
     batchSize,
     epochs,
-    draws: 1,
+    draws,
     optimizer: { kind: 'adam', learningRate: 1e-3 },
   };
 }

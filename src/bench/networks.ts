@@ -5,6 +5,8 @@ export interface Network {
   /** Inputs, hidden layers, outputs; more than one output are classes. */
   readonly sizes: readonly number[];
   readonly batchSize: number;
+  /** Weight draws of a step; default 1. */
+  readonly draws?: number;
 }
 
 /** Small regression, small, middle and large classification. */
@@ -15,8 +17,8 @@ export const NETWORKS: readonly Network[] = [
   { sizes: [784, 1200, 1200, 10], batchSize: 128 },
 ];
 
-export function networkName({ sizes, batchSize }: Network): string {
-  return `${sizes.join('-')} B=${batchSize}`;
+export function networkName({ sizes, batchSize, draws = 1 }: Network): string {
+  return `${sizes.join('-')} B=${batchSize}${draws === 1 ? '' : ` S=${draws}`}`;
 }
 
 export interface Work {
@@ -42,23 +44,23 @@ const SAMPLE_FLOPS = 10;
 const UPDATE_FLOPS = 36;
 
 /**
- * One step: reparameterization, one draw, Adam on mu and rho. flops: x·W, dW and (but for the first layer) dx are 2·B·I·O each; KL,
+ * One step: reparameterization, Adam on mu and rho. flops: x·W, dW and (but for the first layer) dx are 2·B·I·O each a draw; KL,
  * sampling and Adam by parameter. bytes: each array once per use that needs all of the one before it finished — mu, rho and four moments
  * read and written (48 a parameter), w written once and read forward and (but for the first layer) back, activations and deltas written
  * once and read twice, the minibatch gathered and read twice. Noise is not counted: it could be made again.
  */
 export function stepWork(network: Network): Work & { readonly gemmFlops: number } {
-  const { batchSize: B } = network;
+  const { batchSize: B, draws: S = 1 } = network;
   let gemmFlops = 0;
   let bytes = 4 * 4 * B * network.sizes[0];
   for (const [l, { I, O }] of layersOf(network).entries()) {
     const parameters = (I + 1) * O;
     const passes = l === 0 ? 2 : 3;
-    gemmFlops += passes * 2 * B * I * O;
-    bytes += 48 * parameters + 4 * passes * parameters + 4 * 6 * B * O;
+    gemmFlops += passes * 2 * S * B * I * O;
+    bytes += (48 + 4 * passes * S) * parameters + 4 * 6 * S * B * O;
   }
   const P = parameterCount(network);
-  return { gemmFlops, flops: gemmFlops + (SAMPLE_FLOPS + UPDATE_FLOPS) * P, bytes };
+  return { gemmFlops, flops: gemmFlops + (SAMPLE_FLOPS * S + UPDATE_FLOPS) * P, bytes };
 }
 
 /** One predictive draw of B rows: w made from mu and rho (read) and used at once or written and read back, whichever: 8 + 8 bytes. */

@@ -16,6 +16,7 @@ interface BenchFlags extends OutputFlags {
   readonly workers?: readonly number[];
   readonly sizes?: Network['sizes'];
   readonly batch?: number;
+  readonly draws?: number;
   readonly rounds?: number;
   readonly tiny?: boolean;
 }
@@ -46,6 +47,11 @@ export function benchCommand(): Command {
       .addOption(
         new Option('--batch <rows>', 'rows of a minibatch, with --sizes; default 128').argParser((text) =>
           whole('--batch', text, 65_536),
+        ),
+      )
+      .addOption(
+        new Option('--draws <s>', 'weight draws of a step, with --sizes; default 1').argParser((text) =>
+          whole('--draws', text, 1024),
         ),
       )
       .addOption(
@@ -99,19 +105,25 @@ function chooseBackends(wanted: readonly string[] | undefined): readonly string[
   });
 }
 
+function chooseNetworks({ sizes, batch, draws }: BenchFlags, preset: readonly Network[]): readonly Network[] {
+  if (sizes !== undefined) return [{ sizes, batchSize: batch ?? 128, draws: draws ?? 1 }];
+  for (const [flag, value] of Object.entries({ '--batch': batch, '--draws': draws })) {
+    if (value !== undefined)
+      throw new ConfigError(`${flag}: expected --sizes with it, got none — name the network too`);
+  }
+  return preset;
+}
+
 async function bench(words: readonly string[], flags: BenchFlags): Promise<void> {
   const names = words.length === 0 ? BENCH_NAMES : [...new Set(words.map(checkName))];
   const platform = currentPlatform();
   const preset = flags.tiny ? TINY : FULL;
-  if (flags.batch !== undefined && flags.sizes === undefined)
-    throw new ConfigError('--batch: expected --sizes with it, got none — name the network too');
   const options: BenchOptions = {
     ...preset,
     names,
     backends: chooseBackends(flags.backend),
     workers: flags.workers ?? [1, 2].filter((threads) => threads <= Math.max(1, platform.cores)),
-    networks:
-      flags.sizes === undefined ? preset.networks : [{ sizes: flags.sizes, batchSize: flags.batch ?? 128 }],
+    networks: chooseNetworks(flags, preset.networks),
     rounds: flags.rounds ?? preset.rounds,
     onRound: (round) => {
       if (!flags.quiet) note(round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`);
