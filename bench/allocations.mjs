@@ -15,15 +15,23 @@ import { CONTROL_WORDS, trainingMemory } from '../dist/core/trainingMemory.js';
 import { Team } from '../dist/workers/team.js';
 import { trainStretch } from '../dist/workers/trainStretch.js';
 
-/** Two classes of step: learned noise scale with one tile a batch, and classes with many tiles and blocks. */
+/**
+ * Small and with a learned noise scale, with one draw and with two; larger, with classes, many tiles and blocks. `warm`: steps after which
+ * the engine has compiled all it ever will.
+ */
 const PROBLEMS = {
-  '13-50-1 B=32': { sizes: [13, 50, 1], batchSize: 32, draws: 1, kind: 'gaussian' },
-  '784-50-50-10 B=128': { sizes: [784, 50, 50, 10], batchSize: 128, draws: 1, kind: 'categorical' },
-  '13-50-1 B=32 S=2': { sizes: [13, 50, 1], batchSize: 32, draws: 2, kind: 'gaussian' },
+  '13-50-1 B=32': { sizes: [13, 50, 1], batchSize: 32, draws: 1, kind: 'gaussian', warm: 10_000 },
+  '784-50-50-10 B=128': {
+    sizes: [784, 50, 50, 10],
+    batchSize: 128,
+    draws: 1,
+    kind: 'categorical',
+    warm: 1_000,
+  },
+  '13-50-1 B=32 S=2': { sizes: [13, 50, 1], batchSize: 32, draws: 2, kind: 'gaussian', warm: 10_000 },
 };
 /** Steps of an epoch; all that is counted lies within one, as what happens once an epoch is not a step's. */
 const EPOCH = 512;
-const WARM = 1_000;
 const FEW = 50;
 const MANY = 400;
 
@@ -35,7 +43,7 @@ async function stretches({ sizes, batchSize, draws, kind }, backend) {
     rowCount: batchSize * EPOCH,
     batchSize,
     draws,
-    epochs: 100,
+    epochs: 1_000,
     optimizer: { kind: 'adam', learningRate: 1e-6 },
     schedule: { kind: 'constant' },
     klWeighting: 'uniform',
@@ -104,7 +112,7 @@ async function measureHere(sites) {
   for (const backend of ['wasm', 'native'].filter((name) => backendFactory(name).available().ok)) {
     for (const [name, problem] of Object.entries(PROBLEMS)) {
       const { run, nextEpoch } = await stretches(problem, backend);
-      for (let warm = 0; warm < WARM; warm += FEW) run(FEW);
+      for (let warm = 0; warm < problem.warm; warm += MANY) run(MANY);
       // The middle one of a few: now and then the engine allocates for itself (compiling, profiling).
       const tries = Array.from({ length: 5 }, () => {
         nextEpoch();
@@ -148,7 +156,14 @@ async function allocationSites(run) {
 
 /** Runs this file in a process of its own with the heap it needs: { bytes, arrays } of a step by problem and backend. */
 export function measureAllocations(...words) {
-  const flags = ['--expose-gc', '--min-semi-space-size=32', '--max-semi-space-size=32', '--no-warnings'];
+  // Compiled at once, when it is due, so that counts do not depend on how fast another thread compiles.
+  const flags = [
+    '--expose-gc',
+    '--min-semi-space-size=32',
+    '--max-semi-space-size=32',
+    '--no-warnings',
+    '--no-concurrent-recompilation',
+  ];
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     [...flags, fileURLToPath(import.meta.url), '--child', ...words],

@@ -1,7 +1,7 @@
 // varpool beside its peers on the same work, in one run: one process each, asked in turn, never two at once.
 //   node bench/compare/compare.mjs [--rounds 7] [--seconds 0.25] [--peers jax,torch,openblas,tfjs] [--only TEXT] [--out FILE] [--json]
-// Peers come from ./setup (and VARPOOL_TFJS_NODE, a folder with @tensorflow/tfjs-node in it); those that are missing are left out and
-// said so. README.md beside the benches tells how to read the result.
+// Peers come from ./setup (tfjs-node also from VARPOOL_TFJS, the folder of the package); those that are missing are left out and said so.
+// bench/README.md tells how to read the result.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,8 @@ const SETTLE_MS = 20;
 const python = join(import.meta.dirname, '.venv/bin/python');
 // One core is one core for all: pinned, where the system can.
 const pin = spawnSync('taskset', ['-c', '0', 'true']).status === 0 ? ['taskset', '-c', '0'] : [];
-const tfjs = process.env.VARPOOL_TFJS_NODE;
+const tfjsFolder = join(import.meta.dirname, '.tfjs/node_modules/@tensorflow/tfjs-node');
+const tfjs = process.env.VARPOOL_TFJS ?? (existsSync(tfjsFolder) ? tfjsFolder : '@tensorflow/tfjs-node');
 const isEpoch = (name) => name.startsWith('epoch ');
 const SPECS = [
   { name: 'varpool', kind: 'varpool', command: [process.execPath, 'peers/varpool.mjs'] },
@@ -52,6 +53,7 @@ const SPECS = [
     kind: 'jax',
     command: [...pin, python, 'peers/jax_peer.py'],
     takes: isEpoch,
+    env: { JAX_PLATFORMS: 'cpu' },
   },
   {
     name: 'torch',
@@ -68,7 +70,7 @@ const SPECS = [
   {
     name: 'tfjs',
     kind: 'tfjs',
-    command: [process.execPath, 'peers/tfjs.mjs', ...(tfjs === undefined ? [] : [tfjs])],
+    command: [process.execPath, 'peers/tfjs.mjs', tfjs],
     env: { TF_CPP_MIN_LOG_LEVEL: '2' },
   },
 ];

@@ -1,16 +1,15 @@
 // TensorFlow.js on its native binding, written by hand: variableGrads and tf.train.adam.
-//   node tfjs.mjs [PACKAGE]   (the package to load: a name, or a folder that has it; default @tensorflow/tfjs-node)
+//   node tfjs.mjs [PACKAGE]   (a package's name, or the folder it is in; default @tensorflow/tfjs-node)
 
 import { createRequire } from 'node:module';
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute } from 'node:path';
 import { serve, sizesOf } from './peer.mjs';
 
 const wanted = process.argv[2] ?? '@tensorflow/tfjs-node';
-const folder = wanted.startsWith('.') || isAbsolute(wanted);
-const require = createRequire(folder ? join(resolve(wanted), 'package.json') : import.meta.url);
-const tf = require(folder ? '@tensorflow/tfjs-node' : wanted);
-if (folder || wanted.includes('tfjs-node')) await tf.ready();
-else await tf.setBackend('cpu'); // The pure-JavaScript one, to try this script where the binding is not.
+const tf = createRequire(import.meta.url)(wanted);
+await tf.ready();
+// The pure-JavaScript package is good for trying this script where the binding is not.
+if (!isAbsolute(wanted) && !wanted.endsWith('tfjs-node')) await tf.setBackend('cpu');
 
 const BATCHES = 16;
 const batchSize = (sizes) => (sizes.at(-1) === 1 ? 32 : 128);
