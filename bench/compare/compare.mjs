@@ -110,8 +110,9 @@ const beside = watchBeside();
 let children = 0;
 try {
   for (let round = 0; round <= rounds; round++) {
-    log(round === 0 ? 'warming up' : `round ${round} of ${rounds}`);
+    if (round > 0) log(`round ${round} of ${rounds}`);
     for (const name of names) {
+      if (round === 0 && !name.startsWith('limit ')) log(`warming up: ${name}`);
       const field = entrants.filter((entrant) => entrant.case === name && entrant.error === undefined);
       for (let i = 0; i < field.length; i++) {
         // Another one begins in each round.

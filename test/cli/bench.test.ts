@@ -60,7 +60,7 @@ describe('varpool bench', () => {
   });
 
   test('measures what is named, of the network that is given', () => {
-    const words = ['--tiny', '--json', '--quiet', '--backend', 'wasm', '--workers', '1', '--rounds', '1'];
+    const words = ['--tiny', '--json', '--quiet', '--backend', 'auto', '--workers', '1', '--rounds', '1'];
     const ended = varpool(
       dir,
       'bench',

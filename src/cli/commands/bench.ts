@@ -1,7 +1,7 @@
 // varpool bench: the project's own measurements on this machine.
 
 import { Command, Option } from 'commander';
-import { BACKEND_NAMES, backendFactory } from '../../backend/registry.ts';
+import { BACKEND_NAMES, backendFactory, pickBackend } from '../../backend/registry.ts';
 import type { Network } from '../../bench/networks.ts';
 import { BENCH_NAMES, type BenchName, type BenchOptions, FULL, runBench, TINY } from '../../bench/suite.ts';
 import { benchTables, besideText } from '../../bench/table.ts';
@@ -30,13 +30,13 @@ export function benchCommand(): Command {
       .description("the project's own measurements on this machine")
       .argument('[names...]', `some of ${BENCH_NAMES.join(', ')}; default: all`)
       .addOption(
-        new Option('--backend <names>', `some of ${BACKEND_NAMES.join(', ')}, separated by commas`)
+        new Option('--backend <names>', `auto or some of ${BACKEND_NAMES.join(', ')}, separated by commas`)
           .argParser((text) => text.split(','))
           .default(undefined, 'wasm and native, where there are'),
       )
       .addOption(
-        new Option('--workers <list>', 'numbers of threads, each measured')
-          .argParser((text) => text.split(',').map((part) => whole('--workers', part, 64)))
+        new Option('--workers <list>', 'numbers of threads, each measured; auto: one per core')
+          .argParser((text) => text.split(',').map(parseThreads))
           .default(undefined, '1,2'),
       )
       .addOption(
@@ -71,6 +71,10 @@ function whole(flag: string, text: string, max: number): number {
   );
 }
 
+function parseThreads(text: string): number {
+  return text === 'auto' ? currentPlatform().cores : whole('--workers', text, 64);
+}
+
 function parseSizes(text: string): number[] {
   const sizes = text.split(/[,-]/).map((part) => whole('--sizes', part, 65_536));
   if (sizes.length >= 2) return sizes;
@@ -89,14 +93,15 @@ function checkName(name: string): BenchName {
 /** The backends asked for, or those of the fast ones that run here; a note says which do not. */
 function chooseBackends(wanted: readonly string[] | undefined): readonly string[] {
   if (wanted !== undefined) {
-    for (const name of wanted) {
+    const names = wanted.map((name) => (name === 'auto' ? pickBackend('auto').name : name));
+    for (const name of names) {
       const state = backendFactory(name).available();
       if (!state.ok)
         throw new BackendUnavailableError(
           `--backend: expected one that runs here, got ${name}: ${state.reason}`,
         );
     }
-    return wanted;
+    return [...new Set(names)];
   }
   return FAST_BACKENDS.filter((name) => {
     const state = backendFactory(name).available();
@@ -122,7 +127,9 @@ async function bench(words: readonly string[], flags: BenchFlags): Promise<void>
     ...preset,
     names,
     backends: chooseBackends(flags.backend),
-    workers: flags.workers ?? [1, 2].filter((threads) => threads <= Math.max(1, platform.cores)),
+    workers: [
+      ...new Set(flags.workers ?? [1, 2].filter((threads) => threads <= Math.max(1, platform.cores))),
+    ],
     networks: chooseNetworks(flags, preset.networks),
     rounds: flags.rounds ?? preset.rounds,
     onRound: (round) => {
