@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { varpoolVersion } from '../experiment/provenance.ts';
+import { benchCommand } from './commands/bench.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
@@ -48,6 +49,7 @@ function createProgram(): Command {
     trainCommand(),
     predictCommand(),
     evaluateCommand(),
+    benchCommand(),
     doctorCommand(),
   ]) {
     program.addCommand(command.helpOption('-h, --help', 'print this help'));
