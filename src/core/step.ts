@@ -2,23 +2,18 @@
 // tiles forward and backward, and the finishing of parameter blocks. Pieces of a kind are independent of each other.
 
 import type { Arena } from '../backend/arena.ts';
-import { ACTIVATIONS, type Kernels, LANES } from '../backend/backend.ts';
+import { type Kernels, LANES } from '../backend/backend.ts';
 import { epochOrder } from '../random/permutation.ts';
 import { Reparameterization } from './estimators/reparameterization.ts';
-import { denseForward, denseInputGradient, denseWeightGradient, ROW_BYTES } from './layers/dense.ts';
-import { createLikelihood, type Likelihood, type LossAddresses } from './likelihoods/likelihood.ts';
+import { denseWeightGradient, ROW_BYTES } from './layers/dense.ts';
+import { createLikelihood, type Likelihood } from './likelihoods/likelihood.ts';
 import { NoiseScale } from './likelihoods/noiseScale.ts';
+import { NetworkPass, type PassRun } from './networkPass.ts';
 import { createOptimizer, type Optimizer } from './optimizers/optimizer.ts';
-import type { LayerLayout } from './parameters.ts';
 import { type GaussianPrior, gaussianPrior } from './priors/gaussian.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
 import { klWeight } from './schedules/klWeighting.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
-
-/** Whether f′ differs from 1: then the pass keeps it and goes back through it, in the last layer as in any other. */
-function bends(layer: LayerLayout): boolean {
-  return layer.spec.activation !== 'identity';
-}
 
 export class TrainingStep {
   readonly #likelihood: Likelihood;
@@ -27,7 +22,8 @@ export class TrainingStep {
   readonly #estimator: Reparameterization;
   readonly #stepsPerEpoch: number;
   readonly #totalSteps: number;
-  readonly #loss: LossAddresses;
+  readonly #pass: NetworkPass;
+  readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
   readonly #update: {
     mu: number;
     rho: number;
@@ -56,15 +52,7 @@ export class TrainingStep {
     this.#estimator = new Reparameterization(problem, memory, kernels);
     this.#stepsPerEpoch = stepsPerEpoch(problem);
     this.#totalSteps = totalSteps(problem);
-    this.#loss = {
-      outputs: 0,
-      targets: 0,
-      loss: 0,
-      gradient: 0,
-      scaleGradient: 0,
-      inverse: memory.inverseScale,
-      logScale: memory.logScale,
-    };
+    this.#pass = new NetworkPass(problem, memory, kernels);
     this.#update = { mu: 0, rho: 0, moments: [0, 0, 0, 0], gMu: 0, gRho: 0, noise: 0, scalars: own.scalars };
     this.#scalars = arena.floats(own.scalars, LANES);
     this.noiseScale = new NoiseScale(problem, memory, arena, this.#optimizer);
@@ -128,86 +116,39 @@ export class TrainingStep {
 
   /** Forward, loss and backward to every layer's delta for tiles first … last − 1; neighbors of one draw go through together. */
   pass(step: number, first: number, last: number): void {
-    const perDraw = this.panels(step);
+    const { stages } = this.#pass;
     for (let tile = first; tile < last; ) {
-      const draw = Math.floor(tile / perDraw);
-      const end = Math.min(last, (draw + 1) * perDraw);
-      this.#passRun(step, draw, tile - draw * perDraw, end - draw * perDraw);
-      tile = end;
+      tile = this.#begin(step, tile, last);
+      for (let stage = 0; stage < stages; stage++) this.#stage(stage, 0, 1);
     }
   }
 
-  #passRun(step: number, draw: number, p0: number, p1: number): void {
-    const { memory, kernels } = this;
-    const { layers } = memory.layout;
-    const panels = p1 - p0;
-    const w = this.#estimator.weights(draw);
-    const top = layers.length - 1;
-    for (let l = 0; l <= top; l++) {
-      const layer = layers[l];
-      const y = this.#at(memory.activations[l].y, l, draw, p0);
-      denseForward(kernels, layer, y, w + layer.offset * 4, this.#input(step, l, draw, p0), panels);
-      const derivative = bends(layer) ? this.#at(memory.activations[l].derivative, l, draw, p0) : 0;
-      kernels.activate_f32(y, derivative, y, panels * layer.O, ACTIVATIONS.indexOf(layer.spec.activation));
-    }
-    this.#lossRun(step, draw, p0, panels);
-    for (let l = top; l >= 0; l--) {
-      const layer = layers[l];
-      const { delta, deltaT, drawBytesT } = memory.activations[l];
-      const here = this.#at(delta, l, draw, p0);
-      if (l < top) {
-        const above = layers[l + 1];
-        denseInputGradient(
-          kernels,
-          above,
-          here,
-          w + above.offset * 4,
-          this.#at(memory.activations[l + 1].delta, l + 1, draw, p0),
-          panels,
-        );
-      }
-      if (bends(layer)) {
-        const derivative = this.#at(memory.activations[l].derivative, l, draw, p0);
-        kernels.multiply_f32(here, here, derivative, panels * layer.O);
-      }
-      kernels.transpose_f32(
-        deltaT + draw * drawBytesT + p0 * LANES * ROW_BYTES,
-        memory.batchPanels * LANES,
-        here,
-        layer.O,
-        layer.O,
-        panels * LANES,
-      );
+  /** Stages of a pass that several threads go through together, each with a part of every layer's units. */
+  get passStages(): number {
+    return this.#pass.stages;
+  }
+
+  /** One stage of the pass of tiles first … last − 1, for part number `part` of `parts`; the next needs all parts of it. */
+  passStage(step: number, stage: number, first: number, last: number, part: number, parts: number): void {
+    for (let tile = first; tile < last; ) {
+      tile = this.#begin(step, tile, last);
+      this.#stage(stage, part, parts);
     }
   }
 
-  #lossRun(step: number, draw: number, p0: number, panels: number): void {
-    const { memory, problem } = this;
-    const K = problem.model.outputSize;
-    const top = memory.activations.length - 1;
-    const rows = batchRows(problem, step);
-    const at = this.#loss;
-    at.outputs = this.#at(memory.activations[top].y, top, draw, p0);
-    at.gradient = this.#at(memory.activations[top].delta, top, draw, p0);
-    at.targets = this.#batchTargets(step) + p0 * (this.#likelihood.targets === 'labels' ? 1 : K) * ROW_BYTES;
-    at.loss = memory.rowLoss + (draw * memory.batchPanels + p0) * ROW_BYTES;
-    at.scaleGradient = this.#likelihood.learnsScale
-      ? memory.scaleGradient + draw * memory.scaleGradientBytes + p0 * K * ROW_BYTES
-      : 0;
-    const runRows = Math.min(rows - p0 * LANES, panels * LANES);
-    this.#likelihood.loss(this.kernels, at, K, runRows, 1 / (rows * problem.draws));
+  /** Makes the tiles from `tile` on, as far as they are of one draw, the current run; returns the first that is not in it. */
+  #begin(step: number, tile: number, last: number): number {
+    const perDraw = this.panels(step);
+    const run = this.#run;
+    run.step = step;
+    run.draw = Math.floor(tile / perDraw);
+    run.first = tile - run.draw * perDraw;
+    run.last = Math.min(last - run.draw * perDraw, perDraw);
+    return run.draw * perDraw + run.last;
   }
 
-  /** Address of panel p of a per-draw activation buffer of layer l. */
-  #at(base: number, l: number, draw: number, p: number): number {
-    const { activations, layout } = this.memory;
-    return base + draw * activations[l].drawBytes + p * layout.layers[l].O * ROW_BYTES;
-  }
-
-  /** Address of panel p of what layer l reads. */
-  #input(step: number, l: number, draw: number, p: number): number {
-    if (l === 0) return this.#batchX(step) + p * this.problem.model.inputSize * ROW_BYTES;
-    return this.#at(this.memory.activations[l - 1].y, l - 1, draw, p);
+  #stage(stage: number, part: number, parts: number): void {
+    this.#pass.stage(stage, this.#run, this.#estimator.weights(this.#run.draw), part, parts);
   }
 
   // ——— finishing blocks ———
@@ -241,13 +182,17 @@ export class TrainingStep {
     const own = memory.threads[this.thread];
     const rows = batchRows(problem, step);
     const at = block.offset * 4;
+    const run = this.#run;
+    run.step = step;
+    run.first = 0;
     const panelT = deltaT + block.panel * memory.batchPanels * LANES * ROW_BYTES;
     for (let s = 0; s < problem.draws; s++) {
+      run.draw = s;
       denseWeightGradient(
         kernels,
         layer,
         own.dW,
-        this.#input(step, block.layer, s, 0),
+        this.#pass.input(run, block.layer),
         panelT + s * drawBytesT,
         block.firstRow,
         block.rows,

@@ -12,6 +12,8 @@ import type { TrainingProblem } from './problem.ts';
 export const STEP_RECORDS = 16_384;
 /** Epoch records kept likewise. */
 export const EPOCH_RECORDS = 4_096;
+/** int32 words from one thread's place in the queue of blocks to the next: a cache line. */
+export const QUEUE_WORDS = 16;
 /** int32 words of the control region; workers/protocol.ts says what each means. */
 export const CONTROL_WORDS = 64;
 
@@ -69,6 +71,8 @@ export interface TrainingMemory {
   /** float32 [S][panels][K][16]: d(loss)/d(noise scale). */
   readonly scaleGradient: number;
   readonly scaleGradientBytes: number;
+  /** int32 per thread, a cache line each: the next block of its share that nobody has taken (workers/blockQueue.ts). */
+  readonly queue: number;
   /** Per thread: step scalars and three gradient buffers of a block. */
   readonly threads: ReadonlyArray<{
     readonly scalars: number;
@@ -96,6 +100,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const floats = (name: string, count: number) => arena.reserve(name, count * 4);
 
   const control = arena.reserve('control', CONTROL_WORDS * 4);
+  const queue = arena.reserve('queue', threads * QUEUE_WORDS * 4);
   const stepLoss = arena.reserve('stepLoss', STEP_RECORDS * 8);
   const epochKl = arena.reserve('epochKl', EPOCH_RECORDS * 8);
   const blockKl = floats('blockKl', layout.blocks.length * LANES);
@@ -149,6 +154,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     layout,
     arena,
     control,
+    queue,
     stepLoss,
     epochKl,
     blockKl,

@@ -3,6 +3,7 @@
 import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
 import type { TrainingStep } from '../core/step.ts';
 import { EPOCH_RECORDS, STEP_RECORDS } from '../core/trainingMemory.ts';
+import { BlockQueue } from './blockQueue.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from './protocol.ts';
 import { type Team, TeamAbortedError } from './team.ts';
 
@@ -25,9 +26,16 @@ export function trainStretch(
   try {
     prologue(step, team, from, phases);
     const records = new Records(step);
+    const { memory, arena } = step;
+    const queue = new BlockQueue(
+      arena.i32.subarray(memory.queue / 4),
+      memory.layout.blocks,
+      team.size,
+      team.rank,
+    );
     for (; now < to; now++) {
       atStep(now);
-      oneStep(step, team, now, records, phases);
+      oneStep(step, team, queue, now, records, phases);
       const { control } = team;
       if (Atomics.load(control, CONTROL.divergedAt) !== 0) return done('diverged', now + 1);
       if (Atomics.load(control, CONTROL.stopAfter) === now + 1) return done('canceled', now + 1);
@@ -72,22 +80,52 @@ class Records {
   }
 }
 
-function oneStep(step: TrainingStep, team: Team, now: number, records: Records, times: Times): void {
+/** The pass: each tile is one draw of 16 rows of the minibatch, forward and back. */
+function pass(step: TrainingStep, team: Team, now: number): void {
+  const tiles = step.tiles(now);
+  if (team.size <= tiles) {
+    step.pass(now, team.first(tiles), team.last(tiles));
+    return;
+  }
+  // More members than tiles: several take one run of tiles together, each a part of every layer's units, layer by layer.
+  const parts = Math.ceil(team.size / tiles);
+  const groups = Math.floor(team.size / parts);
+  const group = Math.floor(team.rank / parts);
+  const idle = group >= groups;
+  const first = Math.floor((tiles * group) / groups);
+  const last = Math.floor((tiles * (group + 1)) / groups);
+  for (let stage = 0; stage < step.passStages; stage++) {
+    if (stage > 0) team.sync();
+    if (!idle) step.passStage(now, stage, first, last, team.rank % parts, parts);
+  }
+}
+
+function oneStep(
+  step: TrainingStep,
+  team: Team,
+  queue: BlockQueue,
+  now: number,
+  records: Records,
+  times: Times,
+): void {
   const { control } = team;
   const perEpoch = stepsPerEpoch(step.problem);
   const endsEpoch = (now + 1) % perEpoch === 0;
   const blocks = step.memory.layout.blocks.length;
 
-  // Pass: each tile is one draw of 16 rows of the minibatch, forward and back.
   const t0 = performance.now();
-  step.pass(now, team.first(step.tiles(now)), team.last(step.tiles(now)));
+  queue.refill();
+  pass(step, team, now);
   const t1 = performance.now();
   team.sync();
 
   // Finish: each block of parameters gets its gradient, its update and its next weights; the next minibatch is gathered beside.
   const t2 = performance.now();
   step.prepare(now);
-  const bad = step.finish(now, team.first(blocks), team.last(blocks));
+  let bad = false;
+  for (let first = queue.take(); first >= 0; first = queue.take()) {
+    if (step.finish(now, first, queue.last)) bad = true;
+  }
   if (now + 1 < totalSteps(step.problem)) {
     step.gather(now + 1, team.first(step.panels(now + 1)), team.last(step.panels(now + 1)));
   }

@@ -16,7 +16,9 @@ export class Reparameterization {
     readonly memory: TrainingMemory,
     readonly kernels: Kernels,
   ) {
-    this.#key = seedKey(problem.seed);
+    // Signed words of the same bits: a JavaScript engine allocates a box for an integer above 2^31 at every call.
+    const { key0, key1 } = seedKey(problem.seed);
+    this.#key = { key0: key0 | 0, key1: key1 | 0 };
     this.#drawBytes = memory.layout.size * 4;
   }
 

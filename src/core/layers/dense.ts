@@ -8,7 +8,8 @@ export const ROW_BYTES = LANES * 4;
 
 /**
  * z = Wᵀx + b for `panels` panels of 16 data rows: z [O, 16·panels] ← w (bias row, then I weight rows, in panels of 16
- * outputs), x [I, 16·panels]. Each output adds its bias first, then inputs in order.
+ * outputs), x [I, 16·panels]; outputs from … to − 1 alone, `from` a multiple of 16 and z the address of output `from`.
+ * Each output adds its bias first, then inputs in order.
  */
 export function denseForward(
   kernels: Kernels,
@@ -17,24 +18,30 @@ export function denseForward(
   w: number,
   x: number,
   panels: number,
+  from = 0,
+  to = layer.O,
 ): void {
+  const bias = w + (from / LANES) * layer.panelRows * ROW_BYTES;
   kernels.gemm_f32(
     z,
     layer.O,
-    w + ROW_BYTES,
+    bias + ROW_BYTES,
     layer.panelRows,
     1,
     x,
     layer.I,
-    layer.O,
+    to - from,
     panels,
     layer.I,
     GemmStart.bias,
-    w,
+    bias,
   );
 }
 
-/** dx = W·delta: dx [I, 16·panels] ← w, delta [O, 16·panels], adding over outputs in order. */
+/**
+ * dx = W·delta: dx [I, 16·panels] ← w, delta [O, 16·panels], adding over outputs in order; inputs from … to − 1 alone,
+ * dx the address of input `from`.
+ */
 export function denseInputGradient(
   kernels: Kernels,
   layer: LayerLayout,
@@ -42,16 +49,18 @@ export function denseInputGradient(
   w: number,
   delta: number,
   panels: number,
+  from = 0,
+  to = layer.I,
 ): void {
   kernels.gemm_f32(
     dx,
     layer.I,
-    w + ROW_BYTES,
+    w + (from + 1) * ROW_BYTES,
     layer.panelRows,
     0,
     delta,
     layer.O,
-    layer.I,
+    to - from,
     panels,
     layer.O,
     GemmStart.zero,
