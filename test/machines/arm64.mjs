@@ -14,7 +14,6 @@ import {
   digestsHere,
   findProgram,
   inLanes,
-  quickstartDigest,
   ROOT,
   requireBuild,
   run,
@@ -98,9 +97,9 @@ async function installNode(version) {
   assert.match(said, RegExp(`^arm64 v${version}\\.`));
 }
 
-/** Every test of the contract, with WebAssembly and NEON under test. @param {string} version */
-async function contract(version) {
-  const report = join(folder, 'contract.json');
+/** The tests of the contract whose names say `backend`. @param {string} version @param {'wasm' | 'native'} backend */
+async function contract(version, backend) {
+  const report = join(folder, `contract-${backend}.json`);
   const vitest = [
     'node_modules/vitest/vitest.mjs',
     'run',
@@ -108,20 +107,31 @@ async function contract(version) {
     '--pool=threads',
     '--maxWorkers=1',
   ];
-  await run(emulated(version, ...vitest, '--reporter=json', `--outputFile=${report}`), there, {
-    VARPOOL_NATIVE_LIBRARY: library,
-    VARPOOL_EXPECT_NATIVE: '1',
-  });
-  const { numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
-  const titles = testResults[0].assertionResults.map(
-    (/** @type {{ ancestorTitles: string[] }} */ test) => test.ancestorTitles[0] ?? '',
+  const settings = { VARPOOL_NATIVE_LIBRARY: library, VARPOOL_EXPECT_NATIVE: '1' };
+  await run(
+    emulated(version, ...vitest, '-t', backend, '--reporter=json', `--outputFile=${report}`),
+    there,
+    settings,
   );
-  for (const name of ['wasm', 'native neon'])
-    assert(
-      titles.some((/** @type {string} */ title) => title.includes(name)),
-      `contract: expected ${name} to be tested, got ${titles.join()}`,
+  const tests = JSON.parse(readFileSync(report, 'utf8')).testResults[0].assertionResults;
+  const passed = tests.filter((/** @type {{ status: string }} */ { status }) => status === 'passed').length;
+  assert(passed > 100, `contract: expected more than 100 tests of ${backend} to pass, got ${passed}`);
+}
+
+/** The digests in the repository, where it has some. @param {string} version @param {'wasm' | 'native'} backend */
+async function golden(version, backend) {
+  const settings = backend === 'native' ? { VARPOOL_NATIVE_LIBRARY: library } : {};
+  const script = ['test/golden/digests.mjs', '--backend', backend, '--workers', '2', '--json'];
+  const { results } = JSON.parse(await run(emulated(version, ...script), there, settings));
+  const { digests } = JSON.parse(readFileSync(join(ROOT, 'test/golden/digests.json'), 'utf8'));
+  for (const [name, { posterior, predictions }] of Object.entries(digests)) {
+    const got = results[0].digests[name];
+    assert.deepEqual(
+      { posterior: got?.posterior, predictions: got?.predictions },
+      { posterior, predictions },
+      name,
     );
-  return numPassedTests;
+  }
 }
 
 /** @param {string} version @param {'wasm' | 'native'} backend @param {Record<string, string>} wanted */
@@ -134,8 +144,8 @@ async function trainings(version, backend, wanted) {
 
 /** @param {string} version */
 async function quickstart(version) {
-  const printed = await run(emulated(version, 'examples/quickstart.mjs'), there);
-  assert.equal(printed.trim().split('\n').at(-1), quickstartDigest());
+  const here = await run([process.execPath, 'examples/quickstart.mjs'], ROOT);
+  assert.equal(await run(emulated(version, 'examples/quickstart.mjs'), there), here);
 }
 
 try {
@@ -151,10 +161,18 @@ try {
     () => step(`digests of x64, Node ${version}, NEON`, () => trainings(version, 'native', wanted)),
   ]);
   const [newest] = nodes.slice(-1);
-  jobs.push(() => step(`README's digest, Node ${newest}, WebAssembly`, () => quickstart(newest)));
+  if (existsSync(join(ROOT, 'test/golden/digests.mjs'))) {
+    jobs.push(() => step(`golden digests, Node ${newest}, WebAssembly`, () => golden(newest, 'wasm')));
+    jobs.push(() => step(`golden digests, Node ${newest}, NEON`, () => golden(newest, 'native')));
+  }
+  jobs.push(() => step(`all that the quick start prints, Node ${newest}`, () => quickstart(newest)));
   // The longest first.
-  if (values.contract)
-    jobs.unshift(() => step(`kernel contract, Node ${newest}, WebAssembly and NEON`, () => contract(newest)));
+  if (values.contract) {
+    jobs.unshift(
+      () => step(`kernel contract, Node ${newest}, WebAssembly`, () => contract(newest, 'wasm')),
+      () => step(`kernel contract, Node ${newest}, NEON`, () => contract(newest, 'native')),
+    );
+  }
   await inLanes(Math.min(4, availableParallelism()), jobs);
   console.log(`arm64: ${Object.keys(wanted).length} trainings have the bits of x64`);
 } catch (error) {
