@@ -1,15 +1,16 @@
 // @ts-check
 // Compiles the C files of this folder with a C compiler of the machine into one shared library with a variant of every
 // kernel per instruction set: dist/native/<platform>-<arch>/. Optional: without it the WebAssembly build is used.
-//   CC=clang node kernels/build-native.mjs [--out DIR] [--target ARCH]
+//   CC=clang node kernels/build-native.mjs [--out DIR] [--platform PLATFORM] [--target ARCH]
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { folder, sources, sourcesHash } from './sources.mjs';
+import { libraryName, targetName, toolchain } from './toolchain.mjs';
 
 /** Flags of each variant by architecture (process.arch); VW is the floats of its vectors. */
 const VARIANTS = {
@@ -41,62 +42,63 @@ const FLAGS = [
   // Vector types wider than the baseline's are only passed between inlined functions.
   '-Wno-psabi',
 ];
-const EXTENSION = { linux: 'so', darwin: 'dylib', win32: 'dll' };
 
 const { values } = parseArgs({
-  options: { out: { type: 'string' }, target: { type: 'string', default: process.arch } },
+  options: {
+    out: { type: 'string' },
+    platform: { type: 'string', default: process.platform },
+    target: { type: 'string', default: process.arch },
+  },
 });
-const variants = VARIANTS[/** @type {keyof typeof VARIANTS} */ (values.target)];
-const extension = EXTENSION[/** @type {keyof typeof EXTENSION} */ (process.platform)];
-if (variants === undefined || extension === undefined) {
+const target = { platform: values.platform, arch: values.target };
+const variants = VARIANTS[/** @type {keyof typeof VARIANTS} */ (target.arch)];
+const fileName = libraryName(target);
+if (variants === undefined || fileName === null) {
   stop(
-    `expected linux, darwin or win32 on x64 or arm64, got ${process.platform} on ${values.target} — the WebAssembly build serves here`,
+    `expected linux, darwin or win32 on x64 or arm64, got ${target.platform} on ${target.arch} — the WebAssembly build serves here`,
   );
 }
-const outDir =
-  values.out ??
-  fileURLToPath(new URL(`../dist/native/${process.platform}-${values.target}/`, import.meta.url));
-const cc = findCompiler();
+const outDir = values.out ?? fileURLToPath(new URL(`../dist/native/${targetName(target)}/`, import.meta.url));
+const { compile, link, libraries } = tools();
 const work = mkdtempSync(join(tmpdir(), 'varpool-native-'));
 try {
-  const pic = process.platform === 'win32' ? [] : ['-fPIC'];
   const objects = [];
   for (const [variant, flags] of Object.entries(variants)) {
-    for (const name of Object.keys(sources).filter((file) => file.endsWith('.c') && file !== 'library.c')) {
-      const object = join(work, `${name}.${variant}.o`);
-      run([...FLAGS, ...pic, ...flags, `-DVARIANT=${variant}`, '-c', join(folder, name), '-o', object]);
-      objects.push(object);
-    }
+    for (const name of Object.keys(sources).filter((file) => file.endsWith('.c') && file !== 'library.c'))
+      objects.push(object(name, `${name}.${variant}.o`, [...flags, `-DVARIANT=${variant}`]));
   }
-  const library = join(work, 'library.o');
-  run([...FLAGS, ...pic, `-DSOURCES="${sourcesHash}"`, '-c', join(folder, 'library.c'), '-o', library]);
+  objects.push(object('library.c', 'library.o', [`-DSOURCES="${sourcesHash}"`]));
   mkdirSync(outDir, { recursive: true });
-  const file = join(outDir, `varpool.${extension}`);
-  run(['-shared', '-o', `${file}.new`, ...objects, library]);
+  const file = join(outDir, fileName);
+  run(link, ['-o', `${file}.new`, ...objects, ...libraries]);
   renameSync(`${file}.new`, file);
   console.error(`native: ${Object.keys(variants).join(' ')} → ${file}`);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
 
-function findCompiler() {
-  for (const candidate of process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang']) {
-    try {
-      execFileSync(candidate, ['--version'], { stdio: 'ignore' });
-      return candidate;
-    } catch {}
-  }
-  return stop(
-    `expected a C compiler (${process.env.CC ?? 'cc, gcc or clang'}), got none — install one or use the WebAssembly build`,
-  );
+/** Compiles one file. @param {string} name @param {string} to @param {string[]} flags */
+function object(name, to, flags) {
+  const pic = target.platform === 'win32' ? [] : ['-fPIC'];
+  const file = join(work, to);
+  run(compile, [...FLAGS, ...pic, ...flags, '-c', join(folder, name), '-o', file]);
+  return file;
 }
 
-/** @param {string[]} args */
-function run(args) {
-  const { status } = spawnSync(cc, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+function tools() {
+  try {
+    return toolchain(target);
+  } catch (error) {
+    return stop(/** @type {Error} */ (error).message);
+  }
+}
+
+/** @param {string[]} command @param {string[]} args */
+function run([program, ...first], args) {
+  const { status } = spawnSync(program, [...first, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) {
     rmSync(work, { recursive: true, force: true });
-    stop(`expected ${cc} to compile, got exit status ${status} — see its message above`);
+    stop(`expected ${program} to succeed, got exit status ${status} — see its message above`);
   }
 }
 

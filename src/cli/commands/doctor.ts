@@ -3,11 +3,13 @@
 import { freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { kernelBuild } from '../../backend/kernelFile.node.ts';
+import { nativeState } from '../../backend/native.node.ts';
+import { nativePackage } from '../../backend/nativeLibrary.node.ts';
 import { BACKEND_NAMES, backendFactory, pickBackend } from '../../backend/registry.ts';
 import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts';
 import { EXIT } from '../failure.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
-import { printJson, printTable } from '../output.ts';
+import { printJson, printTable, type Row } from '../output.ts';
 
 /** package.json says the same in `engines`. */
 const OLDEST_NODE = [20, 19] as const;
@@ -47,6 +49,7 @@ async function doctor(flags: OutputFlags): Promise<void> {
     ...backends.map(
       ({ name, ok, reason }) => [`backend ${name}`, ok ? 'available' : `not available: ${reason}`] as const,
     ),
+    ...nativeRows(),
     ['auto picks', auto ?? 'nothing: no backend can run here'],
     [
       'kernels',
@@ -66,6 +69,7 @@ async function doctor(flags: OutputFlags): Promise<void> {
       memory: { total: totalmem(), free: freemem() },
       backends,
       auto,
+      native: nativeJson(),
       kernels: kernels instanceof Error ? null : kernels,
       tfjsNode: tfjs,
     });
@@ -84,6 +88,30 @@ async function probe(name: string): Promise<BackendState> {
   } catch (error) {
     return { name, ok: false, reason: (error as Error).message };
   }
+}
+
+/** Where the native library was found and what is called of it; nothing where there is none, which its backend's row says. */
+function nativeRows(): Row[] {
+  const { library, variant } = nativeState();
+  if (!library.ok) return [];
+  const { origin, path, variants, passedOver } = library;
+  const from = {
+    environment: 'VARPOOL_NATIVE_LIBRARY',
+    package: `package ${nativePackage(`${process.platform}-${process.arch}`)}`,
+    checkout: 'this checkout',
+  }[origin];
+  return [
+    ['native library', `from ${from}: ${path}`],
+    ['native variants', variants.map((name) => (name === variant ? `${name} (chosen)` : name)).join(', ')],
+    ...passedOver.map((reason): Row => ['native passed over', reason]),
+  ];
+}
+
+function nativeJson() {
+  const { library, variant } = nativeState();
+  if (!library.ok) return null;
+  const { origin, path, variants, passedOver } = library;
+  return { origin, path, variants, variant, passedOver };
 }
 
 function autoName(): string | null {
