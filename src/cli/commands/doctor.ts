@@ -24,6 +24,7 @@ interface BackendState {
   readonly name: string;
   readonly ok: boolean;
   readonly reason: string | null;
+  readonly note?: string;
 }
 
 async function doctor(flags: OutputFlags): Promise<void> {
@@ -45,7 +46,8 @@ async function doctor(flags: OutputFlags): Promise<void> {
     ['cores', `${platform.cores} (${platform.cpu})`],
     ['memory', `${gib(totalmem())}, ${gib(freemem())} free`],
     ...backends.map(
-      ({ name, ok, reason }) => [`backend ${name}`, ok ? 'available' : `not available: ${reason}`] as const,
+      ({ name, ok, reason, note }) =>
+        [`backend ${name}`, ok ? `available${note ? `: ${note}` : ''}` : `not available: ${reason}`] as const,
     ),
     ['auto picks', auto ?? 'nothing: no backend can run here'],
     [
@@ -80,7 +82,10 @@ async function probe(name: string): Promise<BackendState> {
   if (!state.ok) return { name, ok: false, reason: state.reason };
   try {
     await factory.compile();
-    return { name, ok: true, reason: null };
+    const note = [state.note, factory.reproducible ? undefined : 'not reproducible, so auto never picks it']
+      .filter((part) => part !== undefined)
+      .join('; ');
+    return { name, ok: true, reason: null, ...(note === '' ? {} : { note }) };
   } catch (error) {
     return { name, ok: false, reason: (error as Error).message };
   }
