@@ -35,7 +35,6 @@ async function doctor(flags: OutputFlags): Promise<void> {
   for (const name of BACKEND_NAMES) backends.push(await probe(name));
   const auto = backends.find(({ name, ok }) => ok && name === autoName())?.name ?? null;
   const kernels = await kernelBuild().catch((error: Error) => error);
-  const tfjs = tfjsNode();
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   printTable([
     ['varpool', varpoolVersion()],
@@ -56,7 +55,6 @@ async function doctor(flags: OutputFlags): Promise<void> {
         ? kernels.message
         : `${kernels.wasm} (${kernels.bytes} bytes, sources ${kernels.sources.slice(0, 12)})`,
     ],
-    ['@tensorflow/tfjs-node', tfjs ? 'installed' : 'not installed (optional)'],
   ]);
   if (flags.json) {
     printJson({
@@ -69,7 +67,6 @@ async function doctor(flags: OutputFlags): Promise<void> {
       backends,
       auto,
       kernels: kernels instanceof Error ? null : kernels,
-      tfjsNode: tfjs,
     });
   }
   if (auto === null || !supported) process.exitCode = EXIT.usage;
@@ -96,14 +93,5 @@ function autoName(): string | null {
     return pickBackend('auto').name;
   } catch {
     return null; // The rows of the backends say why.
-  }
-}
-
-function tfjsNode(): boolean {
-  try {
-    import.meta.resolve('@tensorflow/tfjs-node');
-    return true;
-  } catch {
-    return false;
   }
 }
