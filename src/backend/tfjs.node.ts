@@ -17,7 +17,7 @@ interface Compiled {
 /** What this thread has loaded, by folder. */
 const loaded = new Map<string, Tfjs>();
 /** Packages found to work, by folder. */
-const proven = new Map<string, Promise<void>>();
+const proven = new Set<string>();
 
 export const tfjsFactory: BackendFactory = {
   name: 'tfjs',
@@ -37,9 +37,8 @@ export const tfjsFactory: BackendFactory = {
       throw new BackendUnavailableError(`tfjs: expected TensorFlow.js, got none: ${found.reason}`);
     quietOneThread();
     const { choice } = found;
-    const proof = proven.get(choice.folder) ?? probe(choice);
-    proven.set(choice.folder, proof);
-    await proof;
+    if (!proven.has(choice.folder)) await probe(choice);
+    proven.add(choice.folder);
     return { wasm: await wasmFactory.compile(), tfjs: choice };
   },
 

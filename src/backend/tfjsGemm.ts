@@ -13,7 +13,7 @@ export interface TfjsTensor {
 /** What is called of TensorFlow.js: every build of it since 1.0 has this. */
 export interface Tfjs {
   tensor2d(values: Float32Array, shape: [number, number], dtype: 'float32'): TfjsTensor;
-  matMul(a: never, b: never, transposeA: boolean): TfjsTensor;
+  matMul(a: never, b: never): TfjsTensor;
   memory(): { readonly numTensors: number };
 }
 
@@ -26,50 +26,62 @@ export function tfjsGemm(tf: Tfjs, { f32, f64 }: Pick<Arena, 'f32' | 'f64'>): Ke
   const right = new Scratch();
   return (out, outRows, a, aRows, transposeA, b, bRows, m, panels, k, start, bias) => {
     if (m === 0 || panels === 0) return;
-    // A's last panel is taken whole. Its lanes beyond m become rows of the product that nobody reads; those beyond k
-    // are cleared and meet rows of B that are cleared.
+    const N = panels * LANES;
+    // The last panel of A is taken whole. Its lanes beyond m become columns of the product that nobody reads; those
+    // beyond k are cleared and meet rows of B that are cleared.
     const K = transposeA ? k : wholePanels(k);
-    const [rowsA, columnsA] = transposeA ? [k, wholePanels(m)] : [m, K];
-    const A = left.take(rowsA * columnsA);
-    const B = right.take(K * panels * LANES);
-    toRows(left.f64, f64, a, rowsA, aRows, columnsA / LANES);
-    toRows(right.f64, f64, b, k, bRows, panels);
-    if (K > k) {
-      for (let row = 0; row < m; row++) A.fill(0, row * K + k, (row + 1) * K);
-      B.fill(0, k * panels * LANES);
+    const M = transposeA ? wholePanels(m) : m;
+    let product: Float32Array;
+    if (k === 0) {
+      product = new Float32Array(M * N);
+    } else if (transposeA) {
+      // (AᵀB)ᵀ = BᵀA: B is the smaller one to turn, and no operand is left to TensorFlow.js to turn: its WebAssembly
+      // multiplies those in plain loops.
+      const turned = left.take(N * K);
+      const A = right.take(K * M);
+      toColumns(turned, f32, b, k, bRows, panels);
+      toRows(right.f64, f64, a, k, aRows, M / LANES);
+      product = multiply(tf, turned, [N, K], A, [K, M]);
+    } else {
+      const A = left.take(M * K);
+      const B = right.take(K * N);
+      toRows(left.f64, f64, a, m, aRows, K / LANES);
+      toRows(right.f64, f64, b, k, bRows, panels);
+      if (K > k) {
+        for (let row = 0; row < m; row++) A.fill(0, row * K + k, (row + 1) * K);
+        B.fill(0, k * N);
+      }
+      product = multiply(tf, A, [M, K], B, [K, N]);
     }
-    const product =
-      k === 0
-        ? new Float32Array(m * panels * LANES)
-        : multiply(tf, A, [rowsA, columnsA], B, [K, panels * LANES], transposeA === 1);
-    if (start === GemmStart.zero) {
+    if (start === GemmStart.zero && !transposeA) {
       fromRows(f64, out, outRows, product, m, panels);
       return;
     }
-    for (let row = 0, i = 0; row < m; row++) {
-      const first = start === GemmStart.bias ? f32[(bias >>> 2) + lane(row, aRows)] : 0;
-      for (let p = 0; p < panels; p++) {
-        const to = (out >>> 2) + (p * outRows + row) * LANES;
-        for (let l = 0; l < LANES; l++, i++)
-          f32[to + l] = product[i] + (start === GemmStart.bias ? first : f32[to + l]);
+    const [rowStep, columnStep] = transposeA ? [1, M] : [N, 1];
+    for (let p = 0; p < panels; p++) {
+      let to = (out >>> 2) + p * outRows * LANES;
+      for (let row = 0; row < m; row++, to += LANES) {
+        const first = start === GemmStart.bias ? f32[(bias >>> 2) + lane(row, aRows)] : 0;
+        let from = row * rowStep + p * LANES * columnStep;
+        for (let l = 0; l < LANES; l++, from += columnStep)
+          f32[to + l] = product[from] + (start === GemmStart.accumulate ? f32[to + l] : first);
       }
     }
   };
 }
 
-/** A·B or Aᵀ·B, row-major. No `tidy`: it would search the result for tensors, number by number. */
+/** A·B, row-major. No `tidy`: it would search the result for tensors, number by number. */
 function multiply(
   tf: Tfjs,
   A: Float32Array,
   shapeA: [number, number],
   B: Float32Array,
   shapeB: [number, number],
-  transposeA: boolean,
 ): Float32Array {
   const tensors: TfjsTensor[] = [];
   try {
     tensors.push(tf.tensor2d(A, shapeA, 'float32'), tf.tensor2d(B, shapeB, 'float32'));
-    tensors.push(tf.matMul(tensors[0] as never, tensors[1] as never, transposeA));
+    tensors.push(tf.matMul(tensors[0] as never, tensors[1] as never));
     return tensors[2].dataSync() as Float32Array;
   } finally {
     for (const tensor of tensors) tensor.dispose();
@@ -101,6 +113,22 @@ function toRows(
 ): void {
   for (let p = 0; p < panels; p++)
     moveRows(out, p * DOUBLES, panels * DOUBLES, x, at / 8 + p * stride * DOUBLES, DOUBLES, rows);
+}
+
+/** Panels [rows, 16·panels] of `stride` rows each at byte `at` → row-major `out` [16·panels, rows]. */
+function toColumns(
+  out: Float32Array,
+  x: Float32Array,
+  at: number,
+  rows: number,
+  stride: number,
+  panels: number,
+): void {
+  for (let p = 0; p < panels; p++) {
+    for (let row = 0, from = (at >>> 2) + p * stride * LANES; row < rows; row++) {
+      for (let l = 0, to = p * LANES * rows + row; l < LANES; l++, to += rows) out[to] = x[from++];
+    }
+  }
 }
 
 /** Row-major `x` → panels [rows, 16·panels] of `stride` rows each at byte `at`. */

@@ -174,8 +174,8 @@ describe('tensors', () => {
     const odd: Tfjs = {
       tensor2d: (...args) => tf.tensor2d(...args),
       memory: () => tf.memory(),
-      matMul(a, b, transposeA) {
-        const product = tf.matMul(a, b, transposeA);
+      matMul(a, b) {
+        const product = tf.matMul(a, b);
         const shifted = (values: Float32Array) => {
           const moved = new Float32Array(values.length + 1);
           moved.set(values, 1);

@@ -1,5 +1,6 @@
-// Times of one matrix product by each backend, in turn, on one core: what TensorFlow's kernels bring, packing included.
-// `node test/tfjs/gemmTimes.mjs [FOLDER OF A TENSORFLOW.JS PACKAGE …]`, after npm run build.
+// Times of one matrix product by each backend, in turn, on one core: what TensorFlow's kernels bring, packing included. CPU time of
+// the process, which other jobs on the machine disturb less than the clock.
+// `node test/tfjs/gemmTimes.mjs`, after npm run build; VARPOOL_TFJS names the TensorFlow.js.
 
 import { Arena, ArenaLayout } from '../../dist/backend/arena.js';
 import { backendFactory } from '../../dist/backend/registry.js';
@@ -13,8 +14,7 @@ const SIZES = [
 ];
 const ROUNDS = 31;
 
-async function open(name, folder) {
-  if (folder !== undefined) process.env.VARPOOL_TFJS = folder;
+async function open(name) {
   const factory = backendFactory(name);
   const state = factory.available();
   if (!state.ok) {
@@ -29,25 +29,26 @@ async function open(name, folder) {
   for (let i = a / 4; i < out / 4; i++) arena.f32[i] = ((i * 7919) % 1000) / 500 - 1;
   const { gemm_f32 } = factory.create(arena, compiled, 0);
   return {
+    // Native kernels know the memory by its address only.
+    arena,
     label: state.note ?? name,
     multiply: (m, panels, k, transposeA) =>
       gemm_f32(out, m, a, transposeA ? k : m, transposeA, b, k, m, panels, k, 0, 0),
   };
 }
 
-const folders = process.argv.slice(2);
 const backends = [];
-for (const name of ['wasm', 'native']) backends.push(await open(name));
-for (const folder of folders.length > 0 ? folders : [undefined]) backends.push(await open('tfjs', folder));
+for (const name of ['wasm', 'native', 'tfjs']) backends.push(await open(name));
 const present = backends.filter((backend) => backend !== null);
 for (const [what, ...size] of SIZES) {
   const [m, panels, k] = size;
   const times = present.map(() => []);
   for (let round = 0; round < ROUNDS; round++) {
     for (const [i, { multiply }] of present.entries()) {
-      const start = performance.now();
+      const before = process.cpuUsage();
       multiply(...size);
-      if (round > 0) times[i].push(performance.now() - start);
+      const { user, system } = process.cpuUsage(before);
+      if (round > 0) times[i].push((user + system) / 1000);
     }
   }
   for (const [i, { label }] of present.entries()) {

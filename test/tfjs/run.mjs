@@ -30,10 +30,13 @@ function step(title, folder, command) {
   );
 }
 
-function tests(title, folder, node) {
-  const vitest = [...node, VITEST, 'run', '--maxWorkers=1'];
-  step(`contract: ${title}`, folder, [...vitest, 'test/backend/contract.test.ts', '-t', 'tfjs']);
-  step(`trainings and commands: ${title}`, folder, [...vitest, ...TESTS]);
+function contract(title, folder) {
+  const only = ['test/backend/contract.test.ts', '-t', 'tfjs'];
+  step(`contract: ${title}`, folder, [process.execPath, VITEST, 'run', '--maxWorkers=1', ...only]);
+}
+
+function trainings(title, folder, node = [process.execPath]) {
+  step(`trainings and commands: ${title}`, folder, [...node, VITEST, 'run', '--maxWorkers=1', ...TESTS]);
 }
 
 /** The folder of tfjs-backend-wasm, installed from npm. */
@@ -67,17 +70,23 @@ function orSkipped(what, make) {
 try {
   const node = orSkipped('tfjs-node', () => setUpTfjsNode(join(dir, 'node'), console.log).package);
   const wasm = orSkipped('tfjs-backend-wasm', wasmPackage);
-  if (node !== null) {
-    tests(`tfjs-node, Node ${process.version}`, node, [process.execPath]);
-    for (const version of LATER_NODES)
-      tests(`tfjs-node, Node ${version}`, node, ['npx', '--yes', '-p', `node@${version}`, 'node']);
+  for (const [name, folder] of [
+    ['tfjs-node', node],
+    ['tfjs-backend-wasm', wasm],
+  ]) {
+    if (folder === null) continue;
+    contract(`${name}, Node ${process.version}`, folder);
+    trainings(`${name}, Node ${process.version}`, folder);
   }
-  if (wasm !== null) tests(`tfjs-backend-wasm, Node ${process.version}`, wasm, [process.execPath]);
-  const found = [node, wasm].filter((folder) => folder !== null);
-  if (found.length > 0) {
-    const one = { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
-    Object.assign(process.env, one);
-    step('one product, in turn', found[0], [process.execPath, 'test/tfjs/gemmTimes.mjs', ...found]);
+  if (node !== null) {
+    for (const version of LATER_NODES)
+      trainings(`tfjs-node, Node ${version}`, node, ['npx', '--yes', '-p', `node@${version}`, 'node']);
+  }
+  // A process each: all copies of TensorFlow.js in a thread share one engine.
+  const one = { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' };
+  Object.assign(process.env, one);
+  for (const folder of [node, wasm]) {
+    if (folder !== null) step('times of a product', folder, [process.execPath, 'test/tfjs/gemmTimes.mjs']);
   }
 } finally {
   if (values.dir === undefined) rmSync(dir, { recursive: true, force: true });
