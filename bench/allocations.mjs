@@ -52,7 +52,9 @@ async function stretches({ sizes, batchSize, draws, kind }, backend) {
   // The rows are all zeros; what counts is what is allocated on the way.
   const memory = trainingMemory(problem, 1);
   const arena = Arena.allocate(memory.arena);
-  const step = new TrainingStep(problem, memory, arena, factory.create(arena, await factory.compile(), 0), 0);
+  const compiled = await factory.compile();
+  await factory.load?.(compiled);
+  const step = new TrainingStep(problem, memory, arena, factory.create(arena, compiled, 0), 0);
   step.noiseScale.initialize();
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
   const team = new Team(control, 1, 0, 1);

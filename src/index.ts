@@ -16,7 +16,13 @@ export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/optimizer.ts';
 export type { LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
-export type { Prediction } from './core/predictive/prediction.ts';
+export type { Draw, Prediction } from './core/predictive/prediction.ts';
+export {
+  type TensorDraw,
+  type TensorMaker,
+  type TensorPrediction,
+  toTensors,
+} from './core/predictive/toTensors.ts';
 export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
 export type { ScheduleSpec } from './core/schedules/schedule.ts';
 export * from './errors.ts';
@@ -29,7 +35,7 @@ export type {
   TrainOptions,
   TrainProgress,
 } from './scheduler/options.ts';
-export { createRuntime, type Draw, type Runtime, type RuntimeOptions } from './scheduler/runtime.ts';
+export { createRuntime, type Runtime, type RuntimeOptions } from './scheduler/runtime.ts';
 export {
   openSession,
   type Session,

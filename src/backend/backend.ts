@@ -283,9 +283,17 @@ export interface Backend extends Kernels {
 /** Makes backends of one kind; `available` says why not, when not. */
 export interface BackendFactory {
   readonly name: string;
-  available(): { ok: true } | { ok: false; reason: string };
+  /** Whether its results are those of the reference, to the bit, whatever the machine and the number of workers. */
+  readonly reproducible: boolean;
+  /** `note`, where there is one, says more about what was found. */
+  available(): { ok: true; note?: string } | { ok: false; reason: string };
   /** Code compiled once on the main thread and handed to every worker, where the backend needs any (a WebAssembly.Module). */
   compile(): Promise<unknown>;
+  /**
+   * What a thread that computes must await before `create`, where the backend has code that loads asynchronously; undefined when
+   * there is nothing to wait for (any more).
+   */
+  load?(compiled: unknown): Promise<void> | undefined;
   /** `thread` picks the stack this instance uses in the arena: 0, 1, … below `Arena.threads`. */
   create(arena: Arena, compiled: unknown, thread: number): Backend;
 }

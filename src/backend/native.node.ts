@@ -83,6 +83,7 @@ function choose(
 export function nativeFactoryOf(wanted?: string): BackendFactory {
   return {
     name: 'native',
+    reproducible: true,
 
     available() {
       const state = choose(wanted);

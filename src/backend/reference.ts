@@ -9,6 +9,7 @@ import { outputKernels } from './referenceOutputs.ts';
 
 export const referenceFactory: BackendFactory = {
   name: 'reference',
+  reproducible: true,
   available: () => ({ ok: true }),
   compile: () => Promise.resolve(null),
   create: (arena: Arena): Backend => ({

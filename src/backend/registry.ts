@@ -4,11 +4,12 @@ import { BackendUnavailableError } from '../errors.ts';
 import type { BackendFactory } from './backend.ts';
 import { nativeFactory } from './native.node.ts';
 import { referenceFactory } from './reference.ts';
+import { tfjsFactory } from './tfjs.node.ts';
 import { wasmFactory } from './wasm.ts';
 
-const FACTORIES: readonly BackendFactory[] = [nativeFactory, wasmFactory, referenceFactory];
+const FACTORIES: readonly BackendFactory[] = [nativeFactory, wasmFactory, tfjsFactory, referenceFactory];
 
-/** What `auto` tries, fastest first. */
+/** What `auto` tries, fastest first: reproducible ones only, so that the choice cannot be seen in a result. */
 const AUTO = ['native', 'wasm'] as const;
 
 export const BACKEND_NAMES: readonly string[] = FACTORIES.map((factory) => factory.name);
@@ -39,4 +40,9 @@ export function pickBackend(name: string): BackendFactory {
   throw new BackendUnavailableError(
     `backend: expected ${name} to be available, got ${reasons.join('; ')} — run varpool doctor`,
   );
+}
+
+/** Makes a backend ready for `create` in this thread; undefined where there is nothing to wait for. */
+export function loadBackend(name: string, compiled: unknown): Promise<void> | undefined {
+  return backendFactory(name).load?.(compiled);
 }

@@ -56,7 +56,7 @@ export const wasmFactory = wasmFactoryOf(null);
 
 /** One of the two modules, whatever the engine; null: the one that suits it. */
 export function wasmFactoryOf(wanted: WasmModule | null): BackendFactory {
-  return { name: 'wasm', available, compile: () => compile(wanted), create };
+  return { name: 'wasm', reproducible: true, available, compile: () => compile(wanted), create };
 }
 
 function available(): ReturnType<BackendFactory['available']> {

@@ -3,7 +3,7 @@
 
 import { Arena, type ArenaMemory } from '../backend/arena.ts';
 import type { Kernels } from '../backend/backend.ts';
-import { backendFactory } from '../backend/registry.ts';
+import { backendFactory, loadBackend } from '../backend/registry.ts';
 import { type KernelWork, prepareKernel } from './kernelWork.ts';
 
 export interface KernelRequest {
@@ -66,7 +66,8 @@ function meet(meeting: Int32Array<SharedArrayBuffer>, size: number): void {
   }
 }
 
-export default function timeKernel(request: KernelRequest): KernelReply {
+export default async function timeKernel(request: KernelRequest): Promise<KernelReply> {
+  await loadBackend(request.backend, request.compiled);
   const { work, memory, threads, base, size, meeting, calls, milliseconds } = request;
   const arena = new Arena(memory, threads);
   const call = prepareKernel(work, instance(request, arena), arena, base);

@@ -29,7 +29,11 @@ export function withRuntime(command: Command): Command {
         .argParser(parseWorkers)
         .default('auto' as const, 'auto: one per core'),
     )
-    .option('--backend <name>', `auto or one of ${BACKEND_NAMES.join(', ')}; the bits are the same`, 'auto');
+    .option(
+      '--backend <name>',
+      `auto or one of ${BACKEND_NAMES.join(', ')}; the bits are the same, but for tfjs`,
+      'auto',
+    );
 }
 
 /** Adds --json, --quiet and --verbose. */

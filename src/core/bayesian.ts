@@ -3,7 +3,7 @@
 
 import { ACTIVATIONS, type Activation } from '../backend/backend.ts';
 import { log, logSumExp, softplus } from './float64.ts';
-import { type MatrixLike, toMatrix } from './matrix.ts';
+import { type MatrixLike, type TensorLike, toFlat, toMatrix } from './matrix.ts';
 import type { LayerSpec, Model } from './model.ts';
 
 export type { Activation, Model };
@@ -100,11 +100,11 @@ export function klCost(
 ): number {
   const { priorSigma = 1 } = options;
   positive('klCost: priorSigma', priorSigma);
-  const m = toMatrix(mu, 'klCost: mu');
-  const r = toMatrix(rho, 'klCost: rho');
-  if (m.rows !== r.rows || m.columns !== r.columns) {
+  const m = toFlat(mu, 'klCost: mu');
+  const r = toFlat(rho, 'klCost: rho');
+  if (m.shape.length !== r.shape.length || m.shape.some((size, axis) => size !== r.shape[axis])) {
     throw new RangeError(
-      `klCost: expected rho of shape [${m.rows}, ${m.columns}] like mu, got [${r.rows}, ${r.columns}] — pass one rho per mu`,
+      `klCost: expected rho of shape [${m.shape.join(', ')}] like mu, got [${r.shape.join(', ')}] — pass one rho per mu`,
     );
   }
   let kl = 0;
@@ -127,13 +127,13 @@ export interface ElboLossOptions {
  * reconstruction + beta·kl, a scalar to minimize.
  * @param predictions [B, K]: values for `mse`, logits for `crossEntropy`
  * @param targets [B, K] values (for `crossEntropy`: class probabilities, one-hot or soft), or [B] class numbers for `crossEntropy`
- * @param kl nats, as from klCost
+ * @param kl nats, as from klCost; a tensor of one number will do
  * @throws RangeError if shapes do not fit or a class number is none; TypeError for an unknown lossFn
  */
 export function elboLoss(
   predictions: MatrixLike,
   targets: MatrixLike,
-  kl: number,
+  kl: number | TensorLike,
   options: ElboLossOptions = {},
 ): number {
   const { beta = 1, lossFn = 'mse' } = options;
@@ -141,15 +141,22 @@ export function elboLoss(
   const t = toMatrix(targets, 'elboLoss: targets');
   if (p.rows === 0)
     throw new RangeError('elboLoss: expected at least one row, got none — pass a non-empty batch');
-  if (typeof kl !== 'number' || Number.isNaN(kl))
-    throw new TypeError(`elboLoss: expected kl as a number, got ${String(kl)} — use klCost`);
+  const nats = scalar(kl);
   if (!Number.isFinite(beta) || beta < 0)
     throw new RangeError(`elboLoss: expected beta ≥ 0, got ${beta} — use 1 for the ELBO`);
-  if (lossFn === 'mse') return meanSquaredError(p, t) + beta * kl;
-  if (lossFn === 'crossEntropy') return crossEntropy(p, t) + beta * kl;
+  if (lossFn === 'mse') return meanSquaredError(p, t) + beta * nats;
+  if (lossFn === 'crossEntropy') return crossEntropy(p, t) + beta * nats;
   throw new TypeError(
     `elboLoss: expected lossFn 'mse' or 'crossEntropy', got ${String(lossFn)} — use one of these`,
   );
+}
+
+function scalar(kl: number | TensorLike): number {
+  const { data, shape } = typeof kl === 'number' ? { data: [kl], shape: [] } : toFlat(kl, 'elboLoss: kl');
+  if (data.length !== 1)
+    throw new TypeError(`elboLoss: expected kl as one number, got shape [${shape.join(', ')}] — use klCost`);
+  if (Number.isNaN(data[0])) throw new TypeError('elboLoss: expected kl as a number, got NaN — use klCost');
+  return data[0];
 }
 
 type Rows = ReturnType<typeof toMatrix>;

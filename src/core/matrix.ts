@@ -10,6 +10,10 @@ export interface Matrix {
 /** A tf.Tensor, seen only through what is needed of it, so that no tfjs is imported. */
 export interface TensorLike {
   readonly shape: readonly number[];
+  /** float32, int32 and bool are numbers; other types are refused. */
+  readonly dtype?: string;
+  readonly isDisposed?: boolean;
+  // Of a string tensor it would be strings; `dtype` tells.
   dataSync(): ArrayLike<number>;
 }
 
@@ -27,7 +31,7 @@ export type MatrixLike =
  */
 export function toMatrix(input: MatrixLike, where: string): Matrix {
   if (isMatrix(input)) return checked(input.data, input.rows, input.columns, where);
-  if (isTensor(input)) return shaped(input.dataSync(), input.shape, where);
+  if (isTensor(input)) return shaped(tensorData(input, where), input.shape, where);
   if (isShaped(input)) return shaped(input.data, input.shape, where);
   if (ArrayBuffer.isView(input) || (Array.isArray(input) && typeof input[0] === 'number')) {
     const flat = input as ArrayLike<number>;
@@ -38,6 +42,42 @@ export function toMatrix(input: MatrixLike, where: string): Matrix {
   throw new TypeError(
     `${where}: expected rows of numbers, got ${describe(input)} — pass number[][], a Float32Array with a shape, or a tensor`,
   );
+}
+
+/**
+ * All numbers of any MatrixLike, or of a tensor or shaped array of any rank, with their shape; what toMatrix takes has rank 2.
+ * @throws as toMatrix
+ */
+export function toFlat(
+  input: MatrixLike,
+  where: string,
+): { readonly data: Float32Array; readonly shape: readonly number[] } {
+  if ((isTensor(input) || isShaped(input)) && (input.shape.length === 0 || input.shape.length > 2)) {
+    const shape = [...input.shape];
+    const data = toFloat32(isTensor(input) ? tensorData(input, where) : input.data);
+    const size = shape.reduce((product, length) => product * length, 1);
+    checked(data, size, 1, where);
+    return { data, shape };
+  }
+  const { data, rows, columns } = toMatrix(input, where);
+  return { data, shape: [rows, columns] };
+}
+
+const NUMBERS = ['float32', 'int32', 'bool'];
+
+function tensorData(tensor: TensorLike, where: string): ArrayLike<number> {
+  const { dtype = 'float32', isDisposed = false } = tensor;
+  if (isDisposed) {
+    throw new TypeError(
+      `${where}: expected a tensor with its data, got a disposed one — tf.keep it until it has been read`,
+    );
+  }
+  if (!NUMBERS.includes(dtype)) {
+    throw new TypeError(
+      `${where}: expected a tensor of ${NUMBERS.join(', ')}, got ${dtype} — cast it to float32`,
+    );
+  }
+  return tensor.dataSync();
 }
 
 function nested(rows: ReadonlyArray<ArrayLike<number>>, where: string): Matrix {

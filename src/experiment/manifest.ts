@@ -34,6 +34,10 @@ const manifestSchema = z.looseObject(
     endedAt: instant.nullable(),
     seed: text,
     backend: text,
+    /** What the backend is made of, where its name does not say. */
+    backendNote: text.optional(),
+    /** False where another run of this config need not give this digest. */
+    reproducible: z.boolean({ error: 'true or false' }).optional(),
     workers: size,
     /** Null where the backend uses no compiled kernels. */
     kernels: z.object({ sources: hash, wasm: hash }, { error: 'sources and wasm' }).nullable(),
@@ -73,6 +77,9 @@ export interface RunFacts {
   /** As the random numbers use it. */
   readonly seed: string;
   readonly backend: string;
+  readonly backendNote?: string | null;
+  /** Default true. */
+  readonly reproducible?: boolean;
   readonly workers: number;
   readonly kernels: KernelBuild | null;
   /** Every file the rows came from. */
@@ -97,6 +104,8 @@ export function startManifest(facts: RunFacts, now: Date = new Date()): Manifest
     endedAt: null,
     seed: facts.seed,
     backend: facts.backend,
+    ...(facts.backendNote ? { backendNote: facts.backendNote } : {}),
+    reproducible: facts.reproducible ?? true,
     workers: facts.workers,
     kernels: facts.kernels === null ? null : { sources: facts.kernels.sources, wasm: facts.kernels.wasm },
     platform: currentPlatform(),

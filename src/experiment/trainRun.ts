@@ -54,6 +54,8 @@ export async function trainRun(
   const first = startManifest({
     seed,
     backend: runtime.backend,
+    backendNote: runtime.backendNote,
+    reproducible: runtime.reproducible,
     workers: runtime.workers,
     kernels: runtime.backend === 'reference' ? null : await kernelBuild(),
     data: data.provenance,

@@ -6,7 +6,7 @@ import type { MatrixLike } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
-import type { Prediction } from '../core/predictive/prediction.ts';
+import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { summarize } from '../core/predictive/summarize.ts';
 import { seedText } from '../random/seed.ts';
 import type { Fault } from '../workers/protocol.ts';
@@ -31,19 +31,12 @@ import { TrainingRun } from './trainingRun.ts';
 export interface RuntimeOptions {
   /** Worker threads; `auto` (default) is one per core. The result does not depend on it. */
   readonly workers?: number | 'auto';
-  /** `auto` (default), `wasm` or `reference`. */
+  /** `auto` (default), `native`, `wasm`, `tfjs` or `reference`; all but `tfjs` give the same bits. */
   readonly backend?: string;
   /** Seed of everything random, a string or an integer; default `varpool`. */
   readonly seed?: string | number;
   /** Told of what was mended without failing, such as a lost worker. Default: process.emitWarning. */
   readonly onWarning?: (message: string) => void;
-}
-
-/** One draw of the network's outputs for all rows, in the data's units. */
-export interface Draw {
-  readonly draw: number;
-  /** Means (gaussian) or probabilities given the drawn weights, [rows, K]. */
-  readonly values: Float32Array;
 }
 
 export const DEFAULT_SEED = 'varpool';
@@ -59,6 +52,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 export class Runtime implements AsyncDisposable {
   readonly workers: number;
   readonly backend: string;
+  /** Whether results are the same bits on every machine and for any number of workers: so with every backend but `tfjs`. */
+  readonly reproducible: boolean;
+  /** What the backend is made of, where its name does not say. */
+  readonly backendNote: string | null;
   readonly seed: string;
   readonly #factory: BackendFactory;
   readonly #warn: (message: string) => void;
@@ -75,6 +72,9 @@ export class Runtime implements AsyncDisposable {
     this.seed = seedText(seed);
     this.#factory = pickBackend(backend);
     this.backend = this.#factory.name;
+    this.reproducible = this.#factory.reproducible;
+    const state = this.#factory.available();
+    this.backendNote = (state.ok && state.note) || null;
     this.#warn = options.onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
   }
 
@@ -140,7 +140,12 @@ export class Runtime implements AsyncDisposable {
     try {
       const predictor = new Predictor(posterior, matrix, await this.#host(), { ...options, draws }, true);
       for await (const { draw, values } of predictor.eachDraw()) {
-        yield { draw, values: Float32Array.from(toOriginalUnits(posterior, values)) };
+        yield {
+          draw,
+          rows: matrix.rows,
+          outputs: posterior.model.outputSize,
+          values: Float32Array.from(toOriginalUnits(posterior, values)),
+        };
       }
     } finally {
       await release();

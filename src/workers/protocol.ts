@@ -111,7 +111,7 @@ export interface Fault {
 
 /** What a session's thread answers to, through comlink: `open` first and once, then any number of predictions. */
 export interface SessionCalls {
-  open(setup: SessionSetup): void;
+  open(setup: SessionSetup): Promise<void>;
   predict(request: SessionRequest): Prediction;
 }
 

@@ -2,6 +2,7 @@
 
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { expose, transfer } from 'comlink';
+import { loadBackend } from '../backend/registry.ts';
 import { nodeEndpoint, sendErrorCodes } from './endpoint.node.ts';
 import type { SessionCalls } from './protocol.ts';
 import { buffersOf, PredictionSession } from './session.ts';
@@ -9,7 +10,8 @@ import { buffersOf, PredictionSession } from './session.ts';
 let session: PredictionSession;
 
 const calls: SessionCalls = {
-  open(setup) {
+  async open(setup) {
+    await loadBackend(setup.backend, setup.compiled);
     session = new PredictionSession(setup);
   },
   predict(request) {

@@ -11,8 +11,11 @@ import type { Fault } from '../../src/workers/protocol.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const WORKERS = [1, 2, 3, 7];
-/** Every backend that can run here, besides wasm. */
-const OTHERS = BACKEND_NAMES.filter((name) => name !== 'wasm' && backendFactory(name).available().ok);
+/** Every backend that promises these bits and can run here, besides wasm. */
+const OTHERS = BACKEND_NAMES.filter((name) => {
+  const { reproducible, available } = backendFactory(name);
+  return name !== 'wasm' && reproducible && available().ok;
+});
 const warnings: string[] = [];
 const runtimes = new Map<number, Runtime>();
 

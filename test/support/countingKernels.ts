@@ -110,6 +110,7 @@ export class KernelCounter {
   get factory(): BackendFactory {
     return {
       name: 'counting',
+      reproducible: false,
       available: () => ({ ok: true }),
       compile: async () => null,
       create: () => this.kernels,

@@ -19,7 +19,9 @@ export class KernelMemory {
     const layout = new ArenaLayout(1);
     const start = layout.reserve('all', BYTES);
     const arena = Arena.allocate(layout);
-    return new KernelMemory(arena, factory.create(arena, await factory.compile(), 0), start);
+    const compiled = await factory.compile();
+    await factory.load?.(compiled);
+    return new KernelMemory(arena, factory.create(arena, compiled, 0), start);
   }
 
   /** Forgets all places. */

@@ -26,6 +26,7 @@ interface BackendState {
   readonly name: string;
   readonly ok: boolean;
   readonly reason: string | null;
+  readonly note?: string;
 }
 
 async function doctor(flags: OutputFlags): Promise<void> {
@@ -36,7 +37,6 @@ async function doctor(flags: OutputFlags): Promise<void> {
   for (const name of BACKEND_NAMES) backends.push(await probe(name));
   const auto = backends.find(({ name, ok }) => ok && name === autoName())?.name ?? null;
   const kernels = await kernelBuild().catch((error: Error) => error);
-  const tfjs = tfjsNode();
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   printTable([
     ['varpool', varpoolVersion()],
@@ -47,7 +47,8 @@ async function doctor(flags: OutputFlags): Promise<void> {
     ['cores', `${platform.cores} (${platform.cpu})`],
     ['memory', `${gib(totalmem())}, ${gib(freemem())} free`],
     ...backends.map(
-      ({ name, ok, reason }) => [`backend ${name}`, ok ? 'available' : `not available: ${reason}`] as const,
+      ({ name, ok, reason, note }) =>
+        [`backend ${name}`, ok ? `available${note ? `: ${note}` : ''}` : `not available: ${reason}`] as const,
     ),
     ...nativeRows(),
     ['auto picks', auto ?? 'nothing: no backend can run here'],
@@ -57,7 +58,6 @@ async function doctor(flags: OutputFlags): Promise<void> {
         ? kernels.message
         : `${kernels.wasm} (${kernels.bytes} bytes, sources ${kernels.sources.slice(0, 12)})`,
     ],
-    ['@tensorflow/tfjs-node', tfjs ? 'installed' : 'not installed (optional)'],
   ]);
   if (flags.json) {
     printJson({
@@ -71,7 +71,6 @@ async function doctor(flags: OutputFlags): Promise<void> {
       auto,
       native: nativeJson(),
       kernels: kernels instanceof Error ? null : kernels,
-      tfjsNode: tfjs,
     });
   }
   if (auto === null || !supported) process.exitCode = EXIT.usage;
@@ -84,7 +83,10 @@ async function probe(name: string): Promise<BackendState> {
   if (!state.ok) return { name, ok: false, reason: state.reason };
   try {
     await factory.compile();
-    return { name, ok: true, reason: null };
+    const note = [state.note, factory.reproducible ? undefined : 'not reproducible, so auto never picks it']
+      .filter((part) => part !== undefined)
+      .join('; ');
+    return { name, ok: true, reason: null, ...(note === '' ? {} : { note }) };
   } catch (error) {
     return { name, ok: false, reason: (error as Error).message };
   }
@@ -119,14 +121,5 @@ function autoName(): string | null {
     return pickBackend('auto').name;
   } catch {
     return null; // The rows of the backends say why.
-  }
-}
-
-function tfjsNode(): boolean {
-  try {
-    import.meta.resolve('@tensorflow/tfjs-node');
-    return true;
-  } catch {
-    return false;
   }
 }

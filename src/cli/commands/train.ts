@@ -47,8 +47,8 @@ async function train(file: string, flags: TrainFlags): Promise<void> {
     ...(test === null ? [] : metricRows(test)),
     ['seconds per epoch', seconds(secondsPerEpoch)],
     ['workers', String(manifest.workers)],
-    ['backend', manifest.backend],
-    ['posteriorDigest', posteriorDigest],
+    ['backend', manifest.backendNote ? `${manifest.backend}: ${manifest.backendNote}` : manifest.backend],
+    ['posteriorDigest', manifest.reproducible ? posteriorDigest : `${posteriorDigest} (not reproducible)`],
     ['run', run.dir],
   ]);
   if (flags.json) {
@@ -59,6 +59,7 @@ async function train(file: string, flags: TrainFlags): Promise<void> {
       wallSeconds: manifest.wallSeconds,
       workers: manifest.workers,
       backend: manifest.backend,
+      reproducible: manifest.reproducible,
       steps: manifest.steps,
       posteriorDigest,
     });

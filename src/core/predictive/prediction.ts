@@ -1,4 +1,4 @@
-// What a prediction is: moments and entropies of S posterior draws, per row.
+// What a prediction is: moments and entropies of S posterior draws, per row; and what a single draw is.
 
 /**
  * Predictive statistics of `rows` inputs with `outputs` values each; arrays are row-major [rows, outputs] unless said, in the
@@ -25,4 +25,13 @@ export interface Prediction {
   readonly mutualInformation: Float32Array | null;
   /** Quantiles of the predictive distribution (noise included), one array [rows, outputs] per level asked for. */
   readonly quantiles: ReadonlyArray<{ readonly level: number; readonly values: Float32Array }> | null;
+}
+
+/** One draw of the network's outputs for all rows, in the data's units. */
+export interface Draw {
+  readonly draw: number;
+  readonly rows: number;
+  readonly outputs: number;
+  /** Means (gaussian) or probabilities given the drawn weights, [rows, outputs]. */
+  readonly values: Float32Array;
 }

@@ -1,0 +1,43 @@
+// Predictions as tensors of the caller's own TensorFlow.js, which is seen through the one function that is called of it.
+
+import type { Draw, Prediction } from './prediction.ts';
+
+/** What is called of TensorFlow.js: the module of any of its packages fits. */
+export interface TensorMaker<Tensor> {
+  tensor(values: Float32Array, shape: number[], dtype: 'float32'): Tensor;
+}
+
+/** An array of a prediction as a tensor: what is null stays null, what is optional stays so. */
+type AsTensor<Value, Tensor> = Value extends Float32Array ? Tensor : Value;
+
+/** A Prediction whose arrays are tensors of shape [rows, outputs]; entropies of a categorical likelihood are [rows]. */
+export type TensorPrediction<Tensor> = {
+  readonly [K in Exclude<keyof Prediction, 'quantiles'>]: AsTensor<Prediction[K], Tensor>;
+} & {
+  readonly quantiles: ReadonlyArray<{ readonly level: number; readonly values: Tensor }> | null;
+};
+
+/** A draw whose values are a tensor [rows, outputs]. */
+export type TensorDraw<Tensor> = Omit<Draw, 'values'> & { readonly values: Tensor };
+
+/**
+ * The same prediction, or the same draw, with a tensor of `tf` in place of every array; numbers are copied. The tensors are the
+ * caller's to dispose of: call it inside `tf.tidy`, or pass the result to `tf.dispose`.
+ */
+export function toTensors<Tensor>(tf: TensorMaker<Tensor>, prediction: Prediction): TensorPrediction<Tensor>;
+export function toTensors<Tensor>(tf: TensorMaker<Tensor>, draw: Draw): TensorDraw<Tensor>;
+export function toTensors<Tensor>(
+  tf: TensorMaker<Tensor>,
+  from: Prediction | Draw,
+): TensorPrediction<Tensor> | TensorDraw<Tensor> {
+  const { rows, outputs } = from;
+  const tensor = (values: Float32Array) =>
+    // One number a row is the entropy over classes; a single output is a column like any other table.
+    tf.tensor(values.slice(), values.length === rows && outputs > 1 ? [rows] : [rows, outputs], 'float32');
+  const converted = (value: unknown): unknown => {
+    if (value instanceof Float32Array) return tensor(value);
+    if (!Array.isArray(value)) return value;
+    return value.map(({ level, values }) => ({ level, values: tensor(values) }));
+  };
+  return Object.fromEntries(Object.entries(from).map(([name, value]) => [name, converted(value)])) as never;
+}
