@@ -19,8 +19,10 @@ export type { LayerPosterior, Posterior, Standardization } from './core/posterio
 export type { Prediction } from './core/predictive/prediction.ts';
 export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
 export type { ScheduleSpec } from './core/schedules/schedule.ts';
+export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
 export * from './errors.ts';
 export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
+export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type {
   Evaluation,
   PredictOptions,

@@ -1,7 +1,10 @@
 // The worker threads: start, hand out, replace the dead, close. Knows requests and replies, not what they mean.
 
 import { Piscina } from 'piscina';
+import { WorkerLostError } from '../errors.ts';
 import type { Reply, Request } from '../workers/protocol.ts';
+
+type Thread = Piscina['threads'][number];
 
 /** A request that came back without a reply because its worker died or threw. */
 export class LostRequestError extends Error {}
@@ -13,28 +16,44 @@ function workerEntry(): string {
     .href;
 }
 
+/** Longer than any kernel takes. */
+const END_MS = 30_000;
+
+function threadEnd(thread: Thread): Promise<void> {
+  return new Promise((resolve) => {
+    if (thread.threadId === -1) resolve();
+    else thread.once('exit', () => resolve());
+  });
+}
+
 export class WorkerPool {
   readonly #piscina: Piscina<Request, Reply>;
   readonly #pending = new Set<Promise<unknown>>();
   #closed = false;
 
-  constructor(readonly size: number) {
+  /** @param heapMb limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
+  constructor(
+    readonly size: number,
+    heapMb?: number,
+  ) {
     this.#piscina = new Piscina<Request, Reply>({
       filename: workerEntry(),
       minThreads: size,
       maxThreads: size,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
+      ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
     });
   }
 
   /**
    * Runs a request on the next free worker. A dead worker is replaced by piscina before the next request.
+   * @param signal ends the request's worker, by way of `endWorkers`
    * @throws LostRequestError when the worker died or threw: the same request may be run again
    */
-  async run<R extends Reply>(request: Request): Promise<R> {
+  async run<R extends Reply>(request: Request, signal?: AbortSignal): Promise<R> {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
-    const task = this.#piscina.run(request);
+    const task = this.#piscina.run(request, signal === undefined ? {} : { signal });
     this.#pending.add(task);
     try {
       return (await task) as R;
@@ -45,6 +64,23 @@ export class WorkerPool {
     } finally {
       this.#pending.delete(task);
     }
+  }
+
+  /**
+   * Ends the workers of the requests that were given the controller's signal and are not done. Resolves when their threads are gone
+   * (at most after a while: one stuck in machine code cannot be ended), so that none writes to memory any more.
+   */
+  async endWorkers(controller: AbortController): Promise<void> {
+    const before = [...this.#piscina.threads];
+    controller.abort();
+    const kept = new Set(this.#piscina.threads);
+    const ends = before.filter((thread) => !kept.has(thread)).map(threadEnd);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      const message = `runtime: expected a stuck worker to end, got one that did not in ${END_MS / 1000} s — end the process`;
+      timer = setTimeout(() => reject(new WorkerLostError(message)), END_MS);
+    });
+    await Promise.race([Promise.all(ends), tooLong]).finally(() => clearTimeout(timer));
   }
 
   /** Makes every worker forget the memory of its last job. */
