@@ -23,7 +23,7 @@ const FIRST_PATIENCE_MS = 600_000;
 /** Looks at the team in the time of its patience. Looks are counted, not time: a machine that sleeps does not look either. */
 const LOOKS = 20;
 /** Time that the others of a stuck member have to leave by themselves, in milliseconds. */
-const LEAVE_MS = 2_000;
+const LEAVE_MS = 500;
 
 export class TeamRunner {
   constructor(
@@ -41,7 +41,7 @@ export class TeamRunner {
     const { pool, job, control, options } = this;
     for (const word of [CONTROL.arrived, CONTROL.abort, CONTROL.stopAfter]) Atomics.store(control, word, 0);
     const { size, cores } = options;
-    const fault = this.#nextFault(from, to);
+    const faults = this.#nextFaults(from, to);
     const ending = new AbortController();
     const giveUp = (error: unknown) => {
       this.#callOff();
@@ -50,7 +50,7 @@ export class TeamRunner {
     const members = Array.from({ length: size }, (_, rank) => {
       const request = { kind: 'train', job, rank, size, cores, from, to } as const;
       return pool
-        .run<TrainReply>(fault === undefined ? request : { ...request, fault }, ending.signal)
+        .run<TrainReply>(faults.length === 0 ? request : { ...request, faults }, ending.signal)
         .catch(giveUp);
     });
     const settled = Promise.allSettled(members);
@@ -65,10 +65,15 @@ export class TeamRunner {
     throw reason;
   }
 
-  #nextFault(from: number, to: number): Fault | undefined {
-    const { faults } = this.options;
-    const due = faults?.findIndex((fault) => fault.step >= from && fault.step < to) ?? -1;
-    return due < 0 ? undefined : faults?.splice(due, 1)[0];
+  /** The faults of these steps up to the first that ends the stretch: what comes after it is for when the steps are done again. */
+  #nextFaults(from: number, to: number): Fault[] {
+    const { faults = [] } = this.options;
+    const due = faults.filter((fault) => fault.step >= from && fault.step < to);
+    due.sort((a, b) => a.step - b.step);
+    const deadly = due.findIndex(({ kind }) => kind !== 'slow');
+    const next = deadly < 0 ? due : due.slice(0, deadly + 1);
+    for (const fault of next) faults.splice(faults.indexOf(fault), 1);
+    return next;
   }
 
   /** Has members leave their barrier. */

@@ -6,7 +6,7 @@ import { predictionMemory } from '../core/predictionMemory.ts';
 import { TilePredictor } from '../core/predictTile.ts';
 import { TrainingStep } from '../core/step.ts';
 import { CONTROL_WORDS, trainingMemory } from '../core/trainingMemory.ts';
-import { inject, withFault } from './faults.ts';
+import { inject, withFaults } from './faults.ts';
 import type { JobBase, PredictRequest, Reply, Request, TrainingJob, TrainRequest } from './protocol.ts';
 import { Team } from './team.ts';
 import { trainStretch } from './trainStretch.ts';
@@ -43,10 +43,10 @@ function trainer(job: TrainingJob, thread: number, exit: () => never): (request:
   const step = new TrainingStep(job.problem, memory, arena, kernels, thread);
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
   return (request) => {
-    const { rank, size, cores, from, to, fault } = request as TrainRequest;
+    const { rank, size, cores, from, to, faults } = request as TrainRequest;
     const team = new Team(control, size, rank, cores);
     const run = (atStep: (now: number) => void) => trainStretch(step, team, from, to, atStep);
-    return fault === undefined ? run(() => undefined) : withFault(fault, step, rank, exit, run);
+    return faults === undefined ? run(() => undefined) : withFaults(faults, step, rank, exit, run);
   };
 }
 

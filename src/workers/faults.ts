@@ -10,38 +10,51 @@ export class InjectedFault extends Error {}
 const SLOW_MS = 200;
 
 /**
- * Runs a stretch with a fault in it. A fault at a tile or a block comes when that piece is done and the next one is not, in
- * whichever worker has it: parameters are then half of one step and half of the next.
+ * Runs a stretch with faults in it. One at a tile or a block comes when that piece is done and the next one is not, in whichever
+ * worker has it: parameters are then half of one step and half of the next.
  */
-export function withFault(
-  fault: Fault,
+export function withFaults(
+  faults: readonly Fault[],
   step: TrainingStep,
   rank: number,
   exit: () => never,
   run: (atStep: (now: number) => void) => TrainReply,
 ): TrainReply {
-  const { tile, block } = fault;
-  const mine = tile === undefined && block === undefined && (fault.rank ?? 0) === rank;
+  const mine = faults.filter(
+    (fault) => fault.tile === undefined && fault.block === undefined && (fault.rank ?? 0) === rank,
+  );
   const { pass, finish } = step;
-  const splits = (now: number, first: number, last: number, piece: number | undefined): piece is number =>
-    now === fault.step && piece !== undefined && first <= piece && piece < last;
-  step.pass = (now, first, last) => {
-    if (!splits(now, first, last, tile)) return pass.call(step, now, first, last);
-    pass.call(step, now, first, tile + 1);
-    inject(fault, exit);
-    pass.call(step, now, tile + 1, last);
+  /** Does pieces first … last − 1 with the faults that come between them. */
+  const inPieces = (
+    place: 'tile' | 'block',
+    now: number,
+    [first, last]: readonly [number, number],
+    work: (first: number, last: number) => void,
+  ) => {
+    let next = first;
+    for (const fault of faults) {
+      const piece = fault[place];
+      if (fault.step !== now || piece === undefined || piece < next || piece >= last) continue;
+      work(next, piece + 1);
+      next = piece + 1;
+      inject(fault, exit);
+    }
+    work(next, last);
   };
+  step.pass = (now, first, last) =>
+    inPieces('tile', now, [first, last], (a, b) => pass.call(step, now, a, b));
   step.finish = (now, first, last) => {
-    if (!splits(now, first, last, block)) return finish.call(step, now, first, last);
-    const bad = finish.call(step, now, first, block + 1);
-    inject(fault, exit);
-    return finish.call(step, now, block + 1, last) || bad;
+    let bad = false;
+    inPieces('block', now, [first, last], (a, b) => {
+      bad = finish.call(step, now, a, b) || bad;
+    });
+    return bad;
   };
   try {
     const reply = run((now) => {
-      if (mine && now === fault.step && fault.kind !== 'lost') inject(fault, exit);
+      for (const fault of mine) if (fault.step === now && fault.kind !== 'lost') inject(fault, exit);
     });
-    if (mine && fault.kind === 'lost') sleep(Number.POSITIVE_INFINITY);
+    if (mine.some(({ kind }) => kind === 'lost')) sleep(Number.POSITIVE_INFINITY);
     return reply;
   } finally {
     // The step's own methods come to light again.

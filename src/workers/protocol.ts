@@ -59,8 +59,8 @@ export interface TrainRequest {
   readonly cores: number;
   readonly from: number;
   readonly to: number;
-  /** Set by tests only. */
-  readonly fault?: Fault;
+  /** Set by tests only; in the order of their steps. */
+  readonly faults?: readonly Fault[];
 }
 
 /** Aggregate draws firstDraw … lastDraw − 1 for rows firstRow … lastRow − 1 into a result slot. */

@@ -71,7 +71,7 @@ function fresh() {
     cores: 1,
     from,
     to,
-    ...(fault === undefined ? {} : { fault }),
+    ...(fault === undefined ? {} : { faults: [fault] }),
   });
   const control = harness.arena.i32.subarray(harness.memory.control / 4, harness.memory.control / 4 + 16);
   return { harness, train, control };
