@@ -214,7 +214,7 @@ function firstDifference(was: unknown, is: unknown, path: string): Difference | 
     }
     return null;
   }
-  return Object.is(was, is) ? null : { path, was: shown(was), is: shown(is) };
+  return was === is ? null : { path, was: shown(was), is: shown(is) };
 }
 
 function shown(value: unknown): string {

@@ -59,6 +59,7 @@ describe('defaults', () => {
         klWeighting: 'uniform',
         initialRho: -5,
       },
+      checkpoint: { everyMinutes: 5, keep: 2 },
       prediction: { draws: 100, quantiles: [0.05, 0.5, 0.95] },
       writtenPaths: { dir: '../shared/data/mnist' },
       directory: resolve('exp'),
