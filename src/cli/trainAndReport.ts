@@ -103,7 +103,9 @@ export function printTrained(
   more: Readonly<Record<string, unknown>> = {},
 ): void {
   const { manifest, secondsPerEpoch, test, posteriorDigest } = trained;
-  const { workers, backend, wallSeconds, steps } = manifest;
+  const { wallSeconds, steps } = manifest;
+  // Of this life, where the run had several.
+  const { workers, backend } = manifest.resumptions?.at(-1) ?? manifest;
   printTable([
     ...(test === null ? [] : metricRows(test)),
     ['seconds per epoch', seconds(secondsPerEpoch)],

@@ -1,7 +1,7 @@
 // The checkpoints of one training in a directory: NAME.safetensors is the newest, NAME-000000123.safetensors an older one by its
 // step. At every instant of a save NAME.safetensors is there and whole; what a kill leaves behind is cleaned up by the next life.
 
-import { copyFileSync, linkSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
@@ -124,6 +124,8 @@ export function removeTemporaries(dir: string): void {
 function keepCopy(path: string, other: string): void {
   // A file of that name is one a kill left before it was needed, or one of the same step.
   remove(other);
+  // Somebody deleted it: there is nothing to keep.
+  if (!existsSync(path)) return;
   try {
     linkSync(path, other);
   } catch {

@@ -27,8 +27,11 @@ function threadEnd(thread: Thread): Promise<void> {
 }
 
 export class WorkerPool {
-  readonly #piscina: Piscina<Request, Reply>;
   readonly #pending = new Set<Promise<unknown>>();
+  readonly #heapMb: number | undefined;
+  #piscina: Piscina<Request, Reply> | null = null;
+  /** Threads of given-up pools on their way out. */
+  #ending: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   /** @param heapMb limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
@@ -36,14 +39,35 @@ export class WorkerPool {
     readonly size: number,
     heapMb?: number,
   ) {
-    this.#piscina = new Piscina<Request, Reply>({
+    this.#heapMb = heapMb;
+    this.#open();
+  }
+
+  #open(): Piscina<Request, Reply> {
+    if (this.#piscina !== null) return this.#piscina;
+    const piscina = new Piscina<Request, Reply>({
       filename: workerEntry(),
-      minThreads: size,
-      maxThreads: size,
+      minThreads: this.size,
+      maxThreads: this.size,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
-      ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
+      ...(this.#heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: this.#heapMb } }),
     });
+    // Of a thread that died without a request: nothing is lost, and it is replaced.
+    piscina.on('error', () => undefined);
+    piscina.on('workerDestroy', () => queueMicrotask(() => this.#giveUpCrippled(piscina)));
+    this.#piscina = piscina;
+    return piscina;
+  }
+
+  /**
+   * A worker that dies while it starts is never replaced, and piscina then replaces no other: requests would wait forever. Such a pool
+   * is ended, its requests are lost, and the next request opens another.
+   */
+  #giveUpCrippled(piscina: Piscina<Request, Reply>): void {
+    if (this.#closed || this.#piscina !== piscina || piscina.threads.length >= this.size) return;
+    this.#piscina = null;
+    this.#ending = Promise.all([this.#ending, piscina.destroy()]);
   }
 
   /**
@@ -53,11 +77,13 @@ export class WorkerPool {
    */
   async run<R extends Reply>(request: Request, signal?: AbortSignal): Promise<R> {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
-    const task = this.#piscina.run(request, signal === undefined ? {} : { signal });
+    const task = this.#open().run(request, signal === undefined ? {} : { signal });
     this.#pending.add(task);
     try {
       return (await task) as R;
     } catch (cause) {
+      // Until then the others of a given-up pool may still write to memory.
+      await this.#ending;
       throw new LostRequestError(`worker: ${cause instanceof Error ? cause.message : String(cause)}`, {
         cause,
       });
@@ -71,9 +97,10 @@ export class WorkerPool {
    * (at most after a while: one stuck in machine code cannot be ended), so that none writes to memory any more.
    */
   async endWorkers(controller: AbortController): Promise<void> {
-    const before = [...this.#piscina.threads];
+    const threads = () => this.#piscina?.threads ?? [];
+    const before = [...threads()];
     controller.abort();
-    const kept = new Set(this.#piscina.threads);
+    const kept = new Set(threads());
     const ends = before.filter((thread) => !kept.has(thread)).map(threadEnd);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLong = new Promise<never>((_, reject) => {
@@ -95,6 +122,6 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#pending);
-    await this.#piscina.destroy();
+    await Promise.all([this.#ending, this.#piscina?.destroy()]);
   }
 }

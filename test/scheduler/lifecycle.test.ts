@@ -173,6 +173,31 @@ test('a step that never survives ends a training, though the steps before it suc
   await expectUsable(runtime);
 });
 
+describe('workers that die while they start', () => {
+  // The first n threads end at once: the pool of threads can then not be mended, only replaced.
+  const script = `
+    import { build, createRuntime, posteriorDigest } from ${JSON.stringify(fileURLToPath(new URL('../../dist/index.js', import.meta.url)))};
+    const runtime = createRuntime({ workers: 2, onWarning: () => {} });
+    const model = build({ inputSize: 2, hiddenSizes: [300, 300], outputSize: 1 });
+    const x = { data: Float32Array.from({ length: 400 }, (_, i) => (i % 37) / 37), shape: [200, 2] };
+    const y = Float32Array.from({ length: 200 }, (_, i) => (i % 11) / 11);
+    const end = await runtime.train(model, { x, y }, { epochs: 3 }).then(posteriorDigest, (error) => error.code);
+    await runtime.close();
+    console.log(end);`;
+  const preload = fileURLToPath(new URL('../support/exitsAtStart.mjs', import.meta.url));
+
+  test('are replaced, and when all of them do, the training ends with WorkerLostError', async () => {
+    const ends = [];
+    for (const n of [0, 1, 2, 3, 1e9]) {
+      const { code, stdout, stderr } = await runNode(script, ['--import', preload], { EXITS: String(n) });
+      expect(code, stderr).toBe(0);
+      ends.push(stdout.trim());
+    }
+    expect(ends[0]).toMatch(/^[0-9a-f]{64}$/);
+    expect(ends).toEqual([ends[0], ends[0], ends[0], ends[0], 'VARPOOL_WORKER_LOST']);
+  });
+});
+
 describe('several jobs at once', () => {
   test('trainings of whole teams and predictions share a runtime without a deadlock', async () => {
     const { model, data, options } = teamProblem(1);
@@ -282,9 +307,16 @@ describe('closing', () => {
 });
 
 /** Runs a module in a process of its own, which is given 20 seconds to end by itself. */
-function runNode(script: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+function runNode(
+  script: string,
+  flags: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
+    const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', script], {
+      timeout: 20_000,
+      env: { ...process.env, ...env },
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {
