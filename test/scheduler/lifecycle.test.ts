@@ -174,22 +174,14 @@ test('a step that never survives ends a training, though the steps before it suc
 });
 
 describe('workers that die while they start', () => {
-  // The first n threads end at once: the pool of threads can then not be mended, only replaced.
-  const script = `
-    import { build, createRuntime, posteriorDigest } from ${JSON.stringify(fileURLToPath(new URL('../../dist/index.js', import.meta.url)))};
-    const runtime = createRuntime({ workers: 2, onWarning: () => {} });
-    const model = build({ inputSize: 2, hiddenSizes: [300, 300], outputSize: 1 });
-    const x = { data: Float32Array.from({ length: 400 }, (_, i) => (i % 37) / 37), shape: [200, 2] };
-    const y = Float32Array.from({ length: 200 }, (_, i) => (i % 11) / 11);
-    const end = await runtime.train(model, { x, y }, { epochs: 3 }).then(posteriorDigest, (error) => error.code);
-    await runtime.close();
-    console.log(end);`;
-  const preload = fileURLToPath(new URL('../support/exitsAtStart.mjs', import.meta.url));
+  const support = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url));
 
   test('are replaced, and when all of them do, the training ends with WorkerLostError', async () => {
     const ends = [];
+    // The first n threads end at once: the pool of threads can then not be mended, only replaced.
     for (const n of [0, 1, 2, 3, 1e9]) {
-      const { code, stdout, stderr } = await runNode(script, ['--import', preload], { EXITS: String(n) });
+      const words = ['--import', support('exitsAtStart.mjs'), support('trainsOnce.mjs')];
+      const { code, stdout, stderr } = await runNode(words, { EXITS: String(n) });
       expect(code, stderr).toBe(0);
       ends.push(stdout.trim());
     }
@@ -306,14 +298,14 @@ describe('closing', () => {
   );
 });
 
-/** Runs a module in a process of its own, which is given 20 seconds to end by itself. */
+/** Runs a module (or Node with these words) in a process of its own, which is given 20 seconds to end by itself. */
 function runNode(
-  script: string,
-  flags: readonly string[] = [],
+  script: string | readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', script], {
+    const words = typeof script === 'string' ? ['--input-type=module', '-e', script] : script;
+    const child = spawn(process.execPath, words, {
       timeout: 20_000,
       env: { ...process.env, ...env },
     });
