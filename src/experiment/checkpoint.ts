@@ -34,10 +34,10 @@ export class NewerCheckpointError extends CheckpointError {}
 
 /**
  * Writes a checkpoint whole or not at all.
- * @param kernels of the run; see Checkpoint
+ * @param kernels see Checkpoint; null where they need not be the same when it is read
  * @throws CheckpointError if it cannot be written; the file that was there is then as it was
  */
-export function writeCheckpoint(path: string, state: TrainingState, kernels: string | null): void {
+export function writeCheckpoint(path: string, state: TrainingState, kernels: string | null = null): void {
   const { origin, step, epochLoss, seconds, extra } = state;
   const tensors = state.tensors.map(({ name, shape, data }): Tensor => {
     return { name, shape, data, dtype: data instanceof Float64Array ? 'F64' : 'F32' };

@@ -1,9 +1,12 @@
 // States of a training: saved when asked, resumed to the bit wherever they were taken, refused where they do not belong.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TrainingState } from '../../src/core/trainingState.ts';
 import { CheckpointError, DivergedError, WorkerLostError } from '../../src/errors.ts';
-import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
+import { posteriorDigest, readCheckpoint, writeCheckpoint } from '../../src/index.ts';
 import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime } from '../../src/scheduler/runtime.ts';
 import type { Fault } from '../../src/workers/protocol.ts';
@@ -186,6 +189,27 @@ describe('when states are saved', () => {
       message,
     );
   });
+});
+
+test('a state goes through a file by the public names', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'varpool-state-'));
+  try {
+    const path = join(dir, 'state.safetensors');
+    const { model, data, options } = smallProblem('gaussian', 2);
+    const stop = new Error('killed');
+    const save = (state: TrainingState) => {
+      writeCheckpoint(path, state);
+      if (state.step === 30) throw stop;
+    };
+    const killed = one.train(model, data, { ...options, checkpoint: { everySteps: 10, save } });
+    await expect(Promise.resolve(killed)).rejects.toBe(stop);
+    const { state } = readCheckpoint(path);
+    expect(state.step).toBe(30);
+    const resumed = await three.train(model, data, { ...options, resume: state });
+    expect(posteriorDigest(resumed)).toBe(posteriorDigest(await one.train(model, data, options)));
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 describe('a state of another training is refused', () => {
