@@ -84,7 +84,8 @@ export class RunWriter {
 /**
  * Makes a run directory at `dir`, its parents included; one that is there and empty will do. A run in it is replaced only with `force`,
  * and then only the files of a run go: whatever else lies there stays. Write the manifest first: it is what makes the directory a run.
- * @throws ConfigError, in one line, when `dir` is a run, is not empty and no run, or cannot be made
+ * @throws ConfigError, in one line, when `dir` is a run, is not empty and no run, or cannot be made; CheckpointError when another
+ * process is training there
  */
 export function createRun(dir: string, options: { readonly force?: boolean } = {}): RunWriter {
   const stat = statSafely(dir, ConfigError, 'write');

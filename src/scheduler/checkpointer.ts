@@ -53,13 +53,13 @@ export class Checkpointer {
   }
 
   due(step: number): boolean {
-    if (step === this.#savedStep) return false;
+    if (step <= this.#savedStep) return false;
     return step % this.#everySteps === 0 || performance.now() - this.#savedAt >= this.#everyMs;
   }
 
-  /** Saves a state, unless it is the one saved last. */
+  /** Saves a state, unless it or a later one is saved: a roll-back may go behind it. */
   async save(step: number, state: () => TrainingState): Promise<void> {
-    if (step === this.#savedStep) return;
+    if (step <= this.#savedStep) return;
     await this.options.save(state());
     this.#savedStep = step;
     this.#savedAt = performance.now();

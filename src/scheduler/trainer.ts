@@ -138,6 +138,13 @@ export class Trainer {
         if (performance.now() - this.#snapshot.taken > SNAPSHOT_MS) this.#snapshot = this.#takeSnapshot();
       }
       return this.posterior();
+    } catch (error) {
+      if (error instanceof WorkerLostError) {
+        // Not where it stands now: the epoch whose validation lost its workers is not reported yet.
+        this.#rollBack();
+        await this.#save();
+      }
+      throw error;
     } finally {
       signal?.removeEventListener('abort', cancel);
     }
@@ -182,7 +189,7 @@ export class Trainer {
       const replies = this.#team === 1 ? await runTeam() : await this.host.alone(runTeam);
       if (replies instanceof LostRequestError) {
         this.#rollBack();
-        await this.#onLoss(from, to, replies);
+        this.#onLoss(from, to, replies);
         return 'aborted';
       }
       const [{ ended, step }] = replies;
@@ -199,12 +206,11 @@ export class Trainer {
     }
   }
 
-  /** Counts a loss, after the roll-back; too many end the training, its state saved. */
-  async #onLoss(from: number, to: number, reason: LostRequestError): Promise<void> {
+  /** Counts a loss, after the roll-back; too many end the training. */
+  #onLoss(from: number, to: number, reason: LostRequestError): void {
     this.#losses++;
     this.#lostBefore = Math.max(this.#lostBefore, to);
     if (this.#losses > MAX_LOSSES) {
-      await this.#save();
       throw new WorkerLostError(
         `train: expected workers to survive steps from ${from}, got ${this.#losses} losses in a row (${reason.message}) — free memory or lower workers`,
         { cause: reason },

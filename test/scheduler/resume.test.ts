@@ -138,6 +138,30 @@ describe('when states are saved', () => {
     expect(posteriorDigest(posterior)).toBe(posteriorDigest(await one.train(model, data, options)));
   });
 
+  test('when a validation loses its workers: a state whose epochs are all reported', async () => {
+    await using other = createRuntime({ workers: 1, ...quiet });
+    const evaluate = other.evaluate.bind(other);
+    let calls = 0;
+    other.evaluate = (...words) => {
+      if (++calls === 3) throw new WorkerLostError('predict: no workers');
+      return evaluate(...words);
+    };
+    const all = { ...options, epochs: 5, validation: { ...data, draws: 2 } };
+    const states: TrainingState[] = [];
+    const reported: number[] = [];
+    const losing = other.train(model, data, {
+      ...all,
+      onReport: ({ epoch }) => reported.push(epoch),
+      checkpoint: { everySteps: 4, save: (state) => void states.push(state) },
+    });
+    await expect(Promise.resolve(losing)).rejects.toBeInstanceOf(WorkerLostError);
+    expect(reported).toEqual([1, 2]);
+    // The last snapshot is older than the state of step 8, which is kept.
+    expect(states.map(({ step }) => step)).toEqual([4, 8]);
+    for await (const { epoch } of one.train(model, data, { ...all, resume: states[1] })) reported.push(epoch);
+    expect(reported).toEqual([1, 2, 3, 4, 5]);
+  });
+
   test('never with a number that is not finite: divergence saves nothing', async () => {
     const states: TrainingState[] = [];
     const checkpoint = { everySteps: 1, save: (state: TrainingState) => void states.push(state) };
