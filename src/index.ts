@@ -25,8 +25,11 @@ export {
 } from './core/predictive/toTensors.ts';
 export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
 export type { ScheduleSpec } from './core/schedules/schedule.ts';
+export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
 export * from './errors.ts';
+export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint.ts';
 export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
+export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type {
   Evaluation,
   PredictOptions,

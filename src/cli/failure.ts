@@ -4,7 +4,14 @@ import type { CommanderError } from 'commander';
 import { ConfigError, DivergedError, VarpoolError, WorkerLostError } from '../errors.ts';
 import { oneLine } from '../experiment/configProblems.ts';
 
-export const EXIT = { done: 0, internal: 1, usage: 2, diverged: 3, interrupted: 130 } as const;
+export const EXIT = {
+  done: 0,
+  internal: 1,
+  usage: 2,
+  diverged: 3,
+  workersLost: 5,
+  interrupted: 130,
+} as const;
 
 /** Somebody pressed Ctrl-C (or asked the process to end); what was done so far is on disk. */
 export class InterruptedError extends Error {
@@ -26,7 +33,7 @@ export function report(error: unknown, verbose: boolean): number {
 function exitStatus(error: unknown): number {
   if (error instanceof DivergedError) return EXIT.diverged;
   if (error instanceof InterruptedError) return EXIT.interrupted;
-  if (error instanceof WorkerLostError) return EXIT.internal;
+  if (error instanceof WorkerLostError) return EXIT.workersLost;
   if (error instanceof VarpoolError) return EXIT.usage;
   // A caller's mistake is told in the form all messages have; another TypeError is ours.
   if (error instanceof TypeError || error instanceof RangeError) {

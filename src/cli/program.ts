@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { predictCommand } from './commands/predict.ts';
+import { resumeCommand } from './commands/resume.ts';
 import { trainCommand } from './commands/train.ts';
 import { EXIT, report, usageProblem } from './failure.ts';
 import { guardStreams } from './output.ts';
@@ -42,11 +43,12 @@ function createProgram(): Command {
     .helpCommand(false)
     .addHelpText(
       'after',
-      '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 130 interrupted.\nStart with: varpool demo',
+      '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 5 workers lost, 130 interrupted.\nStart with: varpool demo',
     );
   for (const command of [
     demoCommand(),
     trainCommand(),
+    resumeCommand(),
     predictCommand(),
     evaluateCommand(),
     benchCommand(),

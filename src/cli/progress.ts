@@ -32,13 +32,16 @@ function liveBar(): TrainingDisplay {
   });
   let text = 'starting';
   let started: number | null = null;
+  /** Not 0 where a run goes on. */
+  let firstStep = 0;
   return {
     onProgress({ step, steps, epoch, epochs }) {
       if (started === null) {
         started = performance.now();
-        bar.start(steps, 0, { epoch: 1, epochs, text });
+        firstStep = step;
+        bar.start(steps, step, { epoch: 1, epochs, text });
       }
-      const perSecond = (1000 * step) / Math.max(1, performance.now() - started);
+      const perSecond = (1000 * (step - firstStep)) / Math.max(1, performance.now() - started);
       bar.update(step, {
         epoch: Math.min(epoch + 1, epochs),
         epochs,

@@ -1,17 +1,21 @@
-// What `train` and `demo` share: a training with its display, its interrupts, its measurements and its report.
+// What `train`, `resume` and `demo` share: a training with its display, its interrupts, its measurements and its report.
 
 import type { Posterior } from '../core/posterior.ts';
+import { WorkerLostError } from '../errors.ts';
 import type { ResolvedConfig } from '../experiment/config.ts';
+import type { ResumePoint } from '../experiment/resumeRun.ts';
 import type { RunWriter } from '../experiment/run.ts';
 import type { PreparedRun } from '../experiment/runData.ts';
 import { type TrainedRun, trainRun } from '../experiment/trainRun.ts';
 import { renderReport } from '../report/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
+import { InterruptedError } from './failure.ts';
 import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
 import { type Measured, measureTable } from './measure.ts';
-import { note } from './output.ts';
+import { metricRows } from './metrics.ts';
+import { note, printJson, printTable, seconds, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
 import { regressionPicture, runReport } from './runReport.ts';
 
@@ -31,6 +35,8 @@ export function overridden(config: ResolvedConfig, { seed, draws }: Overrides): 
 
 export interface TrainAndReportOptions {
   readonly title: string;
+  /** Where a run that was cut short goes on. */
+  readonly resume?: ResumePoint;
   /** Further measurements, and what the top of the report says of them. */
   readonly further?: (
     runtime: Runtime,
@@ -45,7 +51,7 @@ export async function trainAndReport(
   prepared: PreparedRun,
   flags: RuntimeFlags & OutputFlags,
   openRunDirectory: () => RunWriter,
-  { title, further }: TrainAndReportOptions,
+  { title, resume, further }: TrainAndReportOptions,
 ): Promise<{ trained: TrainedRun; run: RunWriter }> {
   const { config, data } = prepared;
   const quiet = flags.quiet === true;
@@ -58,11 +64,17 @@ export async function trainAndReport(
       const options = { draws: config.prediction.draws, signal };
       let measured: Measured | null = null;
       let summary: ReportData['summary'] | undefined;
+      let savedStep: number | null = null;
       try {
         const trained = await trainRun(prepared, runtime, run, {
           signal,
           onProgress: display.onProgress,
           onEpoch: display.onEpoch,
+          onWarning: warn,
+          onCheckpoint: (step) => {
+            savedStep = step;
+          },
+          ...(resume === undefined ? {} : { resume }),
           measure: async (posterior) => {
             display.end();
             if (data.test !== null) measured = await measureTable(runtime, posterior, data.test, options);
@@ -74,9 +86,57 @@ export async function trainAndReport(
         const parts = { title, prepared, trained, measured, picture };
         run.writeReport(renderReport(runReport({ ...parts, ...(summary === undefined ? {} : { summary }) })));
         return { trained, run };
+      } catch (error) {
+        throw withWayOn(error, run.dir, savedStep);
       } finally {
         display.end();
       }
     }),
   );
+}
+
+/** What `train` and `resume` print at the end. */
+export function printTrained(
+  trained: TrainedRun,
+  dir: string,
+  flags: OutputFlags,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
+  const { manifest, secondsPerEpoch, test, posteriorDigest } = trained;
+  const { wallSeconds, steps } = manifest;
+  // Of this life, where the run had several.
+  const { workers, backend } = manifest.resumptions?.at(-1) ?? manifest;
+  const { reproducible, backendNote } = manifest;
+  printTable([
+    ...(test === null ? [] : metricRows(test)),
+    ['seconds per epoch', seconds(secondsPerEpoch)],
+    ['workers', String(workers)],
+    ['backend', backendNote ? `${backend}: ${backendNote}` : backend],
+    ['posteriorDigest', reproducible ? posteriorDigest : `${posteriorDigest} (not reproducible)`],
+    ['run', dir],
+  ]);
+  if (flags.json)
+    printJson({
+      run: dir,
+      test,
+      secondsPerEpoch,
+      wallSeconds,
+      workers,
+      backend,
+      reproducible,
+      steps,
+      posteriorDigest,
+      ...more,
+    });
+}
+
+/** The error that ended a training, with the way to go on where there is one. */
+function withWayOn(error: unknown, dir: string, savedStep: number | null): unknown {
+  if (error instanceof InterruptedError) {
+    const saved = savedStep === null ? '' : `, state after step ${savedStep} saved`;
+    return new InterruptedError(`interrupted${saved}; varpool resume ${dir} goes on`);
+  }
+  if (error instanceof WorkerLostError)
+    return new WorkerLostError(`${error.message}, then varpool resume ${dir}`, { cause: error });
+  return error;
 }

@@ -27,6 +27,7 @@ export type LikelihoodConfig = NonNullable<ParsedConfig['likelihood']>;
 export type TrainingConfig = Omit<ParsedConfig['training'], 'initialRho' | 'initialSigma'> & {
   initialRho: number;
 };
+export type CheckpointConfig = ParsedConfig['checkpoint'];
 export type PredictionConfig = ParsedConfig['prediction'];
 
 /** A config with every default filled in. */
@@ -37,6 +38,7 @@ export interface ResolvedConfig {
   readonly prior: ParsedConfig['prior'];
   readonly likelihood: LikelihoodConfig;
   readonly training: TrainingConfig;
+  readonly checkpoint: CheckpointConfig;
   readonly prediction: PredictionConfig;
   /** What the user wrote for each path of `data`, by key; relative to `directory`. */
   readonly writtenPaths: Readonly<Record<string, string>>;
@@ -170,6 +172,7 @@ function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
     prior,
     likelihood,
     training: resolveTraining(parsed.training, file),
+    checkpoint: resolveCheckpoint(parsed.checkpoint),
     prediction: checkPrediction(parsed.prediction, file),
     writtenPaths,
     directory,
@@ -277,6 +280,14 @@ function resolveTraining(training: ParsedConfig['training'], file: string): Trai
   }
   if (initialSigma !== undefined) return { ...rest, initialRho: softplusInverse(initialSigma) };
   return { ...rest, initialRho: initialRho ?? -5 };
+}
+
+/** Minutes of work that a kill may cost, where the config does not say. */
+const CHECKPOINT_MINUTES = 5;
+
+function resolveCheckpoint({ everySteps, everyMinutes, keep }: CheckpointConfig): CheckpointConfig {
+  if (everySteps === undefined) return { everyMinutes: everyMinutes ?? CHECKPOINT_MINUTES, keep };
+  return { everySteps, ...(everyMinutes === undefined ? {} : { everyMinutes }), keep };
 }
 
 function checkPrediction(prediction: PredictionConfig, file: string): PredictionConfig {

@@ -234,6 +234,14 @@ const training = section({
   initialSigma: deviation('First sigma of every parameter, in place of initialRho.', 20).optional(),
 }).describe('How the posterior is fitted.');
 
+const checkpoint = section({
+  everySteps: count('The state of training is saved after every so many steps.').optional(),
+  everyMinutes: positive(
+    'The state of training is saved when so many minutes have passed. Default: 5 where everySteps is not given.',
+  ).optional(),
+  keep: count('States kept, the newest included.').default(2),
+}).describe('When the state of training is saved, besides at an interruption.');
+
 const prediction = section({
   draws: count('Posterior draws that are averaged.').default(100),
   quantiles: z
@@ -254,6 +262,7 @@ export const configSchema = section(
     prior: prior.prefault({ kind: 'gaussian' }),
     likelihood: likelihood.optional(),
     training: training.prefault({}),
+    checkpoint: checkpoint.prefault({}),
     prediction: prediction.prefault({}),
   },
   { training: Object.keys(training.shape), model: Object.keys(model.shape), prediction: ['quantiles'] },

@@ -62,7 +62,18 @@ const manifestSchema = z.looseObject(
     test: z
       .record(z.string(), z.number({ error: 'a number or null' }).nullable(), { error: 'a map of numbers' })
       .nullable(),
+    /** Of all lives of the run, as far as they are known: what a killed process did after its last checkpoint is not. */
     wallSeconds: seconds,
+    /** Lives after the first: when each began, after which step, with what. */
+    resumptions: z
+      .array(
+        z.object(
+          { at: instant, step: size, varpool: text, backend: text, workers: size, node: text },
+          { error: 'a map with at, step, varpool, backend, workers and node' },
+        ),
+        { error: 'a list of resumptions' },
+      )
+      .optional(),
     /** SHA-256 of the data section of posterior.safetensors; null until there is one. */
     posteriorDigest: hash.nullable(),
   },
@@ -146,6 +157,32 @@ export function endManifest(manifest: Manifest, outcome: RunOutcome, now: Date =
       test === null
         ? null
         : Object.fromEntries(Object.entries(test).map(([name, value]) => [name, finite(value)])),
+  };
+}
+
+/** The manifest of a run that goes on after `step`, with `wallSeconds` spent on it so far. */
+export function resumeManifest(
+  manifest: Manifest,
+  life: {
+    readonly step: number;
+    readonly backend: string;
+    readonly reproducible: boolean;
+    readonly workers: number;
+  },
+  wallSeconds: number,
+  now: Date = new Date(),
+): Manifest {
+  const { step, backend, workers } = life;
+  const made = { varpool: varpoolVersion(), backend, workers, node: process.versions.node };
+  return {
+    ...manifest,
+    status: 'running',
+    endedAt: null,
+    // As good as the worst of its lives.
+    reproducible: manifest.reproducible !== false && life.reproducible,
+    wallSeconds,
+    posteriorDigest: null,
+    resumptions: [...(manifest.resumptions ?? []), { at: now.toISOString(), step, ...made }],
   };
 }
 

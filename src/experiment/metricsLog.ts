@@ -1,6 +1,15 @@
 // metrics.jsonl: one JSON object per epoch, appended as training goes. A kill can tear only the last line, which readers leave out.
 
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import * as z from 'zod';
 import { CheckpointError } from '../errors.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
@@ -59,6 +68,17 @@ export class MetricsLog {
     }
   }
 
+  /** Makes the lines so far outlast a power cut, where the system can. @throws CheckpointError if it cannot be written */
+  sync(): void {
+    try {
+      fsyncSync(this.#fd);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'EINVAL' || code === 'ENOTSUP') return;
+      throw fileProblem(CheckpointError, this.path, 'a file that can be written', 'write', cause);
+    }
+  }
+
   close(): void {
     if (this.#open) closeSync(this.#fd);
     this.#open = false;
@@ -75,6 +95,26 @@ export class MetricsLog {
  */
 export function readMetrics(path: string): EpochMetrics[] {
   return parseMetrics(readTextFile(path, 'the metrics of a run', LIMIT_BYTES, CheckpointError), path);
+}
+
+/**
+ * Cuts off the epochs that end after `step`, which are going to be done again, and a torn last line.
+ * @returns the epochs that are left
+ * @throws CheckpointError when the file is damaged (it is then as it was) or cannot be written
+ */
+export function cutMetrics(path: string, step: number): EpochMetrics[] {
+  const text = readTextFile(path, 'the metrics of a run', LIMIT_BYTES, CheckpointError);
+  const epochs = parseMetrics(text, path);
+  const beyond = epochs.findIndex((epoch) => epoch.step > step);
+  const kept = beyond < 0 ? epochs : epochs.slice(0, beyond);
+  const lines = text.split('\n').slice(0, kept.length);
+  const bytes = Buffer.byteLength(lines.map((line) => `${line}\n`).join(''));
+  try {
+    truncateSync(path, bytes);
+  } catch (cause) {
+    throw fileProblem(CheckpointError, path, 'a file that can be written', 'write', cause);
+  }
+  return kept;
 }
 
 /** The epochs in `jsonl`; what follows the last line break is a torn line. @throws CheckpointError */

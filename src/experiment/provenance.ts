@@ -10,8 +10,15 @@ import { parseStrictJson } from './strictJson.ts';
 
 const LIMIT_BYTES = 1_048_576;
 
-/** Version of this package. */
+let version: string | undefined;
+
+/** Version of this package, as it was when it was first asked for: the files may be replaced while a training runs. */
 export function varpoolVersion(): string {
+  version ??= readVersion();
+  return version;
+}
+
+function readVersion(): string {
   // Two folders up from src/experiment and from dist/experiment alike.
   const path = fileURLToPath(new URL('../../package.json', import.meta.url));
   return readJson(

@@ -5,12 +5,14 @@ import { dirname, join, resolve } from 'node:path';
 import type { Posterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
+import { CheckpointStore } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from './config.ts';
 import { oneLine } from './configProblems.ts';
 import { type ErrorType, fileProblem } from './fileProblems.ts';
 import { isManifest, type Manifest, readManifest, writeManifest } from './manifest.ts';
-import { type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
+import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
 import { loadPosterior, posteriorDigest, savePosterior } from './posteriorFile.ts';
+import { checkUnlocked, LOCK_NAME } from './runLock.ts';
 
 /** Files of a run by what they hold. */
 export const RUN_FILES = {
@@ -49,6 +51,17 @@ export class RunWriter {
     this.#log.append(metrics);
   }
 
+  /** Cuts off the epochs that end after `step` and returns those before. @throws CheckpointError as cutMetrics */
+  cutMetrics(step: number): EpochMetrics[] {
+    const path = this.path('metrics');
+    return statSafely(path, CheckpointError, 'read') ? cutMetrics(path, step) : [];
+  }
+
+  /** Makes the lines of metrics.jsonl so far outlast a power cut. */
+  syncMetrics(): void {
+    this.#log?.sync();
+  }
+
   /** @returns the posteriorDigest */
   writePosterior(posterior: Posterior): string {
     return savePosterior(this.path('posterior'), posterior);
@@ -71,7 +84,8 @@ export class RunWriter {
 /**
  * Makes a run directory at `dir`, its parents included; one that is there and empty will do. A run in it is replaced only with `force`,
  * and then only the files of a run go: whatever else lies there stays. Write the manifest first: it is what makes the directory a run.
- * @throws ConfigError, in one line, when `dir` is a run, is not empty and no run, or cannot be made
+ * @throws ConfigError, in one line, when `dir` is a run, is not empty and no run, or cannot be made; CheckpointError when another
+ * process is training there
  */
 export function createRun(dir: string, options: { readonly force?: boolean } = {}): RunWriter {
   const stat = statSafely(dir, ConfigError, 'write');
@@ -80,7 +94,8 @@ export function createRun(dir: string, options: { readonly force?: boolean } = {
     return new RunWriter(dir);
   }
   if (!stat.isDirectory()) throw new ConfigError(message(dir, 'a directory', 'a file', 'choose another'));
-  const names = list(dir).filter((name) => !TEMPORARY_NAME.test(name));
+  checkUnlocked(dir);
+  const names = list(dir).filter((name) => !TEMPORARY_NAME.test(name) && name !== LOCK_NAME);
   if (names.length > 0) {
     if (!isManifest(join(dir, RUN_FILES.manifest))) {
       const got = `one with ${names.length} other file${names.length === 1 ? '' : 's'}`;
@@ -180,7 +195,8 @@ function openPosterior(path: string, manifest: Manifest): Posterior {
 function clear(dir: string): void {
   const stale = list(dir).filter((name) => TEMPORARY_NAME.test(name));
   const { manifest, ...others } = RUN_FILES;
-  for (const name of [...stale, ...Object.values(others), manifest]) {
+  new CheckpointStore(dir).clear();
+  for (const name of [...stale, ...Object.values(others), LOCK_NAME, manifest]) {
     try {
       rmSync(join(dir, name), { force: true });
     } catch (cause) {

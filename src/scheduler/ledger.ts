@@ -25,6 +25,12 @@ export class Ledger {
     this.#logUnit = (targets?.scale ?? new Float64Array()).reduce((sum, scale) => sum + log(scale), 0);
   }
 
+  /** Goes on after a step that another ledger came to; the epochs before it are reported already. */
+  resume(step: number, epochLoss: number): void {
+    this.epochLoss = epochLoss;
+    this.#entered = Math.floor(step / this.#perEpoch);
+  }
+
   /** Reads the records of steps from … to − 1; yields the epochs they complete, each once however often it was computed. */
   *enter(from: number, to: number): Generator<Omit<TrainingReport, 'validation' | 'seconds'>> {
     const { stepLoss, epochKl } = this.memory;

@@ -7,6 +7,8 @@ import type { OptimizerSpec } from '../core/optimizers/optimizer.ts';
 import type { Posterior } from '../core/posterior.ts';
 import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
 import type { ScheduleSpec } from '../core/schedules/schedule.ts';
+import type { TrainingState } from '../core/trainingState.ts';
+import type { CheckpointOptions } from './checkpointer.ts';
 
 /** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
 export interface TrainingData {
@@ -37,6 +39,12 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Called about ten times a second. */
   readonly onProgress?: (progress: TrainProgress) => void;
+  /** Called with the report of each epoch, before a state with that epoch in it is saved. What it throws ends the training. */
+  readonly onReport?: (report: TrainingReport) => void;
+  /** Saves the state of training now and then, and when it is aborted or loses its workers for good. */
+  readonly checkpoint?: CheckpointOptions;
+  /** A saved state of this training (same model, data, options and seed) to go on from, to the same bits. */
+  readonly resume?: TrainingState;
 }
 
 export interface TrainProgress {

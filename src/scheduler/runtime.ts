@@ -10,6 +10,7 @@ import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { summarize } from '../core/predictive/summarize.ts';
 import { seedText } from '../random/seed.ts';
 import type { Fault } from '../workers/protocol.ts';
+import { checkCheckpointOptions } from './checkpointer.ts';
 import { cores } from './cores.node.ts';
 import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
 import {
@@ -19,13 +20,14 @@ import {
   predictDraws,
   quantileLevels,
   type TrainingData,
+  type TrainingReport,
   type TrainOptions,
 } from './options.ts';
 import { WorkerPool } from './pool.ts';
 import { Predictor } from './predictor.ts';
 import { checkData, checkFeatures, prepareTraining } from './prepare.ts';
 import { quantiles } from './quantiles.ts';
-import { Trainer, type TrainerHost } from './trainer.ts';
+import { Trainer, type TrainerHost, type TrainerOptions } from './trainer.ts';
 import { TrainingRun } from './trainingRun.ts';
 
 export interface RuntimeOptions {
@@ -37,6 +39,8 @@ export interface RuntimeOptions {
   readonly seed?: string | number;
   /** Told of what was mended without failing, such as a lost worker. Default: process.emitWarning. */
   readonly onWarning?: (message: string) => void;
+  /** @internal limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
+  readonly workerHeapMb?: number;
 }
 
 export const DEFAULT_SEED = 'varpool';
@@ -59,6 +63,7 @@ export class Runtime implements AsyncDisposable {
   readonly seed: string;
   readonly #factory: BackendFactory;
   readonly #warn: (message: string) => void;
+  readonly #workerHeapMb: number | undefined;
   #pool: WorkerPool | null = null;
   #compiled: Promise<unknown> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -75,6 +80,7 @@ export class Runtime implements AsyncDisposable {
     this.reproducible = this.#factory.reproducible;
     const state = this.#factory.available();
     this.backendNote = (state.ok && state.note) || null;
+    this.#workerHeapMb = options.workerHeapMb;
     this.#warn = options.onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
   }
 
@@ -87,17 +93,29 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** @internal train with faults injected into the workers, for tests of recovery */
-  trainWithFaults(model: Model, data: TrainingData, options: TrainOptions, faults: Fault[]): TrainingRun {
-    return this.#train(model, data, options, faults);
+  trainWithFaults(
+    model: Model,
+    data: TrainingData,
+    options: TrainOptions,
+    faults: Fault[],
+    patience?: number,
+  ): TrainingRun {
+    return this.#train(model, data, options, { faults, patience });
   }
 
-  #train(model: Model, data: TrainingData, options: TrainOptions, faults?: Fault[]): TrainingRun {
+  #train(
+    model: Model,
+    data: TrainingData,
+    options: TrainOptions,
+    testing: Pick<TrainerOptions, 'faults' | 'patience'> = {},
+  ): TrainingRun {
     return new TrainingRun(async (report) => {
       const seed = options.seed === undefined ? this.seed : seedText(options.seed);
       const prepared = prepareTraining(model, data, options, seed);
       const { validation } = options;
       if (validation !== undefined)
         checkData('train: validation', model, prepared.problem.likelihood, validation);
+      if (options.checkpoint !== undefined) checkCheckpointOptions(options.checkpoint);
       const validate = (posterior: Posterior) =>
         this.evaluate(posterior, validation as TrainingData, definedDraws(validation?.draws));
       return this.#job(async (host) => {
@@ -107,9 +125,15 @@ export class Runtime implements AsyncDisposable {
           onProgress: options.onProgress,
           validate: validation === undefined ? undefined : validate,
           validateEvery: validation?.every,
-          faults,
+          checkpoint: options.checkpoint,
+          resume: options.resume,
+          ...testing,
         });
-        return { posterior: await trainer.run(report), phases: trainer.phases, team: trainer.team };
+        const tell = (next: TrainingReport) => {
+          options.onReport?.(next);
+          report(next);
+        };
+        return { posterior: await trainer.run(tell), phases: trainer.phases, team: trainer.team };
       });
     });
   }
@@ -197,7 +221,7 @@ export class Runtime implements AsyncDisposable {
   async #host(): Promise<TrainerHost> {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
     this.#compiled ??= this.#factory.compile();
-    this.#pool ??= new WorkerPool(this.workers);
+    this.#pool ??= new WorkerPool(this.workers, this.#workerHeapMb);
     const pool = this.#pool;
     const compiled = await this.#compiled;
     return {

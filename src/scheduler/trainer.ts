@@ -1,36 +1,21 @@
-// Runs a training as stretches of steps on a team of workers; snapshots in between make a lost worker cost time, never bits.
+// Runs a training as stretches of steps on a team of workers; snapshots in between make a lost worker cost time, never bits, and
+// saved states do the same for a lost process.
 
-import { Arena } from '../backend/arena.ts';
 import type { BackendFactory } from '../backend/backend.ts';
-import { adviseHugePages } from '../backend/hugePages.node.ts';
-import { initializeParameters } from '../core/gaussian.ts';
-import { createLikelihood } from '../core/likelihoods/likelihood.ts';
-import { firstNonFinite, unpackLayer } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
-import { standardizeInto } from '../core/standardize.ts';
-import { TrainingStep } from '../core/step.ts';
-import {
-  CONTROL_WORDS,
-  EPOCH_RECORDS,
-  STEP_RECORDS,
-  type TrainingMemory,
-  trainingMemory,
-} from '../core/trainingMemory.ts';
+import { EPOCH_RECORDS, STEP_RECORDS } from '../core/trainingMemory.ts';
+import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
-import { seedKey } from '../random/seed.ts';
-import {
-  CONTROL,
-  type Fault,
-  type PhaseTimes,
-  type TrainingJob,
-  type TrainReply,
-} from '../workers/protocol.ts';
+import { CONTROL, type Fault, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
+import { Checkpointer, type CheckpointOptions } from './checkpointer.ts';
 import { Ledger } from './ledger.ts';
 import type { Evaluation, TrainingReport, TrainProgress } from './options.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
+import { TeamRunner } from './teamRunner.ts';
 import { teamSize } from './tiles.ts';
+import { TrainingArena } from './trainingArena.ts';
 
 /** What training needs of the runtime around it. */
 export interface TrainerHost {
@@ -52,8 +37,13 @@ export interface TrainerOptions {
   /** Evaluates a posterior on held-out rows at the end of an epoch, or returns null when none is due. */
   readonly validate?: ((posterior: Posterior, epoch: number) => Promise<Evaluation>) | undefined;
   readonly validateEvery?: number | undefined;
+  readonly checkpoint?: CheckpointOptions | undefined;
+  /** A state to go on from. */
+  readonly resume?: TrainingState | undefined;
   /** Tests only: faults to inject, each once. */
   readonly faults?: Fault[] | undefined;
+  /** Tests only: milliseconds a team may stand still. */
+  readonly patience?: number | undefined;
 }
 
 /** A stretch aims at this long: rare enough to cost nothing, often enough for a snapshot to be fresh. */
@@ -64,16 +54,14 @@ const MAX_LOSSES = 3;
 const POLL_MS = 100;
 
 export class Trainer {
-  readonly #memory: TrainingMemory;
-  readonly #arena: Arena;
-  readonly #step: TrainingStep;
-  readonly #control: Int32Array<SharedArrayBuffer>;
-  readonly #job: TrainingJob;
+  readonly #arena: TrainingArena;
+  readonly #runner: TeamRunner;
   readonly #team: number;
   readonly #perEpoch: number;
   readonly #steps: number;
   readonly #ledger: Ledger;
-  readonly #started = performance.now();
+  readonly #checkpointer: Checkpointer | null;
+  readonly #started: number;
   #snapshot: { step: number; bytes: Uint8Array; epochLoss: number; taken: number };
   #now = 0;
   /** Losses since the furthest step at which one happened was last passed. */
@@ -88,45 +76,39 @@ export class Trainer {
     wait: 0,
   };
 
+  /** @throws CheckpointError for a state to resume that belongs to another training */
   constructor(
     readonly prepared: PreparedTraining,
     readonly host: TrainerHost,
     readonly options: TrainerOptions,
   ) {
     const { problem } = prepared;
+    const { checkpoint, resume, faults, patience } = options;
+    this.#started = performance.now() - 1000 * (resume?.seconds ?? 0);
     // The last thread number is this thread's own, for what it computes between stretches.
-    const threads = host.pool.size + 1;
-    this.#memory = trainingMemory(problem, threads);
-    this.#arena = Arena.allocate(this.#memory.arena);
-    adviseHugePages(this.#arena.memory);
-    const kernels = host.factory.create(this.#arena, host.compiled, threads - 1);
-    this.#step = new TrainingStep(problem, this.#memory, this.#arena, kernels, threads - 1);
-    const first = this.#memory.control / 4;
-    this.#control = this.#arena.i32.subarray(first, first + CONTROL_WORDS);
-    this.#team = teamSize(problem, this.#memory.layout, host.pool.size);
+    const arena = new TrainingArena(prepared, host.factory, host.compiled, host.pool.size + 1);
+    this.#arena = arena;
+    this.#team = teamSize(problem, arena.memory.layout, host.pool.size);
     this.#perEpoch = stepsPerEpoch(problem);
-    this.#ledger = new Ledger(problem, this.#memory, this.#arena, prepared.standardization.targets);
     this.#steps = totalSteps(problem);
-    this.#job = {
+    this.#ledger = new Ledger(problem, arena.memory, arena.arena, prepared.standardization.targets);
+    const job = {
       kind: 'training',
       id: host.nextJobId(),
       backend: host.factory.name,
       compiled: host.compiled,
-      memory: this.#arena.memory,
-      threads,
+      memory: arena.arena.memory,
+      threads: arena.threads,
       problem,
-    };
-    this.#load();
-    initializeParameters(
-      kernels,
-      this.#arena.f32,
-      this.#memory.layout,
-      this.#memory.mu,
-      this.#memory.rho,
-      seedKey(problem.seed),
-      prepared.initialRho,
-    );
-    this.#step.noiseScale.initialize();
+    } as const;
+    const { pool, cores } = host;
+    this.#runner = new TeamRunner(pool, job, arena.control, { size: this.#team, cores, faults, patience });
+    if (resume !== undefined) {
+      arena.resume(resume);
+      this.#now = resume.step;
+      this.#ledger.resume(resume.step, resume.epochLoss);
+    }
+    this.#checkpointer = checkpoint === undefined ? null : new Checkpointer(checkpoint, this.#now);
     this.#snapshot = this.#takeSnapshot();
   }
 
@@ -135,30 +117,13 @@ export class Trainer {
     return this.#team;
   }
 
-  #load(): void {
-    const { x, y, problem, standardization } = this.prepared;
-    standardizeInto(
-      this.#arena.floats(this.#memory.x, x.data.length),
-      x.data,
-      x.columns,
-      standardization.features,
-    );
-    if (createLikelihood(problem.likelihood).targets === 'labels') {
-      this.#arena.i32.set(y.data, this.#memory.targets / 4);
-    } else {
-      standardizeInto(
-        this.#arena.floats(this.#memory.targets, y.data.length),
-        y.data,
-        y.columns,
-        standardization.targets,
-      );
-    }
-  }
-
-  /** Trains to the end, handing over a report after each epoch. @throws DivergedError, WorkerLostError, or the signal's reason */
+  /**
+   * Trains to the end, handing over a report after each epoch.
+   * @throws DivergedError, WorkerLostError, the signal's reason, or what saving a checkpoint threw
+   */
   async run(report: (report: TrainingReport) => void): Promise<Posterior> {
     const { signal } = this.options;
-    const cancel = () => Atomics.store(this.#control, CONTROL.cancel, 1);
+    const cancel = () => Atomics.store(this.#arena.control, CONTROL.cancel, 1);
     signal?.throwIfAborted();
     signal?.addEventListener('abort', cancel);
     try {
@@ -167,37 +132,49 @@ export class Trainer {
         const ended = await this.#stretch(from, this.#stretchEnd(from));
         await this.#account(from, report);
         if (ended === 'diverged') throw this.#diverged();
+        if (signal?.aborted) await this.#save();
         signal?.throwIfAborted();
+        if (this.#now < this.#steps && this.#checkpointer?.due(this.#now)) await this.#save();
         if (performance.now() - this.#snapshot.taken > SNAPSHOT_MS) this.#snapshot = this.#takeSnapshot();
       }
       return this.posterior();
+    } catch (error) {
+      if (error instanceof WorkerLostError) {
+        // Not where it stands now: the epoch whose validation lost its workers is not reported yet.
+        this.#rollBack();
+        await this.#save();
+      }
+      throw error;
     } finally {
       signal?.removeEventListener('abort', cancel);
     }
   }
 
-  /** Where the next stretch ends: after STRETCH_MS or so, at an epoch that is to be validated, or where records would be overwritten. */
+  /**
+   * Where the next stretch ends: after STRETCH_MS or so, at an epoch that is to be validated, at a step whose state is to be saved, or
+   * where records would be overwritten.
+   */
   #stretchEnd(from: number): number {
     const { validate, validateEvery = 1 } = this.options;
     const count = this.#msPerStep === 0 ? 4 : Math.max(1, Math.floor(STRETCH_MS / this.#msPerStep));
-    let end = Math.min(
+    const end = Math.min(
       from + count,
       this.#steps,
       from + STEP_RECORDS,
       from + (EPOCH_RECORDS - 1) * this.#perEpoch,
+      this.#checkpointer?.nextStop(from) ?? Number.POSITIVE_INFINITY,
     );
-    if (validate !== undefined) {
-      const span = validateEvery * this.#perEpoch;
-      end = Math.min(end, (Math.floor(from / span) + 1) * span);
-    }
-    return end;
+    if (validate === undefined) return end;
+    const span = validateEvery * this.#perEpoch;
+    return Math.min(end, (Math.floor(from / span) + 1) * span);
   }
 
   async #stretch(from: number, to: number): Promise<TrainReply['ended']> {
-    Atomics.store(this.#control, CONTROL.stepsDone, from);
+    const { control } = this.#arena;
+    Atomics.store(control, CONTROL.stepsDone, from);
     const progress = this.options.onProgress;
     const tell = () => {
-      const step = Atomics.load(this.#control, CONTROL.stepsDone);
+      const step = Atomics.load(control, CONTROL.stepsDone);
       progress?.({
         step,
         steps: this.#steps,
@@ -208,10 +185,11 @@ export class Trainer {
     const timer = progress === undefined ? undefined : setInterval(tell, POLL_MS);
     const start = performance.now();
     try {
-      const runTeam = () => this.#runTeam(from, to);
+      const runTeam = () => this.#runner.run(from, to, this.#msPerStep);
       const replies = this.#team === 1 ? await runTeam() : await this.host.alone(runTeam);
-      if (replies === null) {
+      if (replies instanceof LostRequestError) {
         this.#rollBack();
+        this.#onLoss(from, to, replies);
         return 'aborted';
       }
       const [{ ended, step }] = replies;
@@ -228,41 +206,7 @@ export class Trainer {
     }
   }
 
-  /** All members' replies, or null when one was lost. */
-  async #runTeam(from: number, to: number): Promise<TrainReply[] | null> {
-    const control = this.#control;
-    for (const word of [CONTROL.arrived, CONTROL.abort, CONTROL.stopAfter]) Atomics.store(control, word, 0);
-    const faults = this.options.faults;
-    const due = faults?.findIndex((fault) => fault.step >= from && fault.step < to) ?? -1;
-    const fault = due < 0 ? undefined : faults?.splice(due, 1)[0];
-    const abort = (error: unknown) => {
-      Atomics.store(control, CONTROL.abort, 1);
-      Atomics.notify(control, CONTROL.generation);
-      throw error;
-    };
-    const members = Array.from({ length: this.#team }, (_, rank) =>
-      this.host.pool
-        .run<TrainReply>({
-          kind: 'train',
-          job: this.#job,
-          rank,
-          size: this.#team,
-          cores: this.host.cores,
-          from,
-          to,
-          ...(fault === undefined ? {} : { fault }),
-        })
-        .catch(abort),
-    );
-    const settled = await Promise.allSettled(members);
-    const lost = settled.find((member) => member.status === 'rejected');
-    if (lost === undefined)
-      return settled.map((member) => (member as PromiseFulfilledResult<TrainReply>).value);
-    if (!(lost.reason instanceof LostRequestError)) throw lost.reason;
-    this.#onLoss(from, to, lost.reason);
-    return null;
-  }
-
+  /** Counts a loss, after the roll-back; too many end the training. */
   #onLoss(from: number, to: number, reason: LostRequestError): void {
     this.#losses++;
     this.#lostBefore = Math.max(this.#lostBefore, to);
@@ -273,27 +217,23 @@ export class Trainer {
       );
     }
     this.host.warn(
-      `train: a worker was lost near step ${from} (${reason.message}); going on from step ${this.#snapshot.step} with another`,
+      `train: a worker was lost near step ${from} (${reason.message}); going on from step ${this.#now} with another`,
     );
   }
 
   #takeSnapshot() {
-    const { offset, bytes } = this.#memory.state;
-    return {
-      step: this.#now,
-      bytes: this.#arena.u8.slice(offset, offset + bytes),
-      epochLoss: this.#ledger.epochLoss,
-      taken: performance.now(),
-    };
+    const bytes = this.#arena.snapshot();
+    return { step: this.#now, bytes, epochLoss: this.#ledger.epochLoss, taken: performance.now() };
   }
 
   #rollBack(): void {
-    this.#arena.u8.set(this.#snapshot.bytes, this.#memory.state.offset);
-    this.#step.noiseScale.publish();
-    Atomics.store(this.#control, CONTROL.readyFor, 0);
-    Atomics.store(this.#control, CONTROL.divergedAt, 0);
+    this.#arena.restore(this.#snapshot.bytes);
     this.#now = this.#snapshot.step;
     this.#ledger.epochLoss = this.#snapshot.epochLoss;
+  }
+
+  async #save(): Promise<void> {
+    await this.#checkpointer?.save(this.#now, () => this.state());
   }
 
   /** Reports the epochs that the steps from … now − 1 completed. */
@@ -307,16 +247,13 @@ export class Trainer {
       report({
         ...epoch,
         validation: due ? await validate(this.posterior(), epoch.epoch) : null,
-        seconds: (performance.now() - this.#started) / 1000,
+        seconds: this.#seconds(),
       });
     }
   }
 
   #diverged(): DivergedError {
-    const { layout, mu, rho } = this.#memory;
-    const tensor =
-      firstNonFinite(layout, this.#arena.floats(mu, layout.size), this.#arena.floats(rho, layout.size)) ??
-      (this.#step.noiseScale.values()?.every(Number.isFinite) === false ? 'likelihood.scale' : 'elbo');
+    const tensor = this.#arena.nonFiniteTensor();
     return new DivergedError(
       `train: expected finite numbers, got NaN or infinity in ${tensor} at step ${this.#now} — lower the learning rate or look for outliers in the data`,
       this.#now,
@@ -324,24 +261,24 @@ export class Trainer {
     );
   }
 
+  #seconds(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
+
   /** q as it is now. */
   posterior(): Posterior {
-    const { layout, mu, rho } = this.#memory;
-    const { problem, standardization } = this.prepared;
-    const muAll = this.#arena.floats(mu, layout.size);
-    const rhoAll = this.#arena.floats(rho, layout.size);
+    return this.#arena.posterior(this.options.classNames);
+  }
+
+  /** Everything needed to go on from here, in memory of its own. */
+  state(): TrainingState {
     return {
-      model: problem.model,
-      likelihood: problem.likelihood,
-      layers: layout.layers.map((layer) => {
-        const m = unpackLayer(muAll, layer);
-        const r = unpackLayer(rhoAll, layer);
-        return { weight: { mu: m.weight, rho: r.weight }, bias: { mu: m.bias, rho: r.bias } };
-      }),
-      noiseScale: this.#step.noiseScale.values(),
-      standardization,
-      classNames: this.options.classNames,
-      seed: problem.seed,
+      origin: this.#arena.origin(),
+      step: this.#now,
+      epochLoss: this.#ledger.epochLoss,
+      seconds: this.#seconds(),
+      tensors: this.#arena.tensors(),
+      extra: {},
     };
   }
 }

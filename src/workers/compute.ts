@@ -6,20 +6,10 @@ import { predictionMemory } from '../core/predictionMemory.ts';
 import { TilePredictor } from '../core/predictTile.ts';
 import { TrainingStep } from '../core/step.ts';
 import { CONTROL_WORDS, trainingMemory } from '../core/trainingMemory.ts';
-import type {
-  Fault,
-  JobBase,
-  PredictRequest,
-  Reply,
-  Request,
-  TrainingJob,
-  TrainRequest,
-} from './protocol.ts';
+import { inject, withFaults } from './faults.ts';
+import type { JobBase, PredictRequest, Reply, Request, TrainingJob, TrainRequest } from './protocol.ts';
 import { Team } from './team.ts';
 import { trainStretch } from './trainStretch.ts';
-
-/** Raised in tests in place of an unexpected error in a worker. */
-export class InjectedFault extends Error {}
 
 /** Makes a `compute` with its own memory of the last job; `exit` ends the thread (tests of lost workers). */
 export function createCompute(exit: () => never): (request: Request) => Reply {
@@ -53,10 +43,10 @@ function trainer(job: TrainingJob, thread: number, exit: () => never): (request:
   const step = new TrainingStep(job.problem, memory, arena, kernels, thread);
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
   return (request) => {
-    const { rank, size, cores, from, to, fault } = request as TrainRequest;
-    return trainStretch(step, new Team(control, size, rank, cores), from, to, (now) => {
-      if (fault !== undefined && fault.rank === rank && fault.step === now) inject(fault, exit);
-    });
+    const { rank, size, cores, from, to, faults } = request as TrainRequest;
+    const team = new Team(control, size, rank, cores);
+    const run = (atStep: (now: number) => void) => trainStretch(step, team, from, to, atStep);
+    return faults === undefined ? run(() => undefined) : withFaults(faults, step, rank, exit, run);
   };
 }
 
@@ -70,12 +60,6 @@ function predictor(first: PredictRequest, exit: () => never): (request: Request)
     tiles.predict(tile);
     return { kind: 'predicted' };
   };
-}
-
-function inject(fault: Fault, exit: () => never): void {
-  if (fault.kind === 'exit') exit();
-  if (fault.kind === 'throw') throw new InjectedFault(`fault injected at step ${fault.step}`);
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
 }
 
 /** Waits until `size` threads are here, at most a second: releasing memory is worth no more. */

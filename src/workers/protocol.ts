@@ -59,8 +59,8 @@ export interface TrainRequest {
   readonly cores: number;
   readonly from: number;
   readonly to: number;
-  /** Set by tests only. */
-  readonly fault?: Fault;
+  /** Set by tests only; in the order of their steps. */
+  readonly faults?: readonly Fault[];
 }
 
 /** Aggregate draws firstDraw … lastDraw − 1 for rows firstRow … lastRow − 1 into a result slot. */
@@ -102,11 +102,19 @@ export interface PhaseTimes {
 
 export type Reply = TrainReply | { readonly kind: 'predicted' } | { readonly kind: 'released' };
 
-/** A fault for tests: the worker of this rank dies (or throws) at a step, or before a prediction tile. */
+/**
+ * A fault for tests, at the start of a step in one worker, after a tile of its pass or after a block of its finish, or before a
+ * prediction tile.
+ */
 export interface Fault {
-  readonly kind: 'exit' | 'throw' | 'hang';
-  readonly rank: number;
+  /** `slow` sleeps for `ms` and goes on; `hang` never goes on; `lost` does its work and never replies; `memory` takes all there is. */
+  readonly kind: 'exit' | 'throw' | 'slow' | 'hang' | 'lost' | 'memory';
   readonly step: number;
+  /** The worker it comes to, where neither tile nor block says; default 0. */
+  readonly rank?: number;
+  readonly tile?: number;
+  readonly block?: number;
+  readonly ms?: number;
 }
 
 /** What a session's thread answers to, through comlink: `open` first and once, then any number of predictions. */

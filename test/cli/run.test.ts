@@ -99,7 +99,9 @@ describe('train', () => {
     await new Promise((next) => setTimeout(next, 300));
     child.kill('SIGINT');
     const { status, stderr } = await ended;
-    expect(stderr).toMatch(/varpool: interrupted\n$/);
+    expect(stderr).toMatch(
+      /varpool: interrupted(, state after step \d+ saved)?; varpool resume long goes on\n$/,
+    );
     expect(status).toBe(130);
     const manifest = JSON.parse(readFileSync(join(dir, 'long/manifest.json'), 'utf8'));
     expect(manifest).toMatchObject({ status: 'interrupted', posteriorDigest: null });
@@ -257,7 +259,7 @@ test('--help and --version go to stdout with status 0', () => {
   });
   const help = varpool(dir, '--help');
   expect(help).toMatchObject({ status: 0, stderr: '' });
-  for (const command of ['demo', 'train', 'predict', 'evaluate', 'doctor'])
+  for (const command of ['demo', 'train', 'resume', 'predict', 'evaluate', 'doctor'])
     expect(help.stdout).toContain(`  ${command} `);
   expect(varpool(dir, 'predict', '--help').stdout).toContain('.npy');
 });

@@ -59,6 +59,7 @@ describe('defaults', () => {
         klWeighting: 'uniform',
         initialRho: -5,
       },
+      checkpoint: { everyMinutes: 5, keep: 2 },
       prediction: { draws: 100, quantiles: [0.05, 0.5, 0.95] },
       writtenPaths: { dir: '../shared/data/mnist' },
       directory: resolve('exp'),
@@ -182,6 +183,12 @@ const inputArbitrary = fc.record(
       },
       { requiredKeys: [] },
     ),
+    checkpoint: fc.constantFrom(
+      {},
+      { everySteps: 100 },
+      { everyMinutes: 0.5, keep: 1 },
+      { everySteps: 7, everyMinutes: 2, keep: 9 },
+    ),
     prediction: fc.record({ draws: count, quantiles: fc.constantFrom([], [0.5], [0.1, 0.9]) }),
   },
   { requiredKeys: ['data'] },
@@ -254,6 +261,7 @@ describe('round trips', () => {
       'prior',
       'likelihood',
       'training',
+      'checkpoint',
       'prediction',
     ]);
     expect(text).toContain('dir: ../../../shared/data/mnist\n');

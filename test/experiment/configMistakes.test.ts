@@ -23,7 +23,7 @@ function messageOf(run: () => unknown): string {
   throw new Error('expected a ConfigError, got none');
 }
 
-const KNOWN = 'seed, data, model, prior, likelihood, training, prediction';
+const KNOWN = 'seed, data, model, prior, likelihood, training, checkpoint, prediction';
 const SEED = 'a string that is not empty or an integer from -9007199254740991 to 9007199254740991';
 const ADD = 'got nothing — add it';
 const WHOLE = 'expected a whole number of at least 1';
@@ -187,6 +187,16 @@ describe('mistakes, each in one line', () => {
     [
       'data: {kind: synthetic, low: 1}',
       ': data.high: expected a number above low (1), got 0.5 — change one of the two',
+    ],
+    [`${CSV}checkpoint: {everySteps: 0}`, `: checkpoint.everySteps: ${WHOLE}, got 0 — change it`],
+    [
+      `${CSV}checkpoint: {everyMinutes: 0}`,
+      ': checkpoint.everyMinutes: expected a number above 0, got 0 — change it',
+    ],
+    [`${CSV}checkpoint: {keep: 0}`, `: checkpoint.keep: ${WHOLE}, got 0 — change it`],
+    [
+      `${CSV}checkpoint: {everyStep: 5}`,
+      ': checkpoint.everyStep: expected a known key, got "everyStep" — did you mean everySteps?',
     ],
     [`${CSV}prediction: {draws: 0}`, `: prediction.draws: ${WHOLE}, got 0 — change it`],
     [

@@ -17,7 +17,7 @@ import type { Posterior } from '../../src/core/posterior.ts';
 import { CheckpointError, ConfigError } from '../../src/errors.ts';
 import { parseConfig } from '../../src/experiment/config.ts';
 import { endManifest, parseManifest, type RunFacts, startManifest } from '../../src/experiment/manifest.ts';
-import { MetricsLog, parseMetrics, readMetrics } from '../../src/experiment/metricsLog.ts';
+import { cutMetrics, MetricsLog, parseMetrics, readMetrics } from '../../src/experiment/metricsLog.ts';
 import { currentPlatform, varpoolVersion } from '../../src/experiment/provenance.ts';
 import { createNumberedRun, createRun, openRun, type RunWriter } from '../../src/experiment/run.ts';
 
@@ -293,6 +293,29 @@ describe('metrics.jsonl', () => {
     expect(readMetrics(log.path)).toEqual([{ ...epoch(1), nll: null }]);
     log.append(epoch(2));
     expect(readMetrics(log.path)).toHaveLength(2);
+  });
+
+  it('is cut after a step: later epochs and a torn line go, whatever is left can be written on', () => {
+    const path = `${dir}.jsonl`;
+    const lines = [1, 2, 3, 4].map((n) => `${JSON.stringify(epoch(n))}\n`);
+    for (const [step, left] of [
+      [0, 0],
+      [9, 0],
+      [10, 1],
+      [39, 3],
+      [40, 4],
+      [99, 4],
+    ]) {
+      for (const torn of ['', '{"epoch":5,"st', '\0\0\0']) {
+        writeFileSync(path, lines.join('') + torn);
+        expect(cutMetrics(path, step)).toEqual([1, 2, 3, 4].slice(0, left).map(epoch));
+        expect(readFileSync(path, 'utf8')).toBe(lines.slice(0, left).join(''));
+      }
+    }
+    const damaged = `${lines[0]}{"epoch":\n${lines[2]}`;
+    writeFileSync(path, damaged);
+    expect(refusal(() => cutMetrics(path, 5))).toContain(`${path}: line 2: `);
+    expect(readFileSync(path, 'utf8')).toBe(damaged);
   });
 
   it('a torn last line is left out when read and cut off when written on', () => {

@@ -114,7 +114,7 @@ describe('a training with faults', () => {
     const { model, data, options } = teamProblem(1);
     warnings.length = 0;
     const posterior = await runtime(3).trainWithFaults(model, data, options, [
-      { kind: 'hang', rank: 1, step: 2 },
+      { kind: 'slow', rank: 1, step: 2 },
     ]);
     expect(posteriorDigest(posterior)).toBe(await digestOf(1, 1));
     expect(warnings).toEqual([]);

@@ -173,6 +173,23 @@ test('a step that never survives ends a training, though the steps before it suc
   await expectUsable(runtime);
 });
 
+describe('workers that die while they start', () => {
+  const support = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url));
+
+  test('are replaced, and when all of them do, the training ends with WorkerLostError', async () => {
+    const ends = [];
+    // The first n threads end at once: the pool of threads can then not be mended, only replaced.
+    for (const n of [0, 1, 2, 3, 1e9]) {
+      const words = ['--import', support('exitsAtStart.mjs'), support('trainsOnce.mjs')];
+      const { code, stdout, stderr } = await runNode(words, { EXITS: String(n) });
+      expect(code, stderr).toBe(0);
+      ends.push(stdout.trim());
+    }
+    expect(ends[0]).toMatch(/^[0-9a-f]{64}$/);
+    expect(ends).toEqual([ends[0], ends[0], ends[0], ends[0], 'VARPOOL_WORKER_LOST']);
+  });
+});
+
 describe('several jobs at once', () => {
   test('trainings of whole teams and predictions share a runtime without a deadlock', async () => {
     const { model, data, options } = teamProblem(1);
@@ -281,10 +298,17 @@ describe('closing', () => {
   );
 });
 
-/** Runs a module in a process of its own, which is given 20 seconds to end by itself. */
-function runNode(script: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+/** Runs a module (or Node with these words) in a process of its own, which is given 20 seconds to end by itself. */
+function runNode(
+  script: string | readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 });
+    const words = typeof script === 'string' ? ['--input-type=module', '-e', script] : script;
+    const child = spawn(process.execPath, words, {
+      timeout: 20_000,
+      env: { ...process.env, ...env },
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {

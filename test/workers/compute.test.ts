@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { wasmFactory } from '../../src/backend/wasm.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
-import { createCompute, InjectedFault } from '../../src/workers/compute.ts';
+import { createCompute } from '../../src/workers/compute.ts';
+import { InjectedFault } from '../../src/workers/faults.ts';
 import {
   CONTROL,
   type Fault,
@@ -70,7 +71,7 @@ function fresh() {
     cores: 1,
     from,
     to,
-    ...(fault === undefined ? {} : { fault }),
+    ...(fault === undefined ? {} : { faults: [fault] }),
   });
   const control = harness.arena.i32.subarray(harness.memory.control / 4, harness.memory.control / 4 + 16);
   return { harness, train, control };
@@ -145,7 +146,7 @@ describe('train', () => {
     expect([reply.ended, reply.step]).toEqual(['diverged', 1]);
   });
 
-  test('faults happen at their step: throw throws, exit exits, hang only takes time', () => {
+  test('faults happen at their step: throw throws, exit exits, slow only takes time', () => {
     const { harness, train } = fresh();
     const compute = createCompute(() => {
       throw new Error('exited');
@@ -153,7 +154,7 @@ describe('train', () => {
     expect(() => compute(train(0, 5, { kind: 'throw', rank: 0, step: 3 }))).toThrow(InjectedFault);
     expect(harness.step.arena.i32[harness.memory.control / 4 + CONTROL.stepsDone]).toBe(3);
     expect(() => compute(train(3, 5, { kind: 'exit', rank: 0, step: 4 }))).toThrow('exited');
-    compute(train(4, STEPS, { kind: 'hang', rank: 0, step: 5 }));
+    compute(train(4, STEPS, { kind: 'slow', rank: 0, step: 5 }));
     expect(harness.state()).toEqual(wholeRun());
     expect(() => compute(train(11, 12, { kind: 'throw', rank: 1, step: 11 }))).not.toThrow();
   });

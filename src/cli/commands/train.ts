@@ -12,9 +12,7 @@ import {
   withOutput,
   withRuntime,
 } from '../flags.ts';
-import { metricRows } from '../metrics.ts';
-import { printJson, printTable, seconds } from '../output.ts';
-import { type Overrides, overridden, trainAndReport } from '../trainAndReport.ts';
+import { type Overrides, overridden, printTrained, trainAndReport } from '../trainAndReport.ts';
 
 interface TrainFlags extends RuntimeFlags, OutputFlags, Overrides {
   readonly out?: string;
@@ -42,26 +40,5 @@ async function train(file: string, flags: TrainFlags): Promise<void> {
   const { trained, run } = await trainAndReport(prepared, flags, openRunDirectory, {
     title: `varpool · ${runName(file)}`,
   });
-  const { manifest, secondsPerEpoch, test, posteriorDigest } = trained;
-  printTable([
-    ...(test === null ? [] : metricRows(test)),
-    ['seconds per epoch', seconds(secondsPerEpoch)],
-    ['workers', String(manifest.workers)],
-    ['backend', manifest.backendNote ? `${manifest.backend}: ${manifest.backendNote}` : manifest.backend],
-    ['posteriorDigest', manifest.reproducible ? posteriorDigest : `${posteriorDigest} (not reproducible)`],
-    ['run', run.dir],
-  ]);
-  if (flags.json) {
-    printJson({
-      run: run.dir,
-      test,
-      secondsPerEpoch,
-      wallSeconds: manifest.wallSeconds,
-      workers: manifest.workers,
-      backend: manifest.backend,
-      reproducible: manifest.reproducible,
-      steps: manifest.steps,
-      posteriorDigest,
-    });
-  }
+  printTrained(trained, run.dir, flags);
 }

@@ -10,6 +10,7 @@ export function adam(spec: Extract<OptimizerSpec, { kind: 'adam' }>): Optimizer 
   const stepSize = (step: number, rate: number) => rate / (1 - powInteger(beta1, step + 1));
   const vScale = (step: number) => 1 / Math.sqrt(1 - powInteger(beta2, step + 1));
   return {
+    momentNames: ['mu.m', 'mu.v', 'rho.m', 'rho.v'],
     slots: 4,
     scalars(out, step, rate) {
       out[UPDATE_SCALARS.stepSize] = stepSize(step, rate);

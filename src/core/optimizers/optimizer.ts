@@ -28,6 +28,8 @@ export interface UpdateAddresses {
 }
 
 export interface Optimizer {
+  /** What the moment buffers are called in a saved state, in the order of `moments`: `mu.m` is the m of mu. */
+  readonly momentNames: readonly string[];
   /** Moment buffers per parameter buffer pair (mu, rho). */
   readonly slots: number;
   /** Writes the step's scalars (UPDATE_SCALARS); `step` counts from 0, `rate` is the scheduled learning rate. */

@@ -7,6 +7,7 @@ import type { Optimizer, OptimizerSpec } from './optimizer.ts';
 export function sgd(spec: Extract<OptimizerSpec, { kind: 'sgd' }>): Optimizer {
   const { momentum = 0 } = spec;
   return {
+    momentNames: ['mu.m', 'rho.m'],
     slots: 2,
     scalars(out, _step, rate) {
       out[UPDATE_SCALARS.stepSize] = rate;

@@ -1,0 +1,62 @@
+// varpool resume RUN: goes on with a training that was cut short, to the end it would have had.
+
+import { basename, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { ConfigError } from '../../errors.ts';
+import { openResume } from '../../experiment/resumeRun.ts';
+import type { Run } from '../../experiment/run.ts';
+import type { Evaluation } from '../../scheduler/options.ts';
+import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime } from '../flags.ts';
+import { metricRows } from '../metrics.ts';
+import { note, printJson, printTable, warn } from '../output.ts';
+import { printTrained, trainAndReport } from '../trainAndReport.ts';
+
+interface ResumeFlags extends RuntimeFlags, OutputFlags {
+  readonly seed?: string;
+}
+
+export function resumeCommand(): Command {
+  const command = new Command('resume')
+    .description('go on with a training that was interrupted or killed; the result is the same')
+    .argument('<run>', 'run directory')
+    .addOption(new Option('--seed <s>').hideHelp());
+  return withOutput(withRuntime(command)).action(resume);
+}
+
+async function resume(dir: string, flags: ResumeFlags): Promise<void> {
+  if (flags.seed !== undefined) {
+    throw new ConfigError(
+      '--seed: expected none, for a run goes on with the seed it began with, got one — leave it out, or train another run',
+    );
+  }
+  const point = await openResume(dir, warn);
+  if ('finished' in point) {
+    printFinished(point.finished, flags);
+    return;
+  }
+  const { prepared, run, state, posterior } = point;
+  const { epochs } = prepared.config.training;
+  if (flags.quiet !== true)
+    note(
+      posterior !== null
+        ? `${dir} is trained; measuring it`
+        : `going on after step ${state?.step ?? 0} (of ${epochs} epochs)`,
+    );
+  const title = `varpool · ${basename(resolve(dir))}`;
+  const { trained } = await trainAndReport(prepared, flags, () => run, { title, resume: point });
+  printTrained(trained, run.dir, flags, { resumedFrom: state?.step ?? 0 });
+}
+
+/** Nothing is left to do: what the run came to, as it would have been printed at its end. */
+function printFinished({ dir, manifest }: Run, flags: ResumeFlags): void {
+  if (flags.quiet !== true) note(`${dir} is finished; there is nothing to go on with`);
+  const { test, wallSeconds, workers, backend, steps, posteriorDigest } = manifest;
+  const metrics = Object.entries(test ?? {}).filter(([, value]) => value !== null);
+  printTable([
+    ...metricRows(Object.fromEntries(metrics) as unknown as Evaluation),
+    ['posteriorDigest', String(posteriorDigest)],
+    ['run', dir],
+  ]);
+  if (flags.json)
+    printJson({ run: dir, test, wallSeconds, workers, backend, steps, posteriorDigest, resumedFrom: null });
+}

@@ -1,0 +1,134 @@
+// Runs one stretch of steps on a team of workers and brings its replies, or the word that a member was lost. A member that dies,
+// throws or stands still is lost; by then no member writes to the arena any more. What to do about it is the trainer's business.
+
+import { CONTROL, type Fault, type TrainingJob, type TrainReply } from '../workers/protocol.ts';
+import { LostRequestError, type WorkerPool } from './pool.ts';
+
+export interface TeamRunnerOptions {
+  /** Workers of the team. */
+  readonly size: number;
+  /** Cores of the machine. */
+  readonly cores: number;
+  /** Tests only: faults to inject, each once. */
+  readonly faults?: Fault[] | undefined;
+  /** Milliseconds without a sign of life after which a team counts as stuck; by default that depends on how long a step takes. */
+  readonly patience?: number | undefined;
+}
+
+/** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
+const PATIENT_STEPS = 1_000;
+const PATIENCE_MS = 60_000;
+/** Before the first step is done nobody knows how long one takes. */
+const FIRST_PATIENCE_MS = 600_000;
+/** Looks at the team in the time of its patience. Looks are counted, not time: a machine that sleeps does not look either. */
+const LOOKS = 20;
+/** Time that the others of a stuck member have to leave by themselves, in milliseconds. */
+const LEAVE_MS = 500;
+
+export class TeamRunner {
+  constructor(
+    readonly pool: WorkerPool,
+    readonly job: TrainingJob,
+    readonly control: Int32Array<SharedArrayBuffer>,
+    readonly options: TeamRunnerOptions,
+  ) {}
+
+  /**
+   * All members' replies for steps from … to − 1, or the error of a member that was lost.
+   * @param msPerStep what a step takes, 0 while it is not known
+   */
+  async run(from: number, to: number, msPerStep: number): Promise<TrainReply[] | LostRequestError> {
+    const { pool, job, control, options } = this;
+    for (const word of [CONTROL.arrived, CONTROL.abort, CONTROL.stopAfter]) Atomics.store(control, word, 0);
+    const { size, cores } = options;
+    const faults = this.#nextFaults(from, to);
+    const ending = new AbortController();
+    const giveUp = (error: unknown) => {
+      this.#callOff();
+      throw error;
+    };
+    const members = Array.from({ length: size }, (_, rank) => {
+      const request = { kind: 'train', job, rank, size, cores, from, to } as const;
+      return pool
+        .run<TrainReply>(faults.length === 0 ? request : { ...request, faults }, ending.signal)
+        .catch(giveUp);
+    });
+    const settled = Promise.allSettled(members);
+    const stuck = await this.#watch(settled, ending, msPerStep);
+    const ends = await settled;
+    const lost = ends.find((member) => member.status === 'rejected');
+    if (lost === undefined && stuck === null)
+      return ends.map((member) => (member as PromiseFulfilledResult<TrainReply>).value);
+    if (stuck !== null) return stuck;
+    const reason: unknown = (lost as PromiseRejectedResult).reason;
+    if (reason instanceof LostRequestError) return reason;
+    throw reason;
+  }
+
+  /** The faults of these steps up to the first that ends the stretch: what comes after it is for when the steps are done again. */
+  #nextFaults(from: number, to: number): Fault[] {
+    const { faults = [] } = this.options;
+    const due = faults.filter((fault) => fault.step >= from && fault.step < to);
+    due.sort((a, b) => a.step - b.step);
+    const deadly = due.findIndex(({ kind }) => kind !== 'slow');
+    const next = deadly < 0 ? due : due.slice(0, deadly + 1);
+    for (const fault of next) faults.splice(faults.indexOf(fault), 1);
+    return next;
+  }
+
+  /** Has members leave their barrier. */
+  #callOff(): void {
+    Atomics.store(this.control, CONTROL.abort, 1);
+    Atomics.notify(this.control, CONTROL.generation);
+  }
+
+  /** Resolves to null when all members are done, or to an error when they stood still and the stuck ones have been ended. */
+  async #watch(
+    settled: Promise<unknown>,
+    ending: AbortController,
+    msPerStep: number,
+  ): Promise<LostRequestError | null> {
+    const least = msPerStep === 0 ? FIRST_PATIENCE_MS : PATIENCE_MS;
+    const patience = this.options.patience ?? Math.max(least, PATIENT_STEPS * msPerStep);
+    if (await this.#standsStill(settled, patience)) {
+      this.#callOff();
+      await Promise.race([settled, timeout(Math.min(patience, LEAVE_MS))]);
+      await this.pool.endWorkers(ending);
+      return new LostRequestError(`worker: no sign of life for ${patience / 1000} s`);
+    }
+    return null;
+  }
+
+  /** Whether no word of the control region changes for as long as `patience` before the team is done. */
+  #standsStill(settled: Promise<unknown>, patience: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      let before = this.#pulse();
+      let still = 0;
+      const timer = setInterval(() => {
+        const now = this.#pulse();
+        still = now === before ? still + 1 : 0;
+        before = now;
+        if (still >= LOOKS) done(true);
+      }, patience / LOOKS);
+      const done = (stuck: boolean) => {
+        clearInterval(timer);
+        resolve(stuck);
+      };
+      settled.then(() => done(false));
+    });
+  }
+
+  /** Changes with every barrier and every step. */
+  #pulse(): string {
+    const { control } = this;
+    return [CONTROL.arrived, CONTROL.generation, CONTROL.stepsDone]
+      .map((word) => Atomics.load(control, word))
+      .join();
+  }
+}
+
+function timeout(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,83 @@
+// Faults for tests of recovery: where in a stretch a worker dies, throws, dawdles, hangs, runs out of memory or swallows its reply.
+// Without a fault nothing of this runs: the steps themselves know nothing of it.
+
+import type { TrainingStep } from '../core/step.ts';
+import type { Fault, TrainReply } from './protocol.ts';
+
+/** Raised in tests in place of an unexpected error in a worker. */
+export class InjectedFault extends Error {}
+
+const SLOW_MS = 200;
+
+/**
+ * Runs a stretch with faults in it. One at a tile or a block comes when that piece is done and the next one is not, in whichever
+ * worker has it: parameters are then half of one step and half of the next.
+ */
+export function withFaults(
+  faults: readonly Fault[],
+  step: TrainingStep,
+  rank: number,
+  exit: () => never,
+  run: (atStep: (now: number) => void) => TrainReply,
+): TrainReply {
+  const mine = faults.filter(
+    (fault) => fault.tile === undefined && fault.block === undefined && (fault.rank ?? 0) === rank,
+  );
+  const { pass, finish } = step;
+  /** Does pieces first … last − 1 with the faults that come between them. */
+  const inPieces = (
+    place: 'tile' | 'block',
+    now: number,
+    [first, last]: readonly [number, number],
+    work: (first: number, last: number) => void,
+  ) => {
+    let next = first;
+    for (const fault of faults) {
+      const piece = fault[place];
+      if (fault.step !== now || piece === undefined || piece < next || piece >= last) continue;
+      work(next, piece + 1);
+      next = piece + 1;
+      inject(fault, exit);
+    }
+    work(next, last);
+  };
+  step.pass = (now, first, last) =>
+    inPieces('tile', now, [first, last], (a, b) => pass.call(step, now, a, b));
+  step.finish = (now, first, last) => {
+    let bad = false;
+    inPieces('block', now, [first, last], (a, b) => {
+      bad = finish.call(step, now, a, b) || bad;
+    });
+    return bad;
+  };
+  try {
+    const reply = run((now) => {
+      for (const fault of mine) if (fault.step === now && fault.kind !== 'lost') inject(fault, exit);
+    });
+    if (mine.some(({ kind }) => kind === 'lost')) sleep(Number.POSITIVE_INFINITY);
+    return reply;
+  } finally {
+    // The step's own methods come to light again.
+    Reflect.deleteProperty(step, 'pass');
+    Reflect.deleteProperty(step, 'finish');
+  }
+}
+
+/** What happens at the place of a fault. */
+export function inject(fault: Fault, exit: () => never): void {
+  const { kind, step, ms = SLOW_MS } = fault;
+  if (kind === 'exit') exit();
+  if (kind === 'throw') throw new InjectedFault(`fault injected at step ${step}`);
+  if (kind === 'memory') hoard();
+  sleep(kind === 'slow' ? ms : Number.POSITIVE_INFINITY);
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** Takes memory until the thread has none left. */
+function hoard(): never {
+  const kept: unknown[] = [];
+  for (;;) kept.push(new Array(100_000).fill({}));
+}

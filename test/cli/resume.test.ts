@@ -1,0 +1,171 @@
+// resume and what it is for: processes that are interrupted, killed or left by their workers, and go on to the same end.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { openRun } from '../../src/experiment/run.ts';
+import { lastJson, MAIN, startVarpool, temporaryDirectory, varpool } from './cli.ts';
+
+const dir = temporaryDirectory();
+const at = (...parts: string[]) => join(dir, ...parts);
+let digest: string;
+let test_: unknown;
+
+beforeAll(() => {
+  // A second or two of training, saved often enough to be killed between two states.
+  writeFileSync(
+    at('curve.yaml'),
+    `seed: cli
+data: { kind: synthetic, rows: 256, testRows: 40, validation: 16, standardize: both }
+model: { hiddenSizes: [24] }
+training: { epochs: 600, batchSize: 16 }
+checkpoint: { everySteps: 200 }
+prediction: { draws: 10 }
+`,
+  );
+  const ended = varpool(dir, 'train', 'curve.yaml', '--out', 'whole', '--json', '--quiet');
+  expect(ended.status, ended.stderr).toBe(0);
+  ({ posteriorDigest: digest, test: test_ } = lastJson(ended) as { posteriorDigest: string; test: unknown });
+});
+
+const timeless = (run: string) =>
+  openRun(at(run))
+    .metrics()
+    .map(({ seconds: _, ...rest }) => rest);
+
+/** Starts a training and waits until it has saved a state. */
+async function started(run: string) {
+  const life = startVarpool(dir, 'train', 'curve.yaml', '--out', run, '--workers', '2');
+  while (!existsSync(at(run, 'checkpoint.safetensors'))) await new Promise((next) => setTimeout(next, 2));
+  return life;
+}
+
+/** Goes on to the end, which must be that of the run nobody stopped. */
+function finish(run: string, ...flags: string[]) {
+  const ended = varpool(dir, 'resume', run, '--json', ...flags);
+  expect(ended.status, ended.stderr).toBe(0);
+  expect(lastJson(ended)).toMatchObject({ run, posteriorDigest: digest, test: test_, steps: 9000 });
+  expect(timeless(run)).toEqual(timeless('whole'));
+  expect(readFileSync(at(run, 'report.html'), 'utf8')).toContain(digest);
+  expect(
+    readdirSync(at(run))
+      .filter((name) => !/^checkpoint-\d{9}\.safetensors$/.test(name))
+      .sort(),
+  ).toEqual([
+    'checkpoint.safetensors',
+    'config.yaml',
+    'manifest.json',
+    'metrics.jsonl',
+    'posterior.safetensors',
+    'report.html',
+  ]);
+  return ended;
+}
+
+describe('a process', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'that gets %s saves its state and ends with 130',
+    async (signal) => {
+      const { child, ended } = await started(signal);
+      child.kill(signal);
+      const { status, stderr } = await ended;
+      expect(status, stderr).toBe(130);
+      const saved = /varpool: interrupted, state after step (\d+) saved; varpool resume \w+ goes on\n$/.exec(
+        stderr,
+      );
+      expect(saved, stderr).not.toBeNull();
+      const { manifest } = openRun(at(signal));
+      expect(manifest).toMatchObject({ status: 'interrupted', steps: Number(saved?.[1]) });
+      const { stderr: told, stdout } = finish(signal, '--workers', '1', '--backend', 'wasm');
+      expect(told).toContain(`going on after step ${saved?.[1]} (of 600 epochs)`);
+      expect(stdout).toMatch(/workers +1\nbackend +wasm\n/);
+      expect(openRun(at(signal)).manifest.resumptions).toHaveLength(1);
+    },
+  );
+
+  test('that is killed goes on from its last state', async () => {
+    const { child, ended } = await started('killed');
+    child.kill('SIGKILL');
+    await ended;
+    expect(openRun(at('killed')).manifest).toMatchObject({ status: 'running', endedAt: null });
+    const result = lastJson(finish('killed', '--quiet')) as { resumedFrom: number };
+    expect(result.resumedFrom % 200).toBe(0);
+    expect(result.resumedFrom).toBeGreaterThan(0);
+  });
+
+  test('that is training is not joined by another, and a second interrupt ends it at once', async () => {
+    writeFileSync(
+      at('long.yaml'),
+      readFileSync(at('curve.yaml'), 'utf8').replace('epochs: 600', 'epochs: 1000000'),
+    );
+    const { child, ended } = startVarpool(dir, 'train', 'long.yaml', '--out', 'busy');
+    while (!existsSync(at('busy', 'checkpoint.safetensors')))
+      await new Promise((next) => setTimeout(next, 2));
+    for (const words of [
+      ['resume', 'busy'],
+      ['train', 'curve.yaml', '--out', 'busy', '--force'],
+    ]) {
+      const refused = varpool(dir, ...words);
+      expect(refused.status).toBe(2);
+      expect(refused.stderr).toBe(
+        `varpool: busy: expected a run that nobody works on, got one that process ${child.pid} is training — wait for it or end it\n`,
+      );
+    }
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+    expect((await ended).status).toBe(130);
+    // Whichever came first, nobody works on it any more.
+    expect(varpool(dir, 'train', 'curve.yaml', '--out', 'busy', '--force', '--quiet').status).toBe(0);
+  });
+
+  test('whose workers die again and again ends with 5 and a state, and goes on when they live', () => {
+    const words = ['train', 'long.yaml', '--out', 'lost', '--quiet', '--workers', '2'];
+    const preload = ['--import', resolve('test/support/endsWorkers.mjs')];
+    const { status, stderr } = spawnSync(process.execPath, [...preload, MAIN, ...words], {
+      cwd: dir,
+      encoding: 'utf8',
+      timeout: 50_000,
+    });
+    expect(status, stderr).toBe(5);
+    expect(stderr).toMatch(
+      /varpool: train: expected workers to survive steps from \d+, got 4 losses in a row \(.+\) — free memory or lower workers, then varpool resume lost\n$/,
+    );
+    expect(openRun(at('lost')).manifest.status).toBe('failed');
+    expect(existsSync(at('lost', 'checkpoint.safetensors'))).toBe(true);
+  });
+});
+
+describe('resume', () => {
+  test('of a finished run says so, prints what it came to and changes nothing', () => {
+    const before = readFileSync(at('whole/manifest.json'));
+    const ended = varpool(dir, 'resume', 'whole', '--json');
+    expect(ended).toMatchObject({ status: 0, stderr: 'whole is finished; there is nothing to go on with\n' });
+    expect(lastJson(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
+    expect(ended.stdout).toContain(digest);
+    expect(readFileSync(at('whole/manifest.json'))).toEqual(before);
+  });
+
+  test.each([
+    [
+      ['resume', 'whole', '--seed', '7'],
+      /^varpool: --seed: expected none, for a run goes on with the seed it began with, got one — .+\n$/,
+    ],
+    [
+      ['resume', 'nothing'],
+      /^varpool: nothing: expected a run directory, got nothing there — check the path\n$/,
+    ],
+    [['resume'], /^varpool: command line: expected RUN, got nothing — run the command with --help\n$/],
+  ])('%j is refused with status 2', (words, message) => {
+    const ended = varpool(dir, ...words);
+    expect(ended.status).toBe(2);
+    expect(ended.stderr).toMatch(message);
+  });
+
+  test('a run cut short before its config was written is refused', () => {
+    const fresh = varpool(dir, 'train', 'curve.yaml', '--out', 'headless', '--quiet');
+    expect(fresh.status).toBe(0);
+    rmSync(at('headless/config.yaml'));
+    expect(varpool(dir, 'resume', 'headless').stderr).toContain('got one without config.yaml');
+  });
+});
