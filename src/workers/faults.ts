@@ -23,7 +23,7 @@ export function withFaults(
   const mine = faults.filter(
     (fault) => fault.tile === undefined && fault.block === undefined && (fault.rank ?? 0) === rank,
   );
-  const { pass, finish } = step;
+  const { pass, passStage, finish } = step;
   /** Does pieces first … last − 1 with the faults that come between them. */
   const inPieces = (
     place: 'tile' | 'block',
@@ -43,6 +43,14 @@ export function withFaults(
   };
   step.pass = (now, first, last) =>
     inPieces('tile', now, [first, last], (a, b) => pass.call(step, now, a, b));
+  // Where members share a tile, its fault comes between the first stage and the second, in the member with its first part.
+  step.passStage = (now, stage, first, last, part, parts) => {
+    passStage.call(step, now, stage, first, last, part, parts);
+    if (stage !== 0 || part !== 0) return;
+    for (const fault of faults)
+      if (fault.step === now && fault.tile !== undefined && fault.tile >= first && fault.tile < last)
+        inject(fault, exit);
+  };
   step.finish = (now, first, last) => {
     let bad = false;
     inPieces('block', now, [first, last], (a, b) => {
@@ -59,6 +67,7 @@ export function withFaults(
   } finally {
     // The step's own methods come to light again.
     Reflect.deleteProperty(step, 'pass');
+    Reflect.deleteProperty(step, 'passStage');
     Reflect.deleteProperty(step, 'finish');
   }
 }
