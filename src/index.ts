@@ -13,6 +13,13 @@ export {
   toModel,
 } from './core/bayesian.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
+export {
+  diagnosePosterior,
+  type ModelDiagnostics,
+  type WeightDiagnostics,
+} from './core/metrics/diagnostics.ts';
+export type { DiagnosticWarning } from './core/metrics/diagnosticWarnings.ts';
+export type { DecibelHistogram, WeightQuantiles } from './core/metrics/weightTally.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/optimizer.ts';
 export type { LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
@@ -21,6 +28,7 @@ export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
 export type { ScheduleSpec } from './core/schedules/schedule.ts';
 export * from './errors.ts';
 export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
+export type { Diagnostics } from './scheduler/diagnosis.ts';
 export type {
   Evaluation,
   PredictOptions,

@@ -173,6 +173,8 @@ function checkRest(model: Model, likelihood: LikelihoodSpec, options: TrainOptio
   if (standardize !== undefined) oneOf('train: standardize', standardize, ['both', 'features', 'none']);
   if (validation?.every !== undefined) positiveInteger('train: validation.every', validation.every);
   if (validation?.draws !== undefined) positiveInteger('train: validation.draws', validation.draws);
+  const every = options.diagnostics?.every ?? 'auto';
+  if (every !== 'auto' && every !== 0) positiveInteger('train: diagnostics.every', every);
   if (likelihood.kind === 'categorical' && classNames && classNames.length !== model.outputSize) {
     throw new RangeError(
       `train: expected ${model.outputSize} classNames, got ${classNames.length} — give one name per class`,

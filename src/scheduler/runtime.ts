@@ -107,6 +107,7 @@ export class Runtime implements AsyncDisposable {
           onProgress: options.onProgress,
           validate: validation === undefined ? undefined : validate,
           validateEvery: validation?.every,
+          diagnoseEvery: options.diagnostics?.every ?? 'auto',
           faults,
         });
         return { posterior: await trainer.run(report), phases: trainer.phases, team: trainer.team };

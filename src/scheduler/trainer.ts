@@ -52,6 +52,7 @@ export interface TrainerOptions {
   /** Evaluates a posterior on held-out rows at the end of an epoch, or returns null when none is due. */
   readonly validate?: ((posterior: Posterior, epoch: number) => Promise<Evaluation>) | undefined;
   readonly validateEvery?: number | undefined;
+  readonly diagnoseEvery?: number | 'auto' | undefined;
   /** Tests only: faults to inject, each once. */
   readonly faults?: Fault[] | undefined;
 }
@@ -105,7 +106,7 @@ export class Trainer {
     this.#control = this.#arena.i32.subarray(first, first + CONTROL_WORDS);
     this.#team = teamSize(problem, this.#memory.layout, host.pool.size);
     this.#perEpoch = stepsPerEpoch(problem);
-    this.#ledger = new Ledger(problem, this.#memory, this.#arena, prepared.standardization.targets);
+    this.#ledger = new Ledger(prepared, this.#memory, this.#arena, options.diagnoseEvery ?? 0, host.warn);
     this.#steps = totalSteps(problem);
     this.#job = {
       kind: 'training',
@@ -176,7 +177,7 @@ export class Trainer {
     }
   }
 
-  /** Where the next stretch ends: after STRETCH_MS or so, at an epoch that is to be validated, or where records would be overwritten. */
+  /** Where the next stretch ends: after STRETCH_MS or so, at an epoch to be validated or diagnosed, or where records would be overwritten. */
   #stretchEnd(from: number): number {
     const { validate, validateEvery = 1 } = this.options;
     const count = this.#msPerStep === 0 ? 4 : Math.max(1, Math.floor(STRETCH_MS / this.#msPerStep));
@@ -185,6 +186,7 @@ export class Trainer {
       this.#steps,
       from + STEP_RECORDS,
       from + (EPOCH_RECORDS - 1) * this.#perEpoch,
+      this.#ledger.diagnosis.nextStop(from),
     );
     if (validate !== undefined) {
       const span = validateEvery * this.#perEpoch;
