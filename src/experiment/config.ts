@@ -38,6 +38,7 @@ export interface ResolvedConfig {
   readonly likelihood: LikelihoodConfig;
   readonly training: TrainingConfig;
   readonly prediction: PredictionConfig;
+  readonly logging: ParsedConfig['logging'];
   /** What the user wrote for each path of `data`, by key; relative to `directory`. */
   readonly writtenPaths: Readonly<Record<string, string>>;
   /** Directory of the config file, absolute. */
@@ -161,7 +162,7 @@ function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
   const absolute = Object.entries(writtenPaths).map(
     ([key, path]) => [key, resolve(directory, path)] as const,
   );
-  const { seed, model, prior } = parsed;
+  const { seed, model, prior, logging } = parsed;
   // In the order of the file's documentation, which is the order config.yaml is written in.
   return {
     seed,
@@ -171,6 +172,7 @@ function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
     likelihood,
     training: resolveTraining(parsed.training, file),
     prediction: checkPrediction(parsed.prediction, file),
+    logging,
     writtenPaths,
     directory,
   };

@@ -8,6 +8,7 @@ import { seedText } from '../random/seed.ts';
 import type { Evaluation, TrainingReport, TrainOptions, TrainProgress } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { endManifest, type Manifest, type RunStatus, startManifest } from './manifest.ts';
+import { epochMetrics } from './metricsLog.ts';
 import type { RunWriter } from './run.ts';
 import { type PreparedRun, trainingData } from './runData.ts';
 
@@ -84,8 +85,8 @@ export async function trainRun(
     });
     for await (const report of training) {
       reports.push(report);
-      const { learningRate: _, validation, ...metrics } = report;
-      run.logEpoch({ ...metrics, ...(validation === null ? {} : { validation: { ...validation } }) });
+      run.logEpoch(epochMetrics(report));
+      if (config.logging.tensorboard) run.logEvents(report);
       options.onEpoch?.(report);
     }
     const posterior = await training;
@@ -107,7 +108,7 @@ export async function trainRun(
 /** What the config says about training, as the runtime takes it. */
 export function trainOptions({ config, data, classNames }: PreparedRun): TrainOptions {
   const { training, likelihood, seed } = config;
-  const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho } = training;
+  const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho, diagnostics } = training;
   const { validation } = data;
   return {
     likelihood,
@@ -118,6 +119,7 @@ export function trainOptions({ config, data, classNames }: PreparedRun): TrainOp
     schedule,
     klWeighting,
     initialRho,
+    diagnostics,
     standardize: config.data.standardize,
     seed,
     ...(classNames === null ? {} : { classNames }),
