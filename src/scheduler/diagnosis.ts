@@ -24,6 +24,8 @@ export interface Diagnostics extends ModelDiagnostics {
  */
 const ROWS_BETWEEN = 8_192;
 const WORK_BETWEEN = 2 ** 23;
+/** After fewer steps no training is judged: it may be a try of something else. */
+const FEWEST_STEPS = 100;
 /** More of them than this in one training nobody looks at. */
 const DIAGNOSES = 100;
 
@@ -92,7 +94,7 @@ export class Diagnosis {
     const { problem } = this;
     const M = stepsPerEpoch(problem);
     // A fit that has just begun has all of these faults.
-    const early = 2 * epoch < problem.epochs;
+    const early = 2 * epoch < problem.epochs || epoch * M < FEWEST_STEPS;
     const warming =
       typeof problem.klWeighting === 'object' && klWeight(problem.klWeighting, epoch * M - 1, M) < 1;
     if (early || warming) return [];

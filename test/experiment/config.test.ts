@@ -58,8 +58,10 @@ describe('defaults', () => {
         schedule: { kind: 'constant' },
         klWeighting: 'uniform',
         initialRho: -5,
+        diagnostics: { every: 'auto' },
       },
       prediction: { draws: 100, quantiles: [0.05, 0.5, 0.95] },
+      logging: { tensorboard: false },
       writtenPaths: { dir: '../shared/data/mnist' },
       directory: resolve('exp'),
     });
@@ -179,10 +181,12 @@ const inputArbitrary = fc.record(
           fc.record({ kind: fc.constant('warmup'), epochs: count }),
         ),
         initialSigma: above0,
+        diagnostics: fc.record({ every: fc.oneof(fc.constant('auto'), fc.constant(0), count) }),
       },
       { requiredKeys: [] },
     ),
     prediction: fc.record({ draws: count, quantiles: fc.constantFrom([], [0.5], [0.1, 0.9]) }),
+    logging: fc.record({ tensorboard: fc.boolean() }),
   },
   { requiredKeys: ['data'] },
 );
@@ -255,6 +259,7 @@ describe('round trips', () => {
       'likelihood',
       'training',
       'prediction',
+      'logging',
     ]);
     expect(text).toContain('dir: ../../../shared/data/mnist\n');
     expect(text).toContain('hiddenSizes: [400, 400]\n');
