@@ -19,11 +19,11 @@ export interface Diagnostics extends ModelDiagnostics {
 }
 
 /**
- * Row-draws between two diagnoses that make them cost well under 2 % of the training: reading a weight takes about as long as training
+ * Row-draws between two diagnoses that make them cost 1 to 2 % of the training at most: reading a weight takes about as long as training
  * it on 50 rows; that of a tiny network takes a fixed time besides, as long as so many weights times rows.
  */
-const ROWS_BETWEEN = 8_192;
-const WORK_BETWEEN = 2 ** 23;
+const ROWS_BETWEEN = 16_384;
+const WORK_BETWEEN = 2 ** 25;
 /** After fewer steps no training is judged: it may be a try of something else. */
 const FEWEST_STEPS = 100;
 /** More of them than this in one training nobody looks at. */

@@ -119,8 +119,8 @@ describe('when it is due', () => {
       return diagnosisInterval(problem, parameterLayout(model).count);
     };
     expect(of(60_000, 10, 400)).toBe(1);
-    expect(of(1024, 10, 400)).toBe(8);
-    expect(of(1024, 10, 400, 8)).toBe(1);
+    expect(of(1024, 10, 400)).toBe(16);
+    expect(of(1024, 10, 400, 8)).toBe(2);
     expect(of(60_000, 1000, 400)).toBe(10);
     expect(of(60_000, 10, 1)).toBe(1);
     const { reports } = await trained(1, withDiagnostics(small(), 'auto', { epochs: 3 }));
