@@ -102,8 +102,7 @@ export class Trainer {
     adviseHugePages(this.#arena.memory);
     const kernels = host.factory.create(this.#arena, host.compiled, threads - 1);
     this.#step = new TrainingStep(problem, this.#memory, this.#arena, kernels, threads - 1);
-    const first = this.#memory.control / 4;
-    this.#control = this.#arena.i32.subarray(first, first + CONTROL_WORDS);
+    this.#control = this.#arena.i32.subarray(this.#memory.control / 4).subarray(0, CONTROL_WORDS);
     this.#team = teamSize(problem, this.#memory.layout, host.pool.size);
     this.#perEpoch = stepsPerEpoch(problem);
     this.#ledger = new Ledger(prepared, this.#memory, this.#arena, options.diagnoseEvery ?? 0, host.warn);
