@@ -21,7 +21,7 @@ test('the tables have log|x|, sigma and log sigma to a few parts in 10⁵, insid
   fillTables();
   const bits = (x: number) => new Int32Array(f32(x).buffer)[0];
   fc.assert(
-    fc.property(fc.float({ min: Math.fround(1e-30), max: Math.fround(1e30) }), (x) => {
+    fc.property(fc.float({ min: Math.fround(1e-30), max: Math.fround(1e30), noNaN: true }), (x) => {
       expect(Math.abs(logOfBits(bits(x)) - Math.log(x))).toBeLessThan(1e-6);
       expect(logOfBits(bits(-x))).toBe(logOfBits(bits(x)));
     }),
