@@ -13,6 +13,13 @@ export {
   toModel,
 } from './core/bayesian.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
+export {
+  diagnosePosterior,
+  type ModelDiagnostics,
+  type WeightDiagnostics,
+} from './core/metrics/diagnostics.ts';
+export type { DiagnosticWarning } from './core/metrics/diagnosticWarnings.ts';
+export type { DecibelHistogram, WeightQuantiles } from './core/metrics/weightTally.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/optimizer.ts';
 export type { LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
@@ -30,6 +37,7 @@ export * from './errors.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint.ts';
 export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
+export type { Diagnostics } from './scheduler/diagnosis.ts';
 export type {
   Evaluation,
   PredictOptions,

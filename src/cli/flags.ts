@@ -59,6 +59,11 @@ export function seedOption(): Option {
   );
 }
 
+/** --tensorboard */
+export function tensorboardOption(): Option {
+  return new Option('--tensorboard', 'write TensorBoard event files into the run directory');
+}
+
 /** --quantiles a,b,c */
 export function parseLevels(text: string): number[] {
   return text.split(',').map((part) => {

@@ -13,6 +13,7 @@ import type {
 } from '../report/reportData.ts';
 import type { TrainingReport } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
+import { diagnosticsSection } from './diagnosticsSection.ts';
 import { type Measured, regressionBands } from './measure.ts';
 import { metricRows } from './metrics.ts';
 import { seconds } from './output.ts';
@@ -37,6 +38,7 @@ export function runReport(parts: ReportParts): ReportData {
   const { manifest } = trained;
   const { node, cpu, cores } = manifest.platform;
   const uncertainty = uncertaintyOf(measured);
+  const diagnostics = diagnosticsSection(trained.reports);
   return {
     title,
     subtitle: `${prepared.data.description} · hidden layers ${prepared.config.model.hiddenSizes.join(', ') || 'none'} · ${prepared.config.likelihood.kind} likelihood`,
@@ -61,6 +63,7 @@ export function runReport(parts: ReportParts): ReportData {
     ...(measured?.coverage === undefined ? {} : { coverage: measured.coverage }),
     ...(measured?.reliability === undefined ? {} : { reliability: measured.reliability }),
     ...(uncertainty === null ? {} : { uncertainty }),
+    ...(diagnostics === null ? {} : { diagnostics }),
   };
 }
 

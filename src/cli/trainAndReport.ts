@@ -23,13 +23,15 @@ import { regressionPicture, runReport } from './runReport.ts';
 export interface Overrides {
   readonly seed?: string;
   readonly draws?: number;
+  readonly tensorboard?: boolean;
 }
 
-export function overridden(config: ResolvedConfig, { seed, draws }: Overrides): ResolvedConfig {
+export function overridden(config: ResolvedConfig, { seed, draws, tensorboard }: Overrides): ResolvedConfig {
   return {
     ...config,
     ...(seed === undefined ? {} : { seed }),
     ...(draws === undefined ? {} : { prediction: { ...config.prediction, draws } }),
+    ...(tensorboard === undefined ? {} : { logging: { ...config.logging, tensorboard } }),
   };
 }
 

@@ -40,6 +40,7 @@ export interface ResolvedConfig {
   readonly training: TrainingConfig;
   readonly checkpoint: CheckpointConfig;
   readonly prediction: PredictionConfig;
+  readonly logging: ParsedConfig['logging'];
   /** What the user wrote for each path of `data`, by key; relative to `directory`. */
   readonly writtenPaths: Readonly<Record<string, string>>;
   /** Directory of the config file, absolute. */
@@ -163,7 +164,7 @@ function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
   const absolute = Object.entries(writtenPaths).map(
     ([key, path]) => [key, resolve(directory, path)] as const,
   );
-  const { seed, model, prior } = parsed;
+  const { seed, model, prior, logging } = parsed;
   // In the order of the file's documentation, which is the order config.yaml is written in.
   return {
     seed,
@@ -174,6 +175,7 @@ function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
     training: resolveTraining(parsed.training, file),
     checkpoint: resolveCheckpoint(parsed.checkpoint),
     prediction: checkPrediction(parsed.prediction, file),
+    logging,
     writtenPaths,
     directory,
   };

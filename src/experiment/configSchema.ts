@@ -212,6 +212,7 @@ const prior = byKind(
 );
 
 const RHO = 'a number from -20 to 20';
+const EVERY = 'auto or a whole number of at least 0';
 
 const training = section({
   epochs: count('Passes over the training rows.').default(10),
@@ -232,6 +233,16 @@ const training = section({
     )
     .optional(),
   initialSigma: deviation('First sigma of every parameter, in place of initialRho.', 20).optional(),
+  diagnostics: section({
+    every: z
+      .union([z.literal('auto'), z.number().int({ error: EVERY }).min(0, { error: EVERY })], { error: EVERY })
+      .describe(
+        'Epochs from one look at KL, collapse, signal-to-noise and gradients to the next; 0 is never.',
+      )
+      .default('auto'),
+  })
+    .describe('How often the weights are diagnosed. auto: so often that it costs about 1 % of the time.')
+    .prefault({}),
 }).describe('How the posterior is fitted.');
 
 const checkpoint = section({
@@ -252,6 +263,13 @@ const prediction = section({
     .default([0.05, 0.5, 0.95]),
 }).describe('How predictions are made.');
 
+const logging = section({
+  tensorboard: z
+    .boolean({ error: 'true or false' })
+    .describe('Write TensorBoard event files into the run directory as training goes.')
+    .default(false),
+}).describe('What is written beside metrics.jsonl.');
+
 /** What a user may write. */
 export const configSchema = section(
   {
@@ -264,6 +282,7 @@ export const configSchema = section(
     training: training.prefault({}),
     checkpoint: checkpoint.prefault({}),
     prediction: prediction.prefault({}),
+    logging: logging.prefault({}),
   },
   { training: Object.keys(training.shape), model: Object.keys(model.shape), prediction: ['quantiles'] },
 );

@@ -12,7 +12,9 @@ import {
 } from 'node:fs';
 import * as z from 'zod';
 import { CheckpointError } from '../errors.ts';
+import type { TrainingReport } from '../scheduler/options.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
+import { diagnosticsSchema } from './diagnosticsSchema.ts';
 import { fileProblem, readTextFile } from './fileProblems.ts';
 import { parseStrictJson } from './strictJson.ts';
 
@@ -36,12 +38,18 @@ const epochSchema = z.looseObject(
     kl: number,
     seconds: number,
     validation: z.record(z.string(), number, { error: 'a map of numbers' }).optional(),
+    diagnostics: diagnosticsSchema.optional(),
   },
   { error: 'a map' },
 );
 
-/** An epoch: elbo, nll and kl per training row in nats, metrics on the validation rows by name. */
+/** An epoch: elbo, nll and kl per training row in nats, metrics on the validation rows by name, diagnostics where they were due. */
 export type EpochMetrics = z.output<typeof epochSchema>;
+
+/** The line of an epoch. */
+export function epochMetrics({ learningRate: _, validation, ...metrics }: TrainingReport): EpochMetrics {
+  return { ...metrics, ...(validation === null ? {} : { validation: { ...validation } }) };
+}
 
 /** An open metrics.jsonl; every line is handed to the system before `append` returns. */
 export class MetricsLog {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Posterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
+import type { TrainingReport } from '../scheduler/options.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from './config.ts';
@@ -13,6 +14,7 @@ import { isManifest, type Manifest, readManifest, writeManifest } from './manife
 import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
 import { loadPosterior, posteriorDigest, savePosterior } from './posteriorFile.ts';
 import { checkUnlocked, LOCK_NAME } from './runLock.ts';
+import { EVENT_FILE, EventLog } from './tensorboard/eventLog.ts';
 
 /** Files of a run by what they hold. */
 export const RUN_FILES = {
@@ -28,6 +30,7 @@ export type RunFile = keyof typeof RUN_FILES;
 /** A run directory that is being written. */
 export class RunWriter {
   #log: MetricsLog | null = null;
+  #events: EventLog | null = null;
 
   /** @param dir a directory from createRun or createNumberedRun */
   constructor(readonly dir: string) {}
@@ -62,6 +65,12 @@ export class RunWriter {
     this.#log?.sync();
   }
 
+  /** Adds an epoch to a TensorBoard event file, which is made with the first. */
+  logEvents(report: TrainingReport): void {
+    this.#events ??= new EventLog(this.dir);
+    this.#events.append(report);
+  }
+
   /** @returns the posteriorDigest */
   writePosterior(posterior: Posterior): string {
     return savePosterior(this.path('posterior'), posterior);
@@ -74,6 +83,8 @@ export class RunWriter {
   close(): void {
     this.#log?.close();
     this.#log = null;
+    this.#events?.close();
+    this.#events = null;
   }
 
   [Symbol.dispose](): void {
@@ -193,7 +204,7 @@ function openPosterior(path: string, manifest: Manifest): Posterior {
 
 /** The manifest makes it a run and goes last, so that what a kill leaves can be replaced by the next try. */
 function clear(dir: string): void {
-  const stale = list(dir).filter((name) => TEMPORARY_NAME.test(name));
+  const stale = list(dir).filter((name) => TEMPORARY_NAME.test(name) || EVENT_FILE.test(name));
   const { manifest, ...others } = RUN_FILES;
   new CheckpointStore(dir).clear();
   for (const name of [...stale, ...Object.values(others), LOCK_NAME, manifest]) {

@@ -11,6 +11,7 @@ import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
 import type { CheckpointConfig } from './config.ts';
 import { endManifest, type Manifest, type RunStatus, resumeManifest, startManifest } from './manifest.ts';
+import { epochMetrics } from './metricsLog.ts';
 import { type ResumePoint, reportsOf } from './resumeRun.ts';
 import type { RunWriter } from './run.ts';
 import { type PreparedRun, trainingData } from './runData.ts';
@@ -114,8 +115,8 @@ async function trainLocked(
         checkpoint: { ...checkpointTimes(config.checkpoint), save },
         onReport: (report) => {
           reports.push(report);
-          const { learningRate: _, validation, ...metrics } = report;
-          run.logEpoch({ ...metrics, ...(validation === null ? {} : { validation: { ...validation } }) });
+          run.logEpoch(epochMetrics(report));
+          if (config.logging.tensorboard) run.logEvents(report);
           options.onEpoch?.(report);
         },
       }));
@@ -204,7 +205,7 @@ function statusOf(error: unknown, signal: AbortSignal | undefined): RunStatus {
 /** What the config says about training, as the runtime takes it. */
 export function trainOptions({ config, data, classNames }: PreparedRun): TrainOptions {
   const { training, likelihood, seed } = config;
-  const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho } = training;
+  const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho, diagnostics } = training;
   const { validation } = data;
   return {
     likelihood,
@@ -215,6 +216,7 @@ export function trainOptions({ config, data, classNames }: PreparedRun): TrainOp
     schedule,
     klWeighting,
     initialRho,
+    diagnostics,
     standardize: config.data.standardize,
     seed,
     ...(classNames === null ? {} : { classNames }),

@@ -1,6 +1,7 @@
 // From report data to charts: which curves, ranges, words. Pure functions; nothing here knows HTML or a canvas.
 
 import type { ChartSpec } from './chartSpec.ts';
+import { diagnosticsCharts } from './diagnosticsCharts.ts';
 import type {
   CoverageSection,
   RegressionPicture,
@@ -21,6 +22,8 @@ export interface ChartSection {
   readonly id: string;
   readonly heading: string;
   readonly charts: readonly ChartSpec[];
+  /** What a reader must not overlook, above the charts. */
+  readonly notes?: readonly string[];
 }
 
 /** Sections of the report that have data, in reading order. @throws RangeError if arrays that belong together differ in length */
@@ -47,6 +50,14 @@ export function chartSections(data: ReportData): ChartSection[] {
   }
   if (data.training) {
     sections.push({ id: 'training', heading: 'Training', charts: trainingCharts(data.training) });
+  }
+  if (data.diagnostics) {
+    sections.push({
+      id: 'diagnostics',
+      heading: 'Weights',
+      charts: diagnosticsCharts(data.diagnostics),
+      notes: data.diagnostics.warnings,
+    });
   }
   return sections;
 }

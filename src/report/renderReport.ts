@@ -70,13 +70,19 @@ function digest(data: ReportData): string {
   return `<p class="digest card" id="digest">posteriorDigest<code>${escapeHtml(data.posteriorDigest)}</code></p>`;
 }
 
-function section({ id, heading, charts }: ChartSection): string {
+function section({ id, heading, charts, notes = [] }: ChartSection): string {
   return `<section id="${id}">
-<h2>${escapeHtml(heading)}</h2>
+<h2>${escapeHtml(heading)}</h2>${warnings(notes)}
 <div class="charts">
 ${charts.map(figure).join('\n')}
 </div>
 </section>`;
+}
+
+function warnings(notes: readonly string[]): string {
+  if (notes.length === 0) return '';
+  const items = notes.map((note) => `<li>${escapeHtml(note)}</li>`);
+  return `\n<ul class="notes card">\n${items.join('\n')}\n</ul>`;
 }
 
 function figure({ id, title, caption, wide }: ChartSpec): string {

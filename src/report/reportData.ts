@@ -21,6 +21,7 @@ export interface ReportData {
   readonly coverage?: CoverageSection;
   readonly reliability?: ReliabilitySection;
   readonly uncertainty?: UncertaintySection;
+  readonly diagnostics?: DiagnosticsSection;
 }
 
 /** Lower and upper end of a band on the grid of its picture. */
@@ -63,6 +64,30 @@ export interface TrainingCurves {
     readonly unit?: string;
     readonly values: readonly Value[];
   }>;
+}
+
+/** What the weights did; one value per entry of `epochs`, which are those that were diagnosed. */
+export interface DiagnosticsSection {
+  readonly epochs: readonly number[];
+  /** Part of −ELBO that is KL, in [0, 1]. */
+  readonly klShare: readonly Value[];
+  /** Of all weights: what 5, 50 and 95 % of them lie below. */
+  readonly sigma: Readonly<Record<'p05' | 'p50' | 'p95', readonly Value[]>>;
+  /** Norms of the optimizer's running mean of gradients. */
+  readonly gradientNorm: { readonly mu: readonly Value[]; readonly rho: readonly Value[] };
+  readonly layers: readonly LayerDiagnostics[];
+  /** What is wrong, in words. */
+  readonly warnings: readonly string[];
+}
+
+export interface LayerDiagnostics {
+  readonly name: string;
+  /** Weights and biases. */
+  readonly count: number;
+  readonly collapsed: readonly Value[];
+  readonly klPerWeight: readonly Value[];
+  /** 10·log10(|mu|/sigma) at the end: counts of bins of `step` decibels, the first of which begins at `from`. */
+  readonly snr: { readonly from: number; readonly step: number; readonly counts: readonly number[] };
 }
 
 /** Observed coverage of central predictive intervals (core/calibration/coverage.ts), and of which rows. */

@@ -35,6 +35,8 @@ h3 { font-size: 0.98rem; margin: 0; overflow-wrap: anywhere; }
 .digest { margin: 12px 0 0; padding: 10px 16px; font-size: 0.8rem; color: var(--text-soft); }
 .digest code { color: var(--text); overflow-wrap: anywhere; margin-left: 8px; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+.notes { margin: 0 0 16px; padding: 12px 16px 12px 34px; border-left: 4px solid var(--orange); font-size: 0.92rem; }
+.notes li + li { margin-top: 6px; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; }
 figure { margin: 0; padding: 16px 16px 14px; min-width: 0; display: grid; grid-template-rows: subgrid; grid-row: span 4; row-gap: 0; align-content: start; }
 figure.wide { grid-column: 1 / -1; }
@@ -79,6 +81,6 @@ footer { margin-top: 24px; color: var(--text-soft); font-size: 0.8rem; }
 }
 @media print {
   :root { --page: #ffffff; }
-  figure, .summary { break-inside: avoid; }
+  figure, .summary, .notes { break-inside: avoid; }
 }
 `;

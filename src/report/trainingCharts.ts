@@ -14,7 +14,7 @@ interface Curve {
 export function trainingCharts(training: TrainingCurves): ChartSpec[] {
   const { epochs, elbo, nll, kl, validation = [] } = training;
   return [
-    chart(
+    epochChart(
       epochs,
       'elbo',
       'ELBO',
@@ -22,7 +22,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
       'nats per training row',
       [{ label: 'ELBO', color: 'blue', values: elbo }],
     ),
-    chart(
+    epochChart(
       epochs,
       'parts',
       'Negative log-likelihood and KL',
@@ -34,7 +34,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
       ],
     ),
     ...validation.map(({ name, unit, values }, v) =>
-      chart(
+      epochChart(
         epochs,
         `validation-${v}`,
         `Validation: ${name}`,
@@ -46,13 +46,15 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
   ];
 }
 
-function chart(
+/** Curves over epochs. @throws RangeError if one has not one value per epoch */
+export function epochChart(
   epochs: readonly number[],
   id: string,
   title: string,
   caption: string,
   yLabel: string,
   curves: readonly Curve[],
+  yFormat: 'number' | 'percent' = 'number',
 ): ChartSpec {
   for (const { label, values } of curves) {
     if (values.length !== epochs.length) {
@@ -65,7 +67,8 @@ function chart(
   const kept = epochs.map((_, e) => e).filter((e) => curves.some(({ values }) => isNumber(values[e])));
   const at = kept.map((e) => epochs[e]);
   const lines = curves.map((curve) => ({ ...curve, values: kept.map((e) => curve.values[e]) }));
-  const { range, clipped } = lateRange(lines.map((line) => line.values));
+  const values = lines.map((line) => line.values);
+  const { range, clipped } = yFormat === 'percent' ? shareRange(values) : lateRange(values);
   const [first, last] = extent([epochs]);
   return {
     id,
@@ -76,7 +79,7 @@ function chart(
     yLabel,
     xName: 'epoch',
     xFormat: 'integer',
-    yFormat: 'number',
+    yFormat,
     intervals: false,
     xRange: first < last ? [first, last] : [first - 0.5, first + 0.5],
     yRange: range,
@@ -92,6 +95,12 @@ function chart(
     diagonal: false,
     legend: curves.map(({ label, color }, series) => ({ label, color, mark: 'line', series: [series] })),
   };
+}
+
+/** From 0 to the largest share. */
+function shareRange(curves: ReadonlyArray<readonly Value[]>): { range: [number, number]; clipped: boolean } {
+  const [, top] = extent(curves);
+  return { range: [0, round(Math.max(top, Math.min(1, 1.1 * Math.max(0.01, top))))], clipped: false };
 }
 
 /** The range of all but the first tenth of the epochs, unless the whole is not much larger: early values can be huge. */

@@ -2,12 +2,15 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { log } from '../core/float64.ts';
-import type { Standardization } from '../core/posterior.ts';
 import { learningRate, stepsPerEpoch, type TrainingProblem } from '../core/problem.ts';
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../core/trainingMemory.ts';
+import { Diagnosis } from './diagnosis.ts';
 import type { TrainingReport } from './options.ts';
+import type { PreparedTraining } from './prepare.ts';
 
 export class Ledger {
+  readonly problem: TrainingProblem;
+  readonly diagnosis: Diagnosis;
   /** Sum of the step losses of the epoch under way; part of a snapshot. */
   epochLoss = 0;
   /** Σ log scale of standardized targets: turns a density per standardized unit into one per unit of the data. */
@@ -16,13 +19,21 @@ export class Ledger {
   #entered = 0;
 
   constructor(
-    readonly problem: TrainingProblem,
+    {
+      problem,
+      standardization,
+      initialRho,
+    }: Pick<PreparedTraining, 'problem' | 'standardization' | 'initialRho'>,
     readonly memory: TrainingMemory,
     readonly arena: Arena,
-    targets: Standardization | null,
+    diagnoseEvery: number | 'auto',
+    warn: (message: string) => void,
   ) {
+    this.problem = problem;
+    this.diagnosis = new Diagnosis(problem, memory, arena, initialRho, diagnoseEvery, warn);
     this.#perEpoch = stepsPerEpoch(problem);
-    this.#logUnit = (targets?.scale ?? new Float64Array()).reduce((sum, scale) => sum + log(scale), 0);
+    const targets = standardization.targets?.scale ?? new Float64Array();
+    this.#logUnit = targets.reduce((sum, scale) => sum + log(scale), 0);
   }
 
   /** Goes on after a step that another ledger came to; the epochs before it are reported already. */
@@ -51,6 +62,10 @@ export class Ledger {
         nll,
         kl,
         learningRate: learningRate(this.problem, step),
+        // Only the last of these steps has the parameters that are in the arena now; stretches end where a diagnosis is due.
+        ...(step + 1 === to && Number.isFinite(kl) && this.diagnosis.due(epoch)
+          ? { diagnostics: this.diagnosis.examine(epoch, nll, this.#logUnit) }
+          : {}),
       };
     }
   }

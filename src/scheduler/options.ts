@@ -9,6 +9,7 @@ import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
 import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import type { CheckpointOptions } from './checkpointer.ts';
+import type { Diagnostics } from './diagnosis.ts';
 
 /** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
 export interface TrainingData {
@@ -36,6 +37,8 @@ export interface TrainOptions {
   readonly seed?: string | number;
   /** Rows evaluated with fixed draws at the end of every `every`-th epoch (default 1) and of the last. */
   readonly validation?: TrainingData & { readonly every?: number; readonly draws?: number };
+  /** How often the weights are diagnosed: at the end of every `every`-th epoch and of the last; 0 is never. Default `auto`: so that it costs about 1 %. */
+  readonly diagnostics?: { readonly every?: number | 'auto' };
   readonly signal?: AbortSignal;
   /** Called about ten times a second. */
   readonly onProgress?: (progress: TrainProgress) => void;
@@ -66,6 +69,8 @@ export interface TrainingReport {
   readonly kl: number;
   readonly learningRate: number;
   readonly validation: Evaluation | null;
+  /** KL, collapse, signal-to-noise and gradients of the weights at the end of the epoch; absent where no diagnosis was due. */
+  readonly diagnostics?: Diagnostics;
   /** Seconds since training began. */
   readonly seconds: number;
 }

@@ -173,6 +173,12 @@ function checkRest(model: Model, likelihood: LikelihoodSpec, options: TrainOptio
   if (standardize !== undefined) oneOf('train: standardize', standardize, ['both', 'features', 'none']);
   if (validation?.every !== undefined) positiveInteger('train: validation.every', validation.every);
   if (validation?.draws !== undefined) positiveInteger('train: validation.draws', validation.draws);
+  const every = options.diagnostics?.every ?? 'auto';
+  if (every !== 'auto' && !(Number.isSafeInteger(every) && every >= 0)) {
+    throw new RangeError(
+      `train: diagnostics.every: expected 'auto', 0 or a positive integer, got ${String(every)} — count epochs`,
+    );
+  }
   if (likelihood.kind === 'categorical' && classNames && classNames.length !== model.outputSize) {
     throw new RangeError(
       `train: expected ${model.outputSize} classNames, got ${classNames.length} — give one name per class`,

@@ -128,6 +128,7 @@ export class Runtime implements AsyncDisposable {
           checkpoint: options.checkpoint,
           resume: options.resume,
           ...testing,
+          diagnoseEvery: options.diagnostics?.every ?? 'auto',
         });
         const tell = (next: TrainingReport) => {
           options.onReport?.(next);

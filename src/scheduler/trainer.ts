@@ -40,6 +40,7 @@ export interface TrainerOptions {
   readonly checkpoint?: CheckpointOptions | undefined;
   /** A state to go on from. */
   readonly resume?: TrainingState | undefined;
+  readonly diagnoseEvery?: number | 'auto' | undefined;
   /** Tests only: faults to inject, each once. */
   readonly faults?: Fault[] | undefined;
   /** Tests only: milliseconds a team may stand still. */
@@ -91,7 +92,7 @@ export class Trainer {
     this.#team = teamSize(problem, arena.memory.layout, host.pool.size);
     this.#perEpoch = stepsPerEpoch(problem);
     this.#steps = totalSteps(problem);
-    this.#ledger = new Ledger(problem, arena.memory, arena.arena, prepared.standardization.targets);
+    this.#ledger = new Ledger(prepared, arena.memory, arena.arena, options.diagnoseEvery ?? 0, host.warn);
     const job = {
       kind: 'training',
       id: host.nextJobId(),
@@ -151,7 +152,7 @@ export class Trainer {
   }
 
   /**
-   * Where the next stretch ends: after STRETCH_MS or so, at an epoch that is to be validated, at a step whose state is to be saved, or
+   * Where the next stretch ends: after STRETCH_MS or so, at an epoch that is to be validated or diagnosed, at a step whose state is to be saved, or
    * where records would be overwritten.
    */
   #stretchEnd(from: number): number {
@@ -163,6 +164,7 @@ export class Trainer {
       from + STEP_RECORDS,
       from + (EPOCH_RECORDS - 1) * this.#perEpoch,
       this.#checkpointer?.nextStop(from) ?? Number.POSITIVE_INFINITY,
+      this.#ledger.diagnosis.nextStop(from),
     );
     if (validate === undefined) return end;
     const span = validateEvery * this.#perEpoch;

@@ -29,6 +29,22 @@ beforeAll(() => {
 });
 
 describe('train', () => {
+  test('--tensorboard writes event files; a warning about the weights is on stderr, in the report and in the metrics', () => {
+    const frozen = '{ epochs: 60, batchSize: 16, optimizer: { kind: sgd, learningRate: 1e-12 } }';
+    writeConfig(dir, 'frozen.yaml', CURVE, frozen);
+    const ended = varpool(dir, 'train', 'frozen.yaml', '--out', 'frozen', '--tensorboard', '--quiet');
+    expect(ended.status, ended.stderr).toBe(0);
+    const names = readdirSync(join(dir, 'frozen'));
+    expect(names.filter((name) => /^events\.out\.tfevents\./.test(name))).toHaveLength(1);
+    expect(readFileSync(join(dir, 'frozen/config.yaml'), 'utf8')).toContain('tensorboard: true');
+    const words = /sigma of 100 % of the weights is where it started/;
+    expect(ended.stderr.split('\n').filter((line) => words.test(line))).toEqual([
+      expect.stringMatching(/^varpool: warning: train: epoch 60: sigma of/),
+    ]);
+    expect(readFileSync(join(dir, 'frozen/report.html'), 'utf8')).toMatch(words);
+    expect(readFileSync(join(dir, 'frozen/metrics.jsonl'), 'utf8')).toMatch(words);
+  });
+
   test('leaves a whole run directory, and its config trains to the same bits on any number of workers', () => {
     const first = varpool(dir, 'train', 'curve.yaml', '--workers', '1', '--backend', 'wasm', '--json');
     expect(first.status, first.stderr).toBe(0);
@@ -68,6 +84,7 @@ describe('train', () => {
     expect(html).toContain(result.posteriorDigest as string);
     expect(html).toContain('chart-regression');
     expect(html).toContain('chart-coverage');
+    expect(html).toContain('chart-snr');
 
     const again = varpool(
       dir,

@@ -58,9 +58,11 @@ describe('defaults', () => {
         schedule: { kind: 'constant' },
         klWeighting: 'uniform',
         initialRho: -5,
+        diagnostics: { every: 'auto' },
       },
       checkpoint: { everyMinutes: 5, keep: 2 },
       prediction: { draws: 100, quantiles: [0.05, 0.5, 0.95] },
+      logging: { tensorboard: false },
       writtenPaths: { dir: '../shared/data/mnist' },
       directory: resolve('exp'),
     });
@@ -180,6 +182,7 @@ const inputArbitrary = fc.record(
           fc.record({ kind: fc.constant('warmup'), epochs: count }),
         ),
         initialSigma: above0,
+        diagnostics: fc.record({ every: fc.oneof(fc.constant('auto'), fc.constant(0), count) }),
       },
       { requiredKeys: [] },
     ),
@@ -190,6 +193,7 @@ const inputArbitrary = fc.record(
       { everySteps: 7, everyMinutes: 2, keep: 9 },
     ),
     prediction: fc.record({ draws: count, quantiles: fc.constantFrom([], [0.5], [0.1, 0.9]) }),
+    logging: fc.record({ tensorboard: fc.boolean() }),
   },
   { requiredKeys: ['data'] },
 );
@@ -263,6 +267,7 @@ describe('round trips', () => {
       'training',
       'checkpoint',
       'prediction',
+      'logging',
     ]);
     expect(text).toContain('dir: ../../../shared/data/mnist\n');
     expect(text).toContain('hiddenSizes: [400, 400]\n');

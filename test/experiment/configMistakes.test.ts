@@ -23,7 +23,7 @@ function messageOf(run: () => unknown): string {
   throw new Error('expected a ConfigError, got none');
 }
 
-const KNOWN = 'seed, data, model, prior, likelihood, training, checkpoint, prediction';
+const KNOWN = 'seed, data, model, prior, likelihood, training, checkpoint, prediction, logging';
 const SEED = 'a string that is not empty or an integer from -9007199254740991 to 9007199254740991';
 const ADD = 'got nothing — add it';
 const WHOLE = 'expected a whole number of at least 1';
@@ -78,6 +78,22 @@ describe('mistakes, each in one line', () => {
       `${CSV}training: {klWeighting: {kind: uniform}}`,
       `: training.klWeighting: ${KL}, got a map — write klWeighting: uniform`,
     ],
+    [
+      `${CSV}training: {diagnostics: {every: often}}`,
+      ': training.diagnostics.every: expected auto or a whole number of at least 0, got "often" — change it',
+    ],
+    [
+      `${CSV}training: {diagnostics: {every: -1}}`,
+      ': training.diagnostics.every: expected auto or a whole number of at least 0, got -1 — change it',
+    ],
+    [
+      `${CSV}logging: {tensorboard: runs}`,
+      ': logging.tensorboard: expected true or false, got "runs" — change it',
+    ],
+    [
+      `${CSV}logging: {tensorbord: true}`,
+      ': logging.tensorbord: expected a known key, got "tensorbord" — did you mean tensorboard?',
+    ],
     [`${CSV}training: {klWeighting: {kind: warmup}}`, `: training.klWeighting.epochs: ${WHOLE}, ${ADD}`],
     [
       `${CSV}training: {estimator: flipout}`,
@@ -110,7 +126,7 @@ describe('mistakes, each in one line', () => {
     [
       `${CSV}training:`,
       ': training: expected a map with keys epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, ' +
-        'initialSigma, got null — fill it in or remove the key',
+        'initialSigma, diagnostics, got null — fill it in or remove the key',
     ],
     [
       `${CSV}seed: 9007199254740993`,

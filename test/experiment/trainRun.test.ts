@@ -1,6 +1,6 @@
 // A run directory tells how a training ended, whatever ended it; made and held-out rows depend on the seed alone.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -48,6 +48,47 @@ describe('trainRun', () => {
     expect(epochs[249].elbo).toBeGreaterThan(epochs[0].elbo as number);
     const again = await runtime.train(run.model, trainingData(run.data.train), trainOptions(run));
     expect(again.layers).toEqual(trained.posterior.layers);
+  });
+
+  test('diagnostics are in the lines of their epochs as they were reported, and nowhere with every: 0', async () => {
+    const text = SMALL().replace('epochs: 250', 'epochs: 6, diagnostics: { every: 4 }');
+    const trained = await trainRun(prepared(text), runtime, createRun(join(dir, 'd')));
+    const epochs = openRun(join(dir, 'd')).metrics();
+    expect(epochs.map(({ diagnostics }) => diagnostics !== undefined)).toEqual([
+      false,
+      false,
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect(epochs[3].diagnostics).toEqual(trained.reports[3].diagnostics);
+    await trainRun(prepared(text.replace('every: 4', 'every: 0')), runtime, createRun(join(dir, 'e')));
+    expect(
+      openRun(join(dir, 'e'))
+        .metrics()
+        .some(({ diagnostics }) => diagnostics !== undefined),
+    ).toBe(false);
+  });
+
+  test('a damaged diagnosis is named by line and place', async () => {
+    const path = join(dir, 'd', 'metrics.jsonl');
+    const lines = readFileSync(path, 'utf8').split('\n');
+    lines[3] = lines[3].replace('"counts":[', '"counts":["x",');
+    writeFileSync(path, lines.join('\n'));
+    expect(() => openRun(join(dir, 'd')).metrics()).toThrow(
+      /metrics\.jsonl: line 4: diagnostics\.all\.snrHistogram\.counts\[0\]: expected a count, got "x"/,
+    );
+  });
+
+  test('logging.tensorboard leaves one event file, which --force takes away with the rest of the run', async () => {
+    const events = () => readdirSync(join(dir, 'f')).filter((name) => name.includes('tfevents'));
+    const text = SMALL().replace('250', '3');
+    await trainRun(prepared(`${text}\nlogging: { tensorboard: true }`), runtime, createRun(join(dir, 'f')));
+    expect(events()).toHaveLength(1);
+    expect(readFileSync(join(dir, 'f', events()[0]), 'latin1').split('validation/nll')).toHaveLength(4);
+    await trainRun(prepared(text), runtime, createRun(join(dir, 'f'), { force: true }));
+    expect(events()).toEqual([]);
   });
 
   test('an abort leaves `interrupted` with the epochs until then', async () => {

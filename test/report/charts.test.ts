@@ -14,7 +14,7 @@ const charts = (data: Partial<ReportData>): Map<string, ChartSpec> =>
 const all = charts(sampleReport);
 
 it('every series is as long as x and every index points at a series', () => {
-  expect(all.size).toBe(8);
+  expect(all.size).toBe(14);
   for (const chart of all.values()) {
     for (const series of chart.series) expect(series.values).toHaveLength(chart.x.length);
     for (const { upper, lower } of chart.bands)
@@ -109,6 +109,41 @@ describe('training', () => {
     expect(() => charts({ training: { epochs: [1], elbo: [], nll: [1], kl: [1] } })).toThrow(
       /1 values of ELBO, got 0/,
     );
+  });
+});
+
+describe('diagnostics', () => {
+  it('has the signal-to-noise of each layer over shared bins, what is beyond 40 dB in the last one', () => {
+    const chart = all.get('snr')!;
+    expect([chart.x[0], chart.x.at(-1)]).toEqual([-40, 6]);
+    expect(chart.shade).toEqual([-40, 0]);
+    const [first, second] = chart.series.map(({ values }) => values);
+    expect(first[0]).toBe(0.5);
+    expect([first[19], first[20]]).toEqual([0.3, 0.2]);
+    expect(second[22]).toBe(1);
+    for (const values of [first, second])
+      expect(values.slice(0, -1).reduce<number>((sum, value) => sum + value!, 0)).toBeCloseTo(1, 6);
+    expect(chart.legend.map(({ label }) => label)).toEqual([
+      'layers.0 (100)',
+      'layers.1 (10)',
+      'more noise than signal',
+    ]);
+  });
+  it('has shares from 0 up, and only those epochs that have one', () => {
+    const collapsed = all.get('collapsed')!;
+    expect(collapsed.yFormat).toBe('percent');
+    expect(collapsed.yRange).toEqual([0, 1]);
+    expect(collapsed.series[0].values).toEqual([0, 0.5, 0.97]);
+    expect(all.get('kl-share')!.x).toEqual([100, 300]);
+    const section = { ...sampleReport.diagnostics!, klShare: [null, null, null] };
+    expect(charts({ diagnostics: section }).has('kl-share')).toBe(false);
+  });
+  it('of a deep network draws the first and the last layers, each in a color of its own', () => {
+    const [layer] = sampleReport.diagnostics!.layers;
+    const layers = Array.from({ length: 9 }, (_, l) => ({ ...layer, name: `layers.${l}` }));
+    const deep = charts({ diagnostics: { ...sampleReport.diagnostics!, layers } }).get('collapsed')!;
+    expect(deep.legend.map(({ label }) => label)).toEqual(['layers.0', 'layers.1', 'layers.7', 'layers.8']);
+    expect(new Set(deep.legend.map(({ color }) => color)).size).toBe(4);
   });
 });
 

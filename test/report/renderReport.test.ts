@@ -31,11 +31,28 @@ describe('content', () => {
       'elbo',
       'parts',
       'validation-0',
+      'snr',
+      'collapsed',
+      'kl-per-weight',
+      'kl-share',
+      'sigma',
+      'gradient',
     ]);
     for (const id of ids) {
       expect(page.split(`id="chart-${id}"`)).toHaveLength(2);
       expect(page.split(`id="legend-${id}"`)).toHaveLength(2);
     }
+  });
+
+  it('says what is wrong in words above the charts of the weights', () => {
+    expect(page).toContain(
+      '<ul class="notes card">\n<li>Epoch 300: 97 % of the weights of &lt;layers.0&gt; have collapsed</li>\n</ul>',
+    );
+    const healthy = renderReport({
+      ...sampleReport,
+      diagnostics: { ...sampleReport.diagnostics!, warnings: [] },
+    });
+    expect(healthy).not.toContain('<ul');
   });
 
   it('leaves out what has no data', () => {
@@ -101,6 +118,11 @@ describe('hostile text', () => {
       validation: [{ name: attack, unit: attack, values: sampleReport.training!.nll }],
     },
     uncertainty: { ...sampleReport.uncertainty!, test: { ...sampleReport.uncertainty!.test, label: attack } },
+    diagnostics: {
+      ...sampleReport.diagnostics!,
+      layers: sampleReport.diagnostics!.layers.map((layer) => ({ ...layer, name: attack })),
+      warnings: [attack],
+    },
   });
 
   it('stays text in markup, attributes and data', () => {

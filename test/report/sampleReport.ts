@@ -43,6 +43,29 @@ export const sampleReport: ReportData = {
     kl,
     validation: [{ name: 'RMSE', unit: 'kW', values: epochs.map((e) => (e % 10 === 0 ? 1 / e : null)) }],
   },
+  diagnostics: {
+    epochs: [100, 200, 300],
+    klShare: [0.5, null, 0.25],
+    sigma: { p05: [0.01, 0.01, 0.02], p50: [0.02, 0.03, 0.04], p95: [0.1, 0.2, 0.3] },
+    gradientNorm: { mu: [1, 2, 0.5], rho: [0.1, 0.2, 0.05] },
+    layers: [
+      {
+        name: 'layers.0',
+        count: 100,
+        collapsed: [0, 0.5, 0.97],
+        klPerWeight: [4, 2, 0.1],
+        snr: { from: -80, step: 2, counts: [50, ...new Array<number>(38).fill(0), 30, 20] },
+      },
+      {
+        name: 'layers.1',
+        count: 10,
+        collapsed: [0, 0, 0],
+        klPerWeight: [4, 4, 4],
+        snr: { from: 4, step: 2, counts: [10] },
+      },
+    ],
+    warnings: ['Epoch 300: 97 % of the weights of <layers.0> have collapsed'],
+  },
   coverage: {
     rows: 200,
     points: [

@@ -11,6 +11,7 @@ import {
   type OutputFlags,
   type RuntimeFlags,
   seedOption,
+  tensorboardOption,
   withOutput,
   withRuntime,
 } from '../flags.ts';
@@ -30,6 +31,7 @@ export function demoCommand(): Command {
     .description("train on the paper's regression curve and draw its uncertainty; needs no file")
     .option('--out <dir>', 'run directory; default runs/demo-N')
     .option('--force', 'replace the run that is in --out')
+    .addOption(tensorboardOption())
     .addOption(drawsOption('posterior draws of the metrics'))
     .addOption(seedOption());
   return withOutput(withRuntime(command)).action(demo);

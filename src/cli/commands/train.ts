@@ -9,6 +9,7 @@ import {
   type OutputFlags,
   type RuntimeFlags,
   seedOption,
+  tensorboardOption,
   withOutput,
   withRuntime,
 } from '../flags.ts';
@@ -25,6 +26,7 @@ export function trainCommand(): Command {
     .argument('<config>', 'YAML or JSON config')
     .option('--out <dir>', 'run directory; default runs/NAME-N, NAME from the config file')
     .option('--force', 'replace the run that is in --out')
+    .addOption(tensorboardOption())
     .addOption(drawsOption('posterior draws of the test metrics, in place of prediction.draws'))
     .addOption(seedOption());
   return withOutput(withRuntime(command)).action(train);
