@@ -31,6 +31,12 @@ export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/c
 export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type {
+  EarlyStoppingSpec,
+  JudgedEpoch,
+  SelectSpec,
+  ValidationMetric,
+} from './scheduler/earlyStopping.ts';
+export type {
   Evaluation,
   PredictOptions,
   TrainingData,

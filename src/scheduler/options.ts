@@ -9,6 +9,7 @@ import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
 import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import type { CheckpointOptions } from './checkpointer.ts';
+import type { EarlyStoppingSpec, SelectionReport, SelectSpec } from './earlyStopping.ts';
 
 /** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
 export interface TrainingData {
@@ -36,6 +37,10 @@ export interface TrainOptions {
   readonly seed?: string | number;
   /** Rows evaluated with fixed draws at the end of every `every`-th epoch (default 1) and of the last. */
   readonly validation?: TrainingData & { readonly every?: number; readonly draws?: number };
+  /** Ends training when a metric of the validation rows has not improved for a while. */
+  readonly earlyStopping?: EarlyStoppingSpec;
+  /** The epoch whose posterior is the result. Default: `best` with early stopping, else `last`. */
+  readonly select?: SelectSpec;
   readonly signal?: AbortSignal;
   /** Called about ten times a second. */
   readonly onProgress?: (progress: TrainProgress) => void;
@@ -55,7 +60,7 @@ export interface TrainProgress {
 }
 
 /** One epoch. elbo, nll and kl are nats per training row, for targets in the data's own units: elbo = −(nll + kl). */
-export interface TrainingReport {
+export interface TrainingReport extends SelectionReport {
   readonly epoch: number;
   /** Steps done by the end of the epoch. */
   readonly step: number;

@@ -9,8 +9,9 @@ import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
 import { CONTROL, type Fault, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
 import { Checkpointer, type CheckpointOptions } from './checkpointer.ts';
+import type { EpochSelector, Judgment } from './earlyStopping.ts';
 import { Ledger } from './ledger.ts';
-import type { Evaluation, TrainingReport, TrainProgress } from './options.ts';
+import type { TrainingReport, TrainProgress } from './options.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
 import { TeamRunner } from './teamRunner.ts';
@@ -35,11 +36,13 @@ export interface TrainerOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Evaluates a posterior on held-out rows at the end of an epoch, or returns null when none is due. */
-  readonly validate?: ((posterior: Posterior, epoch: number) => Promise<Evaluation>) | undefined;
+  readonly validate?: ((posterior: Posterior, epoch: number) => Promise<Judgment>) | undefined;
   readonly validateEvery?: number | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
   /** A state to go on from. */
   readonly resume?: TrainingState | undefined;
+  /** Says after a validation whether to stop. */
+  readonly selector?: EpochSelector | null;
   /** Tests only: faults to inject, each once. */
   readonly faults?: Fault[] | undefined;
   /** Tests only: milliseconds a team may stand still. */
@@ -127,7 +130,7 @@ export class Trainer {
     signal?.throwIfAborted();
     signal?.addEventListener('abort', cancel);
     try {
-      while (this.#now < this.#steps) {
+      while (this.#now < this.#steps && !this.options.selector?.stopped) {
         const from = this.#now;
         const ended = await this.#stretch(from, this.#stretchEnd(from));
         await this.#account(from, report);
@@ -246,7 +249,7 @@ export class Trainer {
         (epoch.epoch % validateEvery === 0 || epoch.epoch === this.prepared.problem.epochs);
       report({
         ...epoch,
-        validation: due ? await validate(this.posterior(), epoch.epoch) : null,
+        ...(due ? await validate(this.posterior(), epoch.epoch) : { validation: null }),
         seconds: this.#seconds(),
       });
     }
