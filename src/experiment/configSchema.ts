@@ -17,6 +17,7 @@ import {
   text,
 } from './configFields.ts';
 import { nearest } from './configProblems.ts';
+import { earlyStopping, select } from './configSelectionSchema.ts';
 
 const DELIMITER = 'one character, tab or whitespace';
 const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';
@@ -232,6 +233,8 @@ const training = section({
     )
     .optional(),
   initialSigma: deviation('First sigma of every parameter, in place of initialRho.', 20).optional(),
+  earlyStopping,
+  select,
 }).describe('How the posterior is fitted.');
 
 const checkpoint = section({

@@ -12,10 +12,12 @@ interface Curve {
 
 /** ELBO; its two parts; each validation metric. @throws RangeError if a curve has not one value per epoch */
 export function trainingCharts(training: TrainingCurves): ChartSpec[] {
-  const { epochs, elbo, nll, kl, validation = [] } = training;
+  const { epochs, elbo, nll, kl, validation = [], keptEpoch } = training;
+  const kept = keptEpoch ?? null;
   return [
     chart(
       epochs,
+      kept,
       'elbo',
       'ELBO',
       'What training maximizes: −(negative log-likelihood + KL).',
@@ -24,6 +26,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
     ),
     chart(
       epochs,
+      kept,
       'parts',
       'Negative log-likelihood and KL',
       'The two costs the ELBO weighs: misfit, and the distance of the posterior from the prior.',
@@ -36,6 +39,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
     ...validation.map(({ name, unit, values }, v) =>
       chart(
         epochs,
+        kept,
         `validation-${v}`,
         `Validation: ${name}`,
         'Measured on rows held out of training.',
@@ -48,6 +52,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
 
 function chart(
   epochs: readonly number[],
+  keptEpoch: number | null,
   id: string,
   title: string,
   caption: string,
@@ -67,6 +72,10 @@ function chart(
   const lines = curves.map((curve) => ({ ...curve, values: kept.map((e) => curve.values[e]) }));
   const { range, clipped } = lateRange(lines.map((line) => line.values));
   const [first, last] = extent([epochs]);
+  const marks = curves.flatMap(({ color, values }) => {
+    const value = keptEpoch === null ? null : values[epochs.indexOf(keptEpoch)];
+    return isNumber(value) ? [{ color, value }] : [];
+  });
   return {
     id,
     title,
@@ -87,10 +96,23 @@ function chart(
       values: clean(values),
     })),
     bands: [],
-    points: [],
+    points: marks.map(({ color, value }) => ({ color, hollow: false, x: [keptEpoch!], y: [round(value)] })),
     shade: null,
     diagonal: false,
-    legend: curves.map(({ label, color }, series) => ({ label, color, mark: 'line', series: [series] })),
+    legend: [
+      ...curves.map(({ label, color }, series) => ({
+        label,
+        color,
+        mark: 'line' as const,
+        series: [series],
+      })),
+      ...marks.slice(0, 1).map(({ color }) => ({
+        label: `epoch kept: ${keptEpoch}`,
+        color,
+        mark: 'dot' as const,
+        series: [],
+      })),
+    ],
   };
 }
 
