@@ -2,16 +2,7 @@
 // per cell below cells/, tables at the end. A kill at any moment leaves it fit to go on from.
 
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import { CheckpointError, ConfigError } from '../errors.ts';
@@ -21,6 +12,7 @@ import { describeProblems, oneLine } from './configProblems.ts';
 import { fileProblem, readTextFile } from './fileProblems.ts';
 import { cutTornLine } from './metricsLog.ts';
 import { makeDirectory } from './run.ts';
+import { LOCK_NAME, lockRun, type RunLock } from './runLock.ts';
 import { parseStrictJson } from './strictJson.ts';
 
 export const SWEEP_FILES = {
@@ -30,7 +22,6 @@ export const SWEEP_FILES = {
   cellTable: 'cells.csv',
   table: 'table.csv',
   tableJson: 'table.json',
-  lock: 'sweep.lock',
 } as const;
 
 const LIMIT_BYTES = 268_435_456;
@@ -96,6 +87,7 @@ export class SweepDirectory {
     /** Of an earlier start; null in a new directory. */
     readonly earlier: SweepManifest | null,
     readonly results: CellResult[],
+    readonly lock: RunLock,
   ) {}
 
   /**
@@ -105,19 +97,19 @@ export class SweepDirectory {
   static open(dir: string, options: { readonly force?: boolean } = {}): SweepDirectory {
     makeDirectory(dir);
     const path = (file: keyof typeof SWEEP_FILES) => join(dir, SWEEP_FILES[file]);
-    const others = entries(dir).filter((name) => !TEMPORARY_NAME.test(name) && name !== SWEEP_FILES.lock);
+    const others = entries(dir).filter((name) => !TEMPORARY_NAME.test(name) && name !== LOCK_NAME);
     if (others.length > 0 && !existsSync(path('manifest'))) {
       const got = `one with ${others.length} other file${others.length === 1 ? '' : 's'}`;
       throw problem(ConfigError, dir, 'a new or empty directory, or one of a sweep', got, 'choose another');
     }
-    takeLock(path('lock'));
+    const lock = lockRun(dir);
     try {
       if (options.force) clear(dir);
       const earlier = existsSync(path('manifest')) ? readSweepManifest(path('manifest')) : null;
       const results = existsSync(path('results')) ? readResults(path('results')) : [];
-      return new SweepDirectory(dir, earlier, results);
+      return new SweepDirectory(dir, earlier, results, lock);
     } catch (error) {
-      rmSync(path('lock'), { force: true });
+      lock.release();
       throw error;
     }
   }
@@ -161,7 +153,7 @@ export class SweepDirectory {
   close(): void {
     if (this.#log !== null) closeSync(this.#log);
     this.#log = null;
-    rmSync(this.path('lock'), { force: true });
+    this.lock.release();
   }
 
   [Symbol.dispose](): void {
@@ -207,46 +199,9 @@ export function readResults(path: string): CellResult[] {
   });
 }
 
-/** One process at a time: a lock whose process has ended is nobody's. */
-function takeLock(path: string): void {
-  for (;;) {
-    try {
-      const fd = openSync(path, 'wx');
-      writeSync(fd, String(process.pid));
-      closeSync(fd);
-      return;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST')
-        throw fileProblem(ConfigError, path, 'a file that can be written', 'write', cause);
-    }
-    const holder = Number.parseInt(readFileSync(path, 'utf8'), 10);
-    if (isAlive(holder)) {
-      const got = `process ${holder} at work on it`;
-      throw problem(
-        ConfigError,
-        path,
-        'a sweep that nobody works on',
-        got,
-        'wait for it, or delete this file if that is no varpool',
-      );
-    }
-    rmSync(path, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid < 1 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 /** Removes what a sweep wrote, its manifest last. */
 function clear(dir: string): void {
-  const { manifest, lock: _, ...others } = SWEEP_FILES;
+  const { manifest, ...others } = SWEEP_FILES;
   for (const name of [...Object.values(others), manifest]) {
     rmSync(join(dir, name), { recursive: true, force: true });
   }

@@ -10,8 +10,10 @@ import { CheckpointError, ConfigError, DivergedError } from '../errors.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { oneLine } from './configProblems.ts';
+import { isManifest } from './manifest.ts';
 import { currentPlatform, varpoolVersion } from './provenance.ts';
-import { createRun } from './run.ts';
+import { openResume, type ResumePoint } from './resumeRun.ts';
+import { createRun, RUN_FILES } from './run.ts';
 import { type PreparedRun, trainingData } from './runData.ts';
 import type { Sweep, SweepCell } from './sweepCells.ts';
 import { lanesFor, type Need, need, SweepData } from './sweepData.ts';
@@ -109,12 +111,17 @@ async function runCell(
   const about = { key, setting: { ...cell.values }, seed: cell.seed, split: cell.split, run };
   let validation: Evaluation | null = null;
   try {
-    const prepared = prepare();
+    const at = join(directory.dir, run);
+    // A cell that was cut short goes on from its checkpoint, where it has one.
+    const point = await resumePoint(at);
+    const prepared = point?.prepared ?? prepare();
     const { data, config } = prepared;
     const options = { draws: config.prediction.draws, ...(signal === undefined ? {} : { signal }) };
     const on = (table: LoadedData['test'], posterior: Posterior) =>
       table === null ? null : runtime.evaluate(posterior, trainingData(table), options);
-    const trained = await trainRun(prepared, runtime, createRun(join(directory.dir, run), { force: true }), {
+    const writer = point?.run ?? createRun(at, { force: true });
+    const trained = await trainRun(prepared, runtime, writer, {
+      ...(point === null ? {} : { resume: point }),
       ...(signal === undefined ? {} : { signal }),
       validations: CURVE_POINTS,
       measure: async (posterior) => {
@@ -146,6 +153,19 @@ async function runCell(
       seconds: (performance.now() - started) / 1000,
       error: oneLine(error instanceof Error ? error.message : String(error)),
     };
+  }
+}
+
+/** Where a cell can go on; null where it is to begin (again). */
+async function resumePoint(dir: string): Promise<ResumePoint | null> {
+  if (!isManifest(join(dir, RUN_FILES.manifest))) return null;
+  try {
+    const point = await openResume(dir, () => undefined);
+    return 'finished' in point || (point.state === null && point.posterior === null) ? null : point;
+  } catch (error) {
+    // Damaged, or of something that was begun differently: the cell is known by its config and can be done anew.
+    if (error instanceof CheckpointError || error instanceof ConfigError) return null;
+    throw error;
   }
 }
 

@@ -95,7 +95,8 @@ export function epochSelector(
   };
   const rule = earlyStopping === undefined ? null : stoppingRule(earlyStopping, metric);
   const best = selects === 'last' ? null : metric('select', selects === 'best' ? undefined : selects.metric);
-  return new EpochSelector(epochs, best, rule);
+  const { every = 1, draws = null } = validation;
+  return new EpochSelector(epochs, best, rule, { every, draws });
 }
 
 function stoppingRule(
@@ -125,12 +126,20 @@ export class EpochSelector {
    * @param epochs of the whole training
    * @param select metric the kept epoch is the best by; null keeps the last
    * @param rule of early stopping; null goes through all epochs
+   * @param judging which epochs are validated, and with how many draws
    */
   constructor(
     readonly epochs: number,
     readonly select: ValidationMetric | null,
     readonly rule: Required<EarlyStoppingSpec> | null,
+    readonly judging: { readonly every: number; readonly draws: number | null } = { every: 1, draws: null },
   ) {}
+
+  /** All options that decide which epoch is kept; plain data. */
+  get by() {
+    const { epochs, select, rule, judging } = this;
+    return { epochs, select, rule, ...judging };
+  }
 
   /** Training is to end after the last epoch observed. */
   get stopped(): boolean {

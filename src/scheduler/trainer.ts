@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import type { TrainingReport, TrainProgress } from './options.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
+import { resumeSelection, selectionExtra } from './selectionState.ts';
 import { TeamRunner } from './teamRunner.ts';
 import { teamSize } from './tiles.ts';
 import { TrainingArena } from './trainingArena.ts';
@@ -110,6 +111,7 @@ export class Trainer {
       arena.resume(resume);
       this.#now = resume.step;
       this.#ledger.resume(resume.step, resume.epochLoss);
+      resumeSelection(options.selector ?? null, resume, problem.model);
     }
     this.#checkpointer = checkpoint === undefined ? null : new Checkpointer(checkpoint, this.#now);
     this.#snapshot = this.#takeSnapshot();
@@ -275,13 +277,14 @@ export class Trainer {
 
   /** Everything needed to go on from here, in memory of its own. */
   state(): TrainingState {
+    const { tensors, extra } = selectionExtra(this.options.selector ?? null, this.prepared.problem.model);
     return {
       origin: this.#arena.origin(),
       step: this.#now,
       epochLoss: this.#ledger.epochLoss,
       seconds: this.#seconds(),
-      tensors: this.#arena.tensors(),
-      extra: {},
+      tensors: [...this.#arena.tensors(), ...tensors],
+      extra,
     };
   }
 }

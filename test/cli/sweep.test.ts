@@ -56,7 +56,7 @@ describe('varpool sweep', () => {
     expect(json.rows.map(({ finished }) => finished)).toEqual([3, 3, 3, 3]);
     for (const name of ['table.csv', 'table.json', 'cells.csv', 'sweep.json'])
       expect(existsSync(join(cwd, 'runs/plain', name)), name).toBe(true);
-    expect(existsSync(join(cwd, 'runs/plain', 'sweep.lock'))).toBe(false);
+    expect(existsSync(join(cwd, 'runs/plain', '.varpool.lock'))).toBe(false);
 
     const cell = results('runs/plain')[4];
     const config = join('runs/plain', cell.run, 'config.yaml');
@@ -96,15 +96,17 @@ describe('varpool sweep', () => {
     started.child.kill('SIGINT');
     const { status, stderr } = await started.ended;
     expect(status).toBe(130);
-    expect(stderr).toContain('run the same command again to go on with the sweep in runs/interrupted');
+    expect(stderr).toMatch(
+      /^varpool: interrupted; varpool resume runs\/interrupted goes on with the sweep$/m,
+    );
     expect(results('runs/interrupted').length).toBeGreaterThanOrEqual(2);
     expect(results('runs/interrupted').length).toBeLessThan(12);
-    expect(existsSync(join(cwd, 'runs/interrupted/sweep.lock'))).toBe(false);
+    expect(existsSync(join(cwd, 'runs/interrupted/.varpool.lock'))).toBe(false);
     // What ended is in the tables already, and the directory is enough to go on with.
     const cells = readFileSync(join(cwd, 'runs/interrupted/cells.csv'), 'utf8');
     expect(cells.match(/,finished,/g)).toHaveLength(results('runs/interrupted').length);
     expect(cells).toContain(',not run,');
-    expect(varpool(cwd, 'sweep', 'runs/interrupted', '--quiet').status).toBe(0);
+    expect(varpool(cwd, 'resume', 'runs/interrupted', '--quiet').status).toBe(0);
     expect(results('runs/interrupted')).toHaveLength(12);
   });
 

@@ -1,13 +1,14 @@
 // A sweep's cells are the trainings they say they are, however they are scheduled; what is finished is kept, what fails is told.
 
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/experiment/config.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import { openRun } from '../../src/experiment/run.ts';
 import { prepareRun, trainingData } from '../../src/experiment/runData.ts';
+import { LOCK_NAME } from '../../src/experiment/runLock.ts';
 import { readSweep } from '../../src/experiment/sweepCells.ts';
 import { readResults, readSweepManifest, SweepDirectory } from '../../src/experiment/sweepDirectory.ts';
 import { runSweep, type SweepOptions } from '../../src/experiment/sweepRun.ts';
@@ -116,6 +117,27 @@ describe('cells', () => {
     expect(lines.slice(0, ended.length)).toEqual(ended);
   });
 
+  test('that were cut short go on from where they were, to the same digests', async () => {
+    const text = SWEEP.replace('epochs: 6', 'epochs: 3000').replace(
+      ', earlyStopping: { patience: 2, every: 1 }',
+      '',
+    );
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const onCell = () => controller.abort(reason);
+    await expect(run('h', text, 2, { onCell, signal: controller.signal })).rejects.toBe(reason);
+    const results = [...(await run('h', text)).values()];
+    const lives = results.map((result) => openRun(join(dir, 'h', result.run)).manifest.resumptions ?? []);
+    const resumed = lives.flat();
+    expect(resumed.length).toBeGreaterThanOrEqual(1);
+    for (const { step } of resumed) expect(step).toBeGreaterThan(0);
+    const whole = [...(await run('i', text)).values()];
+    expect(results.map((result) => result.posteriorDigest)).toEqual(
+      whole.map((result) => result.posteriorDigest),
+    );
+    expect(results.map((result) => result.test)).toEqual(whole.map((result) => result.test));
+  });
+
   test('that diverge are told, stay told, and do not stop the rest', async () => {
     const text = SWEEP.replace('[0.01, 0.1]', '[0.01, 1e30]');
     const statuses = async () => [...(await run('c', text)).values()].map((result) => result.status);
@@ -192,16 +214,16 @@ vary: { model.hiddenSizes: [[4], [5]] }
     expect(() => SweepDirectory.open(dir)).toThrow(
       /expected a new or empty directory, or one of a sweep, got one with \d+ other files — choose another/,
     );
-    writeFileSync(join(dir, 'a', 'sweep.lock'), String(process.ppid));
+    const held = SweepDirectory.open(join(dir, 'a'));
     await expect(run('a')).rejects.toThrow(
-      new RegExp(
-        `sweep.lock: expected a sweep that nobody works on, got process ${process.ppid} at work on it`,
-      ),
+      `expected a run that nobody works on, got one that process ${process.pid} is training`,
     );
+    held.close();
     // One whose process is no more is nobody's.
-    writeFileSync(join(dir, 'a', 'sweep.lock'), '999999999');
+    const left = { pid: 999_999_999, began: null, host: hostname() };
+    writeFileSync(join(dir, 'a', LOCK_NAME), JSON.stringify(left));
     expect((await run('a')).size).toBe(8);
-    expect(existsSync(join(dir, 'a', 'sweep.lock'))).toBe(false);
+    expect(existsSync(join(dir, 'a', LOCK_NAME))).toBe(false);
   });
 
   test('results that were damaged, by line', async () => {

@@ -1,9 +1,15 @@
 // Early stopping and the choice of the best epoch: the rule against its definition, the kept bits against shorter trainings, and that
 // neither workers, backends nor lost workers can be seen in what was chosen.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Posterior } from '../../src/core/posterior.ts';
+import type { TrainingState } from '../../src/core/trainingState.ts';
+import { CheckpointError } from '../../src/errors.ts';
+import { readCheckpoint, writeCheckpoint } from '../../src/experiment/checkpoint.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import { EpochSelector } from '../../src/scheduler/earlyStopping.ts';
 import type { Evaluation, TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
@@ -180,6 +186,58 @@ describe('a training', () => {
     ]);
     expect(outcomes[0]).toMatch(/"epoch":[1-5],/);
     expect(new Set(outcomes).size, outcomes.join('\n')).toBe(1);
+  });
+});
+
+describe('a training that goes on from a state', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'varpool-best-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const { model, data, options } = overfitting({
+    earlyStopping: { patience: 6, minDelta: 0.001 },
+    epochs: 40,
+  });
+
+  test('keeps and stops as if it had not been cut short, from whatever step, through a file', async () => {
+    const states: TrainingState[] = [];
+    const checkpoint = { everySteps: 1, save: (state: TrainingState) => void states.push(state) };
+    const whole = await runtime(1).train(model, data, { ...options, batchSize: 12, checkpoint }).result;
+    expect(whole.stopped).toBe('earlyStopping');
+    const plain = await runtime(1).train(model, data, { ...options, batchSize: 12 });
+    expect(posteriorDigest(plain)).toBe(posteriorDigest(whole.posterior));
+    const past = states.filter(({ step }) => step > 2 * whole.selected!.epoch);
+    expect(past.length).toBeGreaterThan(0);
+    expect(
+      past.every(({ tensors }) => tensors.some(({ name }) => name === 'extra.best.layers.0.weight.mu')),
+    ).toBe(true);
+    for (const state of states) {
+      const path = join(dir, 'state.safetensors');
+      writeCheckpoint(path, state, null);
+      const resume = readCheckpoint(path).state;
+      const { posterior, selected, stopped } = await runtime(1).train(model, data, {
+        ...options,
+        batchSize: 12,
+        resume,
+      }).result;
+      expect({ selected, stopped }).toEqual({ selected: whole.selected, stopped: whole.stopped });
+      expect(posteriorDigest(posterior)).toBe(posteriorDigest(whole.posterior));
+    }
+  });
+
+  test('is refused with other options of choosing, and when the best epoch is missing from the state', async () => {
+    const states: TrainingState[] = [];
+    const checkpoint = { everySteps: 3, save: (state: TrainingState) => void states.push(state) };
+    await runtime(1).train(model, data, { ...options, checkpoint });
+    const resume = states.at(-1) as TrainingState;
+    const go = (more: TrainOptions) => runtime(1).train(model, data, { ...options, resume, ...more }).result;
+    const other =
+      /^resume: expected a state whose epochs are chosen by .*"patience":7.*, got .*"patience":6.* — give the options/;
+    await expect(go({ earlyStopping: { patience: 7, minDelta: 0.001 } })).rejects.toThrow(other);
+    await expect(go({ earlyStopping: undefined as never })).rejects.toThrow(/chosen by null, got \{/);
+    await expect(go({ select: 'last' })).rejects.toThrow(CheckpointError);
+    const tensors = resume.tensors.filter(({ name }) => name !== 'extra.best.layers.1.bias.rho');
+    await expect(go({ resume: { ...resume, tensors } })).rejects.toThrow(
+      'resume: expected a tensor extra.best.layers.1.bias.rho of 17 float32 numbers, got none — the state is damaged',
+    );
   });
 });
 

@@ -13,7 +13,7 @@ import {
   type TableRow,
   writeTables,
 } from '../../experiment/sweepTable.ts';
-import { EXIT } from '../failure.ts';
+import { EXIT, InterruptedError } from '../failure.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime, withRuntimeOf } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
 import { note, number, print, printJson, seconds, warn } from '../output.ts';
@@ -37,7 +37,8 @@ export function sweepCommand(): Command {
   return withOutput(withRuntime(command)).action(sweep);
 }
 
-async function sweep(named: string, flags: SweepFlags): Promise<void> {
+/** Runs the sweep of a file, or goes on with that of a directory. */
+export async function sweep(named: string, flags: SweepFlags): Promise<void> {
   // A directory is gone on with by the file it was made from.
   const known = isSweep(named) && flags.out === undefined;
   const file = known ? sweepSource(named) : named;
@@ -63,11 +64,9 @@ async function sweepInto(directory: SweepDirectory, wanted: Sweep, flags: SweepF
       try {
         await runSweep(wanted, directory, runtime, { signal, onCell: display.onCell });
       } catch (error) {
-        if (signal.aborted) {
-          tables(directory, wanted);
-          note(`varpool: run the same command again to go on with the sweep in ${dir}`);
-        }
-        throw error;
+        if (!(error instanceof InterruptedError)) throw error;
+        tables(directory, wanted);
+        throw new InterruptedError(`interrupted; varpool resume ${dir} goes on with the sweep`);
       } finally {
         display.end();
       }
