@@ -143,6 +143,11 @@ describe('a training', () => {
       posteriorDigest(await runtime(1).train(model, data, { ...overfitting().options, epochs }));
     expect(selected!.epoch).toBeLessThan(reports.length);
     expect(posteriorDigest(posterior)).toBe(await until(selected!.epoch));
+    const plain = await runtime(1, 'reference').train(model, data, options).result;
+    expect([posteriorDigest(plain.posterior), plain.selected]).toEqual([
+      posteriorDigest(posterior),
+      selected,
+    ]);
     const last = await runtime(1).train(model, data, { ...options, select: 'last' });
     expect(posteriorDigest(last)).toBe(await until(reports.length));
   });
@@ -163,7 +168,7 @@ describe('a training', () => {
     expect(selected!.epoch % 4).toBe(0);
   });
 
-  test('chooses the same epoch and bits with 1, 2, 3 and 7 workers, in plain loops, and when workers die', async () => {
+  test('chooses the same epoch and bits with 1, 2, 3 and 7 workers, and when workers die', async () => {
     const { model, data, options } = teamProblem(1);
     const more: TrainOptions = {
       epochs: 6,
@@ -179,7 +184,6 @@ describe('a training', () => {
       return team;
     };
     for (const workers of [1, 2, 3, 7]) expect(await run(runtime(workers))).toBe(workers);
-    await run(runtime(2, 'reference'));
     await run(runtime(3), [
       { kind: 'exit', rank: 1, step: 4 },
       { kind: 'throw', rank: 0, step: 8 },
