@@ -39,6 +39,12 @@ export { loadPosterior as load, posteriorDigest, savePosterior as save } from '.
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type { Diagnostics } from './scheduler/diagnosis.ts';
 export type {
+  EarlyStoppingSpec,
+  JudgedEpoch,
+  SelectSpec,
+  ValidationMetric,
+} from './scheduler/earlyStopping.ts';
+export type {
   Evaluation,
   PredictOptions,
   TrainingData,

@@ -1,5 +1,6 @@
 // Metrics as people read them: which there are, in which order, with which unit.
 
+import type { Manifest } from '../experiment/manifest.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { number, percent } from './output.ts';
 
@@ -25,4 +26,12 @@ export function metricRows(evaluation: Evaluation, prefix = 'test '): [label: st
     const value = evaluation[key];
     return value === undefined ? [] : [[`${prefix}${label}`, show(value)]];
   });
+}
+
+/** The epoch whose posterior is the result and why, where there was a choice; null where it is simply the last. */
+export function keptEpoch({ selection, epochs }: Manifest): { epoch: number; note: string } | null {
+  if (!selection || (selection.metric === null && selection.stopped === 'epochs')) return null;
+  const why = selection.metric === null ? 'the last' : `best validation ${selection.metric}`;
+  const end = selection.stopped === 'epochs' ? `of ${epochs}` : `stopped early after ${epochs}`;
+  return { epoch: selection.epoch, note: `${why}, ${end}` };
 }

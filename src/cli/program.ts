@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { predictCommand } from './commands/predict.ts';
 import { resumeCommand } from './commands/resume.ts';
+import { sweepCommand } from './commands/sweep.ts';
 import { trainCommand } from './commands/train.ts';
 import { EXIT, report, usageProblem } from './failure.ts';
 import { guardStreams } from './output.ts';
@@ -52,6 +53,7 @@ function createProgram(): Command {
     predictCommand(),
     evaluateCommand(),
     benchCommand(),
+    sweepCommand(),
     doctorCommand(),
   ]) {
     program.addCommand(command.helpOption('-h, --help', 'print this help'));

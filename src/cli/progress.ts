@@ -60,7 +60,8 @@ function plainLines(epochs: number): TrainingDisplay {
   return {
     onProgress: () => undefined,
     onEpoch(report) {
-      if (report.epoch % every !== 0 && report.epoch !== epochs) return;
+      const last = report.epoch === epochs || report.stopped !== undefined;
+      if (report.epoch % every !== 0 && !last) return;
       note(`epoch ${report.epoch}/${epochs} · ${summary(report)} · ${seconds(report.seconds)}`);
     },
     end: () => undefined,

@@ -15,7 +15,7 @@ import type { TrainingReport } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { diagnosticsSection } from './diagnosticsSection.ts';
 import { type Measured, regressionBands } from './measure.ts';
-import { metricRows } from './metrics.ts';
+import { keptEpoch, metricRows } from './metrics.ts';
 import { seconds } from './output.ts';
 
 const GRID = 301;
@@ -37,6 +37,7 @@ export function runReport(parts: ReportParts): ReportData {
   const { title, prepared, trained, measured, picture } = parts;
   const { manifest } = trained;
   const { node, cpu, cores } = manifest.platform;
+  const kept = keptEpoch(manifest);
   const uncertainty = uncertaintyOf(measured);
   const diagnostics = diagnosticsSection(trained.reports);
   return {
@@ -49,6 +50,7 @@ export function runReport(parts: ReportParts): ReportData {
           ? { label, value: value.slice(0, -unit.length), note: unit.trim() }
           : { label, value };
       }),
+      ...(kept === null ? [] : [{ label: 'epoch kept', value: `${kept.epoch}`, note: kept.note }]),
       {
         label: 'time',
         value: seconds(manifest.wallSeconds),
@@ -59,7 +61,7 @@ export function runReport(parts: ReportParts): ReportData {
     config: formatConfig(prepared.config),
     footer: `varpool ${manifest.varpool} · ${manifest.startedAt} · ${manifest.workers} workers, ${manifest.backend} · Node ${node} · ${cpu}, ${cores} cores`,
     ...(picture === null ? {} : { regression: picture }),
-    training: trainingCurves(trained.reports),
+    training: { ...trainingCurves(trained.reports), ...(kept === null ? {} : { keptEpoch: kept.epoch }) },
     ...(measured?.coverage === undefined ? {} : { coverage: measured.coverage }),
     ...(measured?.reliability === undefined ? {} : { reliability: measured.reliability }),
     ...(uncertainty === null ? {} : { uncertainty }),

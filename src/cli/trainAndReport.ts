@@ -14,7 +14,7 @@ import { InterruptedError } from './failure.ts';
 import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
 import { type Measured, measureTable } from './measure.ts';
-import { metricRows } from './metrics.ts';
+import { keptEpoch, metricRows } from './metrics.ts';
 import { note, printJson, printTable, seconds, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
 import { regressionPicture, runReport } from './runReport.ts';
@@ -105,12 +105,14 @@ export function printTrained(
   more: Readonly<Record<string, unknown>> = {},
 ): void {
   const { manifest, secondsPerEpoch, test, posteriorDigest } = trained;
-  const { wallSeconds, steps } = manifest;
+  const { wallSeconds, steps, epochs, selection } = manifest;
+  const kept = keptEpoch(manifest);
   // Of this life, where the run had several.
   const { workers, backend } = manifest.resumptions?.at(-1) ?? manifest;
   const { reproducible, backendNote } = manifest;
   printTable([
     ...(test === null ? [] : metricRows(test)),
+    kept === null ? null : ['epoch kept', `${kept.epoch} (${kept.note})`],
     ['seconds per epoch', seconds(secondsPerEpoch)],
     ['workers', String(workers)],
     ['backend', backendNote ? `${backend}: ${backendNote}` : backend],
@@ -127,6 +129,8 @@ export function printTrained(
       backend,
       reproducible,
       steps,
+      epochs,
+      selection,
       posteriorDigest,
       ...more,
     });

@@ -8,10 +8,11 @@ import type { DataSpec } from '../data/spec.ts';
 import { ConfigError } from '../errors.ts';
 import { describeProblems, describeValue, oneLine } from './configProblems.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
+import { resolveSelection, type SelectionConfig } from './configSelection.ts';
 import { readTextFile } from './fileProblems.ts';
 
 /** Larger than any config, and small enough that hostile YAML cannot hold the parser up. */
-const LIMIT_BYTES = 65_536;
+export const LIMIT_BYTES = 65_536;
 const LIMIT_BRACKETS = 256;
 
 type Task = 'regression' | 'classification';
@@ -24,9 +25,10 @@ type Filled<Data> = Data extends { kind: 'csv' | 'npy' }
 export type DataConfig = Filled<ParsedConfig['data']>;
 export type LikelihoodConfig = NonNullable<ParsedConfig['likelihood']>;
 /** `initialSigma` has become `initialRho`. */
-export type TrainingConfig = Omit<ParsedConfig['training'], 'initialRho' | 'initialSigma'> & {
-  initialRho: number;
-};
+export type TrainingConfig = Omit<
+  ParsedConfig['training'],
+  'initialRho' | 'initialSigma' | keyof SelectionConfig
+> & { initialRho: number } & SelectionConfig;
 export type CheckpointConfig = ParsedConfig['checkpoint'];
 export type PredictionConfig = ParsedConfig['prediction'];
 
@@ -67,6 +69,16 @@ export function parseConfig(text: string, file: string): ResolvedConfig {
   return resolveConfig(parsed.data, file);
 }
 
+/**
+ * The config that `value` holds, as parsed from YAML or JSON; `where` starts the messages, relative paths start from `directory`.
+ * @throws ConfigError as parseConfig
+ */
+export function configOf(value: unknown, where: string, directory: string): ResolvedConfig {
+  const parsed = configSchema.safeParse(value);
+  if (!parsed.success) throw new ConfigError(describeProblems(where, parsed.error.issues, value));
+  return resolveConfig(parsed.data, where, resolve(directory));
+}
+
 /** The config as YAML; relative paths are rewritten to start from `directory` (unless given, where they started before). */
 export function formatConfig(config: ResolvedConfig, directory: string = config.directory): string {
   const { writtenPaths, directory: from, ...fields } = config;
@@ -94,7 +106,8 @@ export function dataSpec({ data, writtenPaths }: ResolvedConfig): DataSpec {
   return written;
 }
 
-function parseYaml(text: string, file: string) {
+/** Any YAML, and how its numbers were written. @throws ConfigError naming the line */
+export function parseYaml(text: string, file: string) {
   if (text.length > LIMIT_BYTES) {
     throw problem(
       file,
@@ -148,8 +161,11 @@ function problem(
 }
 
 /** Fills in what depends on other fields and refuses what does not go together. */
-function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
-  const directory = resolve(dirname(file));
+function resolveConfig(
+  parsed: ParsedConfig,
+  file: string,
+  directory: string = resolve(dirname(file)),
+): ResolvedConfig {
   const { task, likelihood } = resolveTask(parsed, file);
   const standardize = resolveStandardize(parsed.data, task, file);
   const hasTask = parsed.data.kind === 'csv' || parsed.data.kind === 'npy';
@@ -172,7 +188,10 @@ function resolveConfig(parsed: ParsedConfig, file: string): ResolvedConfig {
     model,
     prior,
     likelihood,
-    training: resolveTraining(parsed.training, file),
+    training: {
+      ...resolveTraining(parsed.training, file),
+      ...resolveSelection(parsed.training, data.validation, likelihood.kind, file),
+    },
     checkpoint: resolveCheckpoint(parsed.checkpoint),
     prediction: checkPrediction(parsed.prediction, file),
     logging,
@@ -274,8 +293,8 @@ function withPaths(data: DataConfig, paths: readonly (readonly [string, string])
   return copy as DataConfig;
 }
 
-function resolveTraining(training: ParsedConfig['training'], file: string): TrainingConfig {
-  const { initialRho, initialSigma, ...rest } = training;
+function resolveTraining(training: ParsedConfig['training'], file: string) {
+  const { initialRho, initialSigma, earlyStopping: _, select: __, ...rest } = training;
   if (initialRho !== undefined && initialSigma !== undefined) {
     const expected = 'no initialSigma next to initialRho';
     throw problem(`${file}: training.initialSigma`, expected, `${initialSigma}`, 'keep one of the two');

@@ -17,6 +17,7 @@ import {
   text,
 } from './configFields.ts';
 import { nearest } from './configProblems.ts';
+import { earlyStopping, select } from './configSelectionSchema.ts';
 
 const DELIMITER = 'one character, tab or whitespace';
 const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';
@@ -243,6 +244,8 @@ const training = section({
   })
     .describe('How often the weights are diagnosed. auto: so often that it costs about 1 % of the time.')
     .prefault({}),
+  earlyStopping,
+  select,
 }).describe('How the posterior is fitted.');
 
 const checkpoint = section({

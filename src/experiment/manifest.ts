@@ -62,6 +62,19 @@ const manifestSchema = z.looseObject(
     test: z
       .record(z.string(), z.number({ error: 'a number or null' }).nullable(), { error: 'a map of numbers' })
       .nullable(),
+    /** The epoch whose posterior was kept, by which metric of the validation rows if by one, and what ended the training. */
+    selection: z
+      .object(
+        {
+          epoch: size,
+          metric: text.nullable(),
+          value: z.number({ error: 'a number or null' }).nullable(),
+          stopped: z.enum(['epochs', 'earlyStopping'], { error: 'epochs or earlyStopping' }),
+        },
+        { error: 'a map' },
+      )
+      .nullable()
+      .optional(),
     /** Of all lives of the run, as far as they are known: what a killed process did after its last checkpoint is not. */
     wallSeconds: seconds,
     /** Lives after the first: when each began, after which step, with what. */
@@ -141,6 +154,8 @@ export interface RunOutcome {
   readonly steps: number;
   readonly epochs: number;
   readonly test: Readonly<Record<string, number>> | null;
+  /** Null where training did not come to its end. */
+  readonly selection?: Manifest['selection'];
   readonly wallSeconds: number;
   readonly posteriorDigest: string | null;
 }

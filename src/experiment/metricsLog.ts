@@ -137,7 +137,8 @@ export function parseMetrics(jsonl: string, where: string): EpochMetrics[] {
   });
 }
 
-function cutTornLine(fd: number): void {
+/** Cuts off what follows the last line break: a line that a kill left half written. */
+export function cutTornLine(fd: number): void {
   const { size: end } = fstatSync(fd);
   const byte = new Uint8Array(4096);
   for (let stop = end; stop > 0; ) {

@@ -228,7 +228,7 @@ function makeMissing(dir: string): void {
   }
 }
 
-function makeDirectory(dir: string): void {
+export function makeDirectory(dir: string): void {
   try {
     makeMissing(resolve(dir));
   } catch (cause) {

@@ -27,13 +27,9 @@ export interface PreparedRun {
   readonly classNames: readonly string[] | null;
 }
 
-/**
- * Reads the data of a config and builds its network.
- * @param where what errors call the config: its file
- * @throws DataError or ConfigError, in one line, for anything that would stop the training before its first step
- */
-export function prepareRun(config: ResolvedConfig, where: string): PreparedRun {
-  const data = loadData(dataSpec(config), {
+/** Reads and divides the data of a config. @throws DataError, in one line */
+export function loadRunData(config: ResolvedConfig): LoadedData {
+  return loadData(dataSpec(config), {
     baseDir: config.directory,
     task: dataTask(config),
     shuffle: (order, purpose) =>
@@ -42,6 +38,19 @@ export function prepareRun(config: ResolvedConfig, where: string): PreparedRun {
       ),
     curveSources: (part, seed) => curveSources(SYNTHETIC_PART[part], seed ?? config.seed),
   });
+}
+
+/**
+ * Reads the data of a config and builds its network.
+ * @param where what errors call the config: its file
+ * @param data of the config, where they were read before
+ * @throws DataError or ConfigError, in one line, for anything that would stop the training before its first step
+ */
+export function prepareRun(
+  config: ResolvedConfig,
+  where: string,
+  data: LoadedData = loadRunData(config),
+): PreparedRun {
   const { features, targets } = data.train;
   const { batchSize } = config.training;
   if (batchSize > features.rows) {

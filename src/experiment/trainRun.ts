@@ -10,6 +10,7 @@ import type { Evaluation, TrainingReport, TrainOptions, TrainProgress } from '..
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
 import type { CheckpointConfig } from './config.ts';
+import { VALIDATIONS, validationEvery } from './configSelection.ts';
 import { endManifest, type Manifest, type RunStatus, resumeManifest, startManifest } from './manifest.ts';
 import { epochMetrics } from './metricsLog.ts';
 import { type ResumePoint, reportsOf } from './resumeRun.ts';
@@ -19,8 +20,6 @@ import { lockRun } from './runLock.ts';
 
 /** Enough to see where training goes; the test metrics use all draws of the config. */
 const VALIDATION_DRAWS = 10;
-/** Many short epochs are not all worth an evaluation: about so many are. */
-const VALIDATIONS = 100;
 
 export interface TrainRunOptions {
   readonly signal?: AbortSignal;
@@ -30,6 +29,8 @@ export interface TrainRunOptions {
   readonly onCheckpoint?: (step: number) => void;
   /** Told of what was mended. */
   readonly onWarning?: (message: string) => void;
+  /** Validations that only show where training goes, about; those that decide something are always made. */
+  readonly validations?: number;
   /** Called with the posterior, which is on disk by then, to measure it; default: the test part of the data. */
   readonly measure?: (posterior: Posterior) => Promise<Evaluation | null>;
   /** Where a run that was cut short goes on, from openResume. */
@@ -83,6 +84,7 @@ async function trainLocked(
       : goOn(resume, run, runtime, options.onWarning ?? (() => undefined));
   const reports: TrainingReport[] = first.reports;
   let posteriorDigest: string | null = null;
+  let selection: Manifest['selection'] = first.manifest.selection ?? null;
   let savedStep = resume?.state?.step ?? 0;
   const end = (status: RunStatus, test: Evaluation | null = null): Manifest => {
     const manifest = endManifest(first.manifest, {
@@ -90,6 +92,7 @@ async function trainLocked(
       steps: Math.max(savedStep, reports.at(-1)?.step ?? 0),
       epochs: reports.at(-1)?.epoch ?? 0,
       test: test === null ? null : { ...test },
+      selection,
       wallSeconds: first.manifest.wallSeconds + (performance.now() - started) / 1000,
       posteriorDigest,
     });
@@ -104,23 +107,29 @@ async function trainLocked(
     savedStep = state.step;
     options.onCheckpoint?.(state.step);
   };
+  const train = async (): Promise<Posterior> => {
+    const training = runtime.train(prepared.model, trainingData(prepared.data.train), {
+      ...trainOptions(prepared, options.validations),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+      ...(resume?.state ? { resume: resume.state } : {}),
+      checkpoint: { ...checkpointTimes(config.checkpoint), save },
+      onReport: (report) => {
+        reports.push(report);
+        run.logEpoch(epochMetrics(report));
+        if (config.logging.tensorboard) run.logEvents(report);
+        options.onEpoch?.(report);
+      },
+    });
+    const { posterior, selected, stopped } = await training.result;
+    const last = { epoch: reports.at(-1)?.epoch ?? config.training.epochs, metric: null, value: null };
+    selection = { ...(selected ?? last), stopped };
+    return posterior;
+  };
   try {
-    const posterior =
-      resume?.posterior ??
-      (await runtime.train(prepared.model, trainingData(prepared.data.train), {
-        ...trainOptions(prepared),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-        ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-        ...(resume?.state ? { resume: resume.state } : {}),
-        checkpoint: { ...checkpointTimes(config.checkpoint), save },
-        onReport: (report) => {
-          reports.push(report);
-          run.logEpoch(epochMetrics(report));
-          if (config.logging.tensorboard) run.logEvents(report);
-          options.onEpoch?.(report);
-        },
-      }));
-    const secondsPerEpoch = (reports.at(-1)?.seconds ?? 0) / config.training.epochs;
+    const posterior = resume?.posterior ?? (await train());
+    const { epoch: epochs = 1, seconds = 0 } = reports.at(-1) ?? {};
+    const secondsPerEpoch = seconds / epochs;
     posteriorDigest = run.writePosterior(posterior);
     // Whoever is killed while measuring need not train again.
     end('running');
@@ -175,7 +184,8 @@ function goOn(
 ): Beginning {
   removeTemporaries(run.dir);
   const perEpoch = Math.ceil(prepared.data.train.features.rows / prepared.config.training.batchSize);
-  const step = posterior === null ? (state?.step ?? 0) : prepared.config.training.epochs * perEpoch;
+  // A training that stopped early was done before its last step.
+  const step = posterior === null ? (state?.step ?? 0) : manifest.steps;
   const epochs = run.cutMetrics(step);
   const wanted = Math.floor(step / perEpoch);
   if (epochs.length !== wanted)
@@ -203,9 +213,13 @@ function statusOf(error: unknown, signal: AbortSignal | undefined): RunStatus {
 }
 
 /** What the config says about training, as the runtime takes it. */
-export function trainOptions({ config, data, classNames }: PreparedRun): TrainOptions {
+export function trainOptions(
+  { config, data, classNames }: PreparedRun,
+  validations: number = VALIDATIONS,
+): TrainOptions {
   const { training, likelihood, seed } = config;
   const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho, diagnostics } = training;
+  const { earlyStopping, select } = training;
   const { validation } = data;
   return {
     likelihood,
@@ -217,6 +231,8 @@ export function trainOptions({ config, data, classNames }: PreparedRun): TrainOp
     klWeighting,
     initialRho,
     diagnostics,
+    ...(earlyStopping === undefined ? {} : { earlyStopping }),
+    select,
     standardize: config.data.standardize,
     seed,
     ...(classNames === null ? {} : { classNames }),
@@ -226,7 +242,9 @@ export function trainOptions({ config, data, classNames }: PreparedRun): TrainOp
           validation: {
             ...trainingData(validation),
             draws: Math.min(VALIDATION_DRAWS, config.prediction.draws),
-            every: Math.ceil(epochs / VALIDATIONS),
+            // Which epochs are validated is part of the result when one of them is chosen.
+            every:
+              earlyStopping?.every ?? validationEvery(epochs, select === 'last' ? validations : VALIDATIONS),
           },
         }),
   };

@@ -11,6 +11,8 @@ export const PURPOSE = {
   initial: 3,
   /** Synthetic data. */
   synthetic: 4,
+  /** Settings of a random search. */
+  search: 5,
 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 

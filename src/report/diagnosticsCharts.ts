@@ -25,7 +25,7 @@ export function diagnosticsCharts(data: DiagnosticsSection): ChartSpec[] {
       'Share of weights whose KL is below 0.01 nats: the data have told them nothing. A layer near 100 % passes on noise.',
       'share of weights',
       curves((layer) => layer.collapsed),
-      'percent',
+      { yFormat: 'percent' },
     ),
     epochChart(
       epochs,
@@ -44,7 +44,7 @@ export function diagnosticsCharts(data: DiagnosticsSection): ChartSpec[] {
             'Part of −ELBO that is KL. It is large where weights are many and rows few; harmless while the data are fitted well.',
             'of −ELBO',
             [{ label: 'KL share', color: 'purple' as const, values: klShare }],
-            'percent',
+            { yFormat: 'percent' },
           ),
         ]
       : []),

@@ -58,6 +58,8 @@ export interface TrainingCurves {
   readonly elbo: readonly Value[];
   readonly nll: readonly Value[];
   readonly kl: readonly Value[];
+  /** The epoch whose posterior is the result, where it was chosen; one of `epochs`. */
+  readonly keptEpoch?: number;
   /** Metrics of held-out rows: { name: "error rate", unit: "%" }. */
   readonly validation?: ReadonlyArray<{
     readonly name: string;

@@ -10,9 +10,17 @@ interface Curve {
   readonly values: readonly Value[];
 }
 
+/** How a chart differs from plain curves. */
+interface Look {
+  readonly yFormat?: 'number' | 'percent';
+  /** Marked on each curve: the epoch whose posterior is the result. */
+  readonly keptEpoch?: number | null;
+}
+
 /** ELBO; its two parts; each validation metric. @throws RangeError if a curve has not one value per epoch */
 export function trainingCharts(training: TrainingCurves): ChartSpec[] {
-  const { epochs, elbo, nll, kl, validation = [] } = training;
+  const { epochs, elbo, nll, kl, validation = [], keptEpoch } = training;
+  const look: Look = { keptEpoch: keptEpoch ?? null };
   return [
     epochChart(
       epochs,
@@ -21,6 +29,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
       'What training maximizes: −(negative log-likelihood + KL).',
       'nats per training row',
       [{ label: 'ELBO', color: 'blue', values: elbo }],
+      look,
     ),
     epochChart(
       epochs,
@@ -32,6 +41,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
         { label: 'NLL', color: 'orange', values: nll },
         { label: 'KL', color: 'purple', values: kl },
       ],
+      look,
     ),
     ...validation.map(({ name, unit, values }, v) =>
       epochChart(
@@ -41,6 +51,7 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
         'Measured on rows held out of training.',
         unit ? `${name} (${unit})` : name,
         [{ label: name, color: 'green', values }],
+        look,
       ),
     ),
   ];
@@ -54,7 +65,7 @@ export function epochChart(
   caption: string,
   yLabel: string,
   curves: readonly Curve[],
-  yFormat: 'number' | 'percent' = 'number',
+  { yFormat = 'number', keptEpoch = null }: Look = {},
 ): ChartSpec {
   for (const { label, values } of curves) {
     if (values.length !== epochs.length) {
@@ -70,6 +81,10 @@ export function epochChart(
   const values = lines.map((line) => line.values);
   const { range, clipped } = yFormat === 'percent' ? shareRange(values) : lateRange(values);
   const [first, last] = extent([epochs]);
+  const marks = curves.flatMap(({ color, values }) => {
+    const value = keptEpoch === null ? null : values[epochs.indexOf(keptEpoch)];
+    return isNumber(value) ? [{ color, value }] : [];
+  });
   return {
     id,
     title,
@@ -90,10 +105,23 @@ export function epochChart(
       values: clean(values),
     })),
     bands: [],
-    points: [],
+    points: marks.map(({ color, value }) => ({ color, hollow: false, x: [keptEpoch!], y: [round(value)] })),
     shade: null,
     diagonal: false,
-    legend: curves.map(({ label, color }, series) => ({ label, color, mark: 'line', series: [series] })),
+    legend: [
+      ...curves.map(({ label, color }, series) => ({
+        label,
+        color,
+        mark: 'line' as const,
+        series: [series],
+      })),
+      ...marks.slice(0, 1).map(({ color }) => ({
+        label: `epoch kept: ${keptEpoch}`,
+        color,
+        mark: 'dot' as const,
+        series: [],
+      })),
+    ],
   };
 }
 

@@ -43,7 +43,10 @@ export class Ledger {
   }
 
   /** Reads the records of steps from … to − 1; yields the epochs they complete, each once however often it was computed. */
-  *enter(from: number, to: number): Generator<Omit<TrainingReport, 'validation' | 'seconds'>> {
+  *enter(
+    from: number,
+    to: number,
+  ): Generator<Omit<TrainingReport, 'validation' | 'seconds' | 'best' | 'stopped'>> {
     const { stepLoss, epochKl } = this.memory;
     const { f64 } = this.arena;
     for (let step = from; step < to; step++) {

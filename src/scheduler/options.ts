@@ -10,6 +10,7 @@ import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import type { CheckpointOptions } from './checkpointer.ts';
 import type { Diagnostics } from './diagnosis.ts';
+import type { EarlyStoppingSpec, SelectionReport, SelectSpec } from './earlyStopping.ts';
 
 /** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
 export interface TrainingData {
@@ -39,6 +40,10 @@ export interface TrainOptions {
   readonly validation?: TrainingData & { readonly every?: number; readonly draws?: number };
   /** How often the weights are diagnosed: at the end of every `every`-th epoch and of the last; 0 is never. Default `auto`: so that it costs about 1 %. */
   readonly diagnostics?: { readonly every?: number | 'auto' };
+  /** Ends training when a metric of the validation rows has not improved for a while. */
+  readonly earlyStopping?: EarlyStoppingSpec;
+  /** The epoch whose posterior is the result. Default: `best` with early stopping, else `last`. */
+  readonly select?: SelectSpec;
   readonly signal?: AbortSignal;
   /** Called about ten times a second. */
   readonly onProgress?: (progress: TrainProgress) => void;
@@ -58,7 +63,7 @@ export interface TrainProgress {
 }
 
 /** One epoch. elbo, nll and kl are nats per training row, for targets in the data's own units: elbo = −(nll + kl). */
-export interface TrainingReport {
+export interface TrainingReport extends SelectionReport {
   readonly epoch: number;
   /** Steps done by the end of the epoch. */
   readonly step: number;

@@ -12,6 +12,7 @@ import { seedText } from '../random/seed.ts';
 import type { Fault } from '../workers/protocol.ts';
 import { checkCheckpointOptions } from './checkpointer.ts';
 import { cores } from './cores.node.ts';
+import { epochSelector } from './earlyStopping.ts';
 import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
 import {
   type Evaluation,
@@ -116,8 +117,13 @@ export class Runtime implements AsyncDisposable {
       if (validation !== undefined)
         checkData('train: validation', model, prepared.problem.likelihood, validation);
       if (options.checkpoint !== undefined) checkCheckpointOptions(options.checkpoint);
-      const validate = (posterior: Posterior) =>
-        this.evaluate(posterior, validation as TrainingData, definedDraws(validation?.draws));
+      const { likelihood, epochs } = prepared.problem;
+      const selector = epochSelector(options, likelihood.kind, epochs);
+      const validate = async (posterior: Posterior, epoch: number) => {
+        const draws = definedDraws(validation?.draws);
+        const metrics = await this.evaluate(posterior, validation as TrainingData, draws);
+        return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
+      };
       return this.#job(async (host) => {
         const trainer = new Trainer(prepared, host, {
           classNames: options.classNames ?? null,
@@ -125,6 +131,7 @@ export class Runtime implements AsyncDisposable {
           onProgress: options.onProgress,
           validate: validation === undefined ? undefined : validate,
           validateEvery: validation?.every,
+          selector,
           checkpoint: options.checkpoint,
           resume: options.resume,
           ...testing,
@@ -134,7 +141,10 @@ export class Runtime implements AsyncDisposable {
           options.onReport?.(next);
           report(next);
         };
-        return { posterior: await trainer.run(tell), phases: trainer.phases, team: trainer.team };
+        const last = await trainer.run(tell);
+        const posterior = selector?.result(last) ?? last;
+        const outcome = selector?.outcome() ?? { selected: null, stopped: 'epochs' as const };
+        return { posterior, ...outcome, phases: trainer.phases, team: trainer.team };
       });
     });
   }

@@ -9,10 +9,12 @@ import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
 import { CONTROL, type Fault, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
 import { Checkpointer, type CheckpointOptions } from './checkpointer.ts';
+import type { EpochSelector, Judgment } from './earlyStopping.ts';
 import { Ledger } from './ledger.ts';
-import type { Evaluation, TrainingReport, TrainProgress } from './options.ts';
+import type { TrainingReport, TrainProgress } from './options.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
+import { resumeSelection, selectionExtra } from './selectionState.ts';
 import { TeamRunner } from './teamRunner.ts';
 import { teamSize } from './tiles.ts';
 import { TrainingArena } from './trainingArena.ts';
@@ -35,12 +37,14 @@ export interface TrainerOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Evaluates a posterior on held-out rows at the end of an epoch, or returns null when none is due. */
-  readonly validate?: ((posterior: Posterior, epoch: number) => Promise<Evaluation>) | undefined;
+  readonly validate?: ((posterior: Posterior, epoch: number) => Promise<Judgment>) | undefined;
   readonly validateEvery?: number | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
   /** A state to go on from. */
   readonly resume?: TrainingState | undefined;
   readonly diagnoseEvery?: number | 'auto' | undefined;
+  /** Says after a validation whether to stop. */
+  readonly selector?: EpochSelector | null;
   /** Tests only: faults to inject, each once. */
   readonly faults?: Fault[] | undefined;
   /** Tests only: milliseconds a team may stand still. */
@@ -108,6 +112,7 @@ export class Trainer {
       arena.resume(resume);
       this.#now = resume.step;
       this.#ledger.resume(resume.step, resume.epochLoss);
+      resumeSelection(options.selector ?? null, resume, problem.model);
     }
     this.#checkpointer = checkpoint === undefined ? null : new Checkpointer(checkpoint, this.#now);
     this.#snapshot = this.#takeSnapshot();
@@ -128,7 +133,7 @@ export class Trainer {
     signal?.throwIfAborted();
     signal?.addEventListener('abort', cancel);
     try {
-      while (this.#now < this.#steps) {
+      while (this.#now < this.#steps && !this.options.selector?.stopped) {
         const from = this.#now;
         const ended = await this.#stretch(from, this.#stretchEnd(from));
         await this.#account(from, report);
@@ -248,7 +253,7 @@ export class Trainer {
         (epoch.epoch % validateEvery === 0 || epoch.epoch === this.prepared.problem.epochs);
       report({
         ...epoch,
-        validation: due ? await validate(this.posterior(), epoch.epoch) : null,
+        ...(due ? await validate(this.posterior(), epoch.epoch) : { validation: null }),
         seconds: this.#seconds(),
       });
     }
@@ -274,13 +279,14 @@ export class Trainer {
 
   /** Everything needed to go on from here, in memory of its own. */
   state(): TrainingState {
+    const { tensors, extra } = selectionExtra(this.options.selector ?? null, this.prepared.problem.model);
     return {
       origin: this.#arena.origin(),
       step: this.#now,
       epochLoss: this.#ledger.epochLoss,
       seconds: this.#seconds(),
-      tensors: this.#arena.tensors(),
-      extra: {},
+      tensors: [...this.#arena.tensors(), ...tensors],
+      extra,
     };
   }
 }

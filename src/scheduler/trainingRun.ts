@@ -2,10 +2,11 @@
 
 import type { Posterior } from '../core/posterior.ts';
 import type { PhaseTimes } from '../workers/protocol.ts';
+import type { SelectionOutcome } from './earlyStopping.ts';
 import type { TrainingReport } from './options.ts';
 
 /** What a training leaves besides its reports. */
-export interface TrainingResult {
+export interface TrainingResult extends SelectionOutcome {
   readonly posterior: Posterior;
   /** Milliseconds per phase, summed over workers and steps. */
   readonly phases: PhaseTimes;

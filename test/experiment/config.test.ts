@@ -59,6 +59,7 @@ describe('defaults', () => {
         klWeighting: 'uniform',
         initialRho: -5,
         diagnostics: { every: 'auto' },
+        select: 'last',
       },
       checkpoint: { everyMinutes: 5, keep: 2 },
       prediction: { draws: 100, quantiles: [0.05, 0.5, 0.95] },
@@ -66,6 +67,25 @@ describe('defaults', () => {
       writtenPaths: { dir: '../shared/data/mnist' },
       directory: resolve('exp'),
     });
+  });
+
+  it.each([
+    [
+      '{ patience: 5 }',
+      { metric: 'nll', patience: 5, minDelta: 0, every: 3 },
+      { kind: 'best', metric: 'nll' },
+    ],
+    [
+      '{ patience: 5, metric: rmse, every: 1 }',
+      { metric: 'rmse', patience: 5, minDelta: 0, every: 1 },
+      { kind: 'best', metric: 'rmse' },
+    ],
+    ['{ patience: 5 }, select: last', { metric: 'nll', patience: 5, minDelta: 0, every: 3 }, 'last'],
+  ])('earlyStopping: %s', (written, earlyStopping, select) => {
+    const text = `data: {kind: csv, path: a, validation: 9}\ntraining: {epochs: 250, earlyStopping: ${written}}`;
+    const config = parseConfig(text, 'c.yaml');
+    expect(config.training).toMatchObject({ earlyStopping, select });
+    expect(parseConfig(formatConfig(config), 'c.yaml')).toEqual(config);
   });
 
   it.each([

@@ -126,7 +126,7 @@ describe('mistakes, each in one line', () => {
     [
       `${CSV}training:`,
       ': training: expected a map with keys epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, ' +
-        'initialSigma, diagnostics, got null — fill it in or remove the key',
+        'initialSigma, diagnostics, earlyStopping, select, got null — fill it in or remove the key',
     ],
     [
       `${CSV}seed: 9007199254740993`,
@@ -166,6 +166,30 @@ describe('mistakes, each in one line', () => {
     [
       'data: {kind: idx, dir: a}\nlikelihood: {kind: gaussian}',
       ': likelihood.kind: expected categorical for idx data, got "gaussian" — change it or the data',
+    ],
+    [
+      `${CSV}training: {earlyStopping: {patience: 5}}`,
+      ': data.validation: expected rows to judge epochs on for training.earlyStopping, got none — add for example validation: 100',
+    ],
+    [
+      `${CSV}training: {select: best}`,
+      ': data.validation: expected rows to judge epochs on for training.select, got none — add for example validation: 100',
+    ],
+    [
+      'data: {kind: csv, path: a, validation: 9}\ntraining: {earlyStopping: {}}',
+      `: training.earlyStopping.patience: ${WHOLE}, got nothing — add it`,
+    ],
+    [
+      'data: {kind: csv, path: a, validation: 9}\ntraining: {earlyStopping: {patience: 5, metric: error}}',
+      ': training.earlyStopping.metric: expected nll, rmse, mae for a gaussian likelihood, got "error" — use one of these',
+    ],
+    [
+      'data: {kind: csv, path: a, validation: 9}\ntraining: {earlyStopping: {patience: 5, metric: rsme}}',
+      ': training.earlyStopping.metric: expected nll, error, brier, ece, rmse or mae, got "rsme" — did you mean rmse?',
+    ],
+    [
+      'data: {kind: csv, path: a, validation: 9}\ntraining: {select: {kind: best, metric: ece}}',
+      ': training.select.metric: expected nll, rmse, mae for a gaussian likelihood, got "ece" — use one of these',
     ],
     [
       'data: {kind: idx, dir: a, standardize: both}',

@@ -91,6 +91,44 @@ describe('trainRun', () => {
     expect(events()).toEqual([]);
   });
 
+  test('manifest and metrics say which epoch was kept and why training ended', async () => {
+    const FAST = 'optimizer: { kind: adam, learningRate: 0.05 }';
+    const rule = 'earlyStopping: { patience: 9, every: 3 }';
+    const run = prepared(SMALL().replace('batchSize: 8', `batchSize: 8, ${rule}, ${FAST}`));
+    const trained = await trainRun(run, runtime, createRun(join(dir, 'stopped')));
+    const { manifest, metrics } = openRun(join(dir, 'stopped'));
+    const epochs = metrics();
+    const validated = epochs.flatMap(({ epoch, validation }) =>
+      validation ? [{ epoch, nll: validation.nll! }] : [],
+    );
+    const best = validated.reduce((a, b) => (b.nll < a.nll ? b : a));
+    expect(manifest.selection).toEqual({
+      epoch: best.epoch,
+      metric: 'nll',
+      value: best.nll,
+      stopped: 'earlyStopping',
+    });
+    expect(epochs.length).toBeLessThan(250);
+    expect(manifest).toMatchObject({ status: 'finished', epochs: epochs.length, steps: 4 * epochs.length });
+    expect(epochs.at(-1)).toMatchObject({
+      stopped: 'earlyStopping',
+      best: { epoch: best.epoch, value: best.nll },
+    });
+    expect(epochs.filter((epoch) => 'stopped' in epoch)).toHaveLength(1);
+    // The same config with so many epochs and nothing to choose.
+    const shorter = prepared(
+      SMALL().replace('250', `${best.epoch}`).replace('batchSize: 8', `batchSize: 8, ${FAST}`),
+    );
+    const alone = await runtime.train(run.model, trainingData(run.data.train), trainOptions(shorter));
+    expect(alone.layers).toEqual(trained.posterior.layers);
+    expect(openRun(join(dir, 'a')).manifest.selection).toEqual({
+      epoch: 250,
+      metric: null,
+      value: null,
+      stopped: 'epochs',
+    });
+  });
+
   test('an abort leaves `interrupted` with the epochs until then', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');

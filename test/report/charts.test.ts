@@ -27,6 +27,22 @@ it('every series is as long as x and every index points at a series', () => {
   }
 });
 
+it('marks the epoch whose posterior was kept on every training curve that has a value there', () => {
+  const training = { ...sampleReport.training!, keptEpoch: 30 };
+  const marked = charts({ training });
+  for (const [id, chart] of marked) {
+    expect(chart.points.map(({ x }) => x)).toEqual(chart.series.map(() => [30]));
+    for (const [s, { y }] of chart.points.entries())
+      expect(y[0]).toBe(chart.series[s].values[chart.x.indexOf(30)]);
+    expect(chart.legend.at(-1)!.label).toBe('epoch kept: 30');
+    expect(all.get(id)!.points).toEqual([]);
+  }
+  // RMSE is there for every tenth epoch only.
+  const between = charts({ training: { ...training, keptEpoch: 31 } });
+  expect(between.get('validation-0')!.points).toEqual([]);
+  expect(between.get('elbo')!.points).toHaveLength(1);
+});
+
 describe('regression', () => {
   const chart = all.get('regression')!;
   it('has the total band outside the epistemic one, the truth dashed, the training range shaded', () => {

@@ -5,11 +5,13 @@ import { Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
 import { openResume } from '../../experiment/resumeRun.ts';
 import type { Run } from '../../experiment/run.ts';
+import { isSweep } from '../../experiment/sweepDirectory.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime } from '../flags.ts';
 import { metricRows } from '../metrics.ts';
 import { note, printJson, printTable, warn } from '../output.ts';
 import { printTrained, trainAndReport } from '../trainAndReport.ts';
+import { sweep } from './sweep.ts';
 
 interface ResumeFlags extends RuntimeFlags, OutputFlags {
   readonly seed?: string;
@@ -18,7 +20,7 @@ interface ResumeFlags extends RuntimeFlags, OutputFlags {
 export function resumeCommand(): Command {
   const command = new Command('resume')
     .description('go on with a training that was interrupted or killed; the result is the same')
-    .argument('<run>', 'run directory')
+    .argument('<run>', 'run directory, or that of a sweep')
     .addOption(new Option('--seed <s>').hideHelp());
   return withOutput(withRuntime(command)).action(resume);
 }
@@ -28,6 +30,10 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
     throw new ConfigError(
       '--seed: expected none, for a run goes on with the seed it began with, got one — leave it out, or train another run',
     );
+  }
+  if (isSweep(dir)) {
+    await sweep(dir, flags);
+    return;
   }
   const point = await openResume(dir, warn);
   if ('finished' in point) {

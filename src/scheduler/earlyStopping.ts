@@ -1,0 +1,199 @@
+// Which epoch's posterior a training keeps and when it stops early. Judged on held-out rows with the same predictive draws at every
+// epoch (never on the noisy ELBO), so epochs are compared on common random numbers and the choice is part of the reproducible result.
+
+import type { LikelihoodSpec } from '../core/model.ts';
+import type { Posterior } from '../core/posterior.ts';
+import { type Evaluation, positiveInteger, type TrainOptions } from './options.ts';
+
+/** Metrics of held-out rows an epoch can be judged by; of all of them, less is better. */
+export const VALIDATION_METRICS = ['nll', 'error', 'brier', 'ece', 'rmse', 'mae'] as const;
+export type ValidationMetric = (typeof VALIDATION_METRICS)[number];
+
+export interface EarlyStoppingSpec {
+  /** Default `nll`. */
+  readonly metric?: ValidationMetric;
+  /** Training ends at the first validation that is so many epochs (or more) after the last improvement. */
+  readonly patience: number;
+  /** An improvement is more than this below the last one; default 0. */
+  readonly minDelta?: number;
+}
+
+/** Which epoch's posterior is the result: `best` of the validated ones by the metric (default that of early stopping, else `nll`). */
+export type SelectSpec = 'last' | 'best' | { readonly kind: 'best'; readonly metric?: ValidationMetric };
+
+/** An epoch with what its posterior came to on the validation rows. */
+export interface JudgedEpoch {
+  readonly epoch: number;
+  readonly metric: ValidationMetric;
+  readonly value: number;
+}
+
+/** What a report says of the choice so far. */
+export interface SelectionReport {
+  /** The best epoch until now, by the metric epochs are selected by. */
+  readonly best?: JudgedEpoch;
+  /** Training ends here, before its last epoch. */
+  readonly stopped?: 'earlyStopping';
+}
+
+/** What became of the posterior at the end of an epoch on the validation rows. */
+export interface Judgment extends SelectionReport {
+  readonly validation: Evaluation;
+}
+
+/** How a training came to its result. */
+export interface SelectionOutcome {
+  /** The epoch whose posterior is the result; null where that is simply the last. */
+  readonly selected: JudgedEpoch | null;
+  readonly stopped: 'epochs' | 'earlyStopping';
+}
+
+/** Everything a selector remembers; plain numbers and arrays, so that a checkpoint can hold it. */
+export interface SelectionState {
+  readonly best: JudgedEpoch | null;
+  /** The last improvement early stopping counts from. */
+  readonly improved: JudgedEpoch | null;
+  readonly stopped: boolean;
+  /** q at the best epoch; null where only the last is asked for. */
+  readonly kept: Pick<Posterior, 'layers' | 'noiseScale'> | null;
+}
+
+/** What the likelihood's validation metrics are. */
+export function validationMetrics(kind: LikelihoodSpec['kind']): readonly ValidationMetric[] {
+  if (kind === 'gaussian') return ['nll', 'rmse', 'mae'];
+  return kind === 'categorical' ? ['nll', 'error', 'brier', 'ece'] : ['nll', 'error', 'brier'];
+}
+
+/**
+ * The selector that options ask for, or null where the last epoch is the result and none is stopped early.
+ * @throws RangeError or TypeError for options that do not fit the likelihood or need validation rows that are not there
+ */
+export function epochSelector(
+  { earlyStopping, select, validation }: TrainOptions,
+  likelihood: LikelihoodSpec['kind'],
+  epochs: number,
+): EpochSelector | null {
+  const selects = select ?? (earlyStopping === undefined ? 'last' : 'best');
+  if (selects !== 'last' && selects !== 'best' && selects?.kind !== 'best') {
+    throw new TypeError(
+      `train: select: expected 'last', 'best' or { kind: 'best', metric }, got ${String(selects)} — use one of these`,
+    );
+  }
+  if (earlyStopping === undefined && selects === 'last') return null;
+  const name = earlyStopping === undefined ? 'select' : 'earlyStopping';
+  if (validation === undefined) {
+    throw new RangeError(
+      `train: ${name}: expected validation rows to judge epochs on, got none — pass validation: { x, y }`,
+    );
+  }
+  const metric = (where: string, given: ValidationMetric = earlyStopping?.metric ?? 'nll') => {
+    const known = validationMetrics(likelihood);
+    if (known.includes(given)) return given;
+    throw new TypeError(
+      `train: ${where}.metric: expected ${known.join(', ')} for ${likelihood}, got ${String(given)} — use one of these`,
+    );
+  };
+  const rule = earlyStopping === undefined ? null : stoppingRule(earlyStopping, metric);
+  const best = selects === 'last' ? null : metric('select', selects === 'best' ? undefined : selects.metric);
+  const { every = 1, draws = null } = validation;
+  return new EpochSelector(epochs, best, rule, { every, draws });
+}
+
+function stoppingRule(
+  { patience, minDelta = 0 }: EarlyStoppingSpec,
+  metric: (where: string) => ValidationMetric,
+): Required<EarlyStoppingSpec> {
+  positiveInteger('train: earlyStopping.patience', patience);
+  if (!(minDelta >= 0) || !Number.isFinite(minDelta)) {
+    throw new RangeError(
+      `train: earlyStopping.minDelta: expected a number of at least 0, got ${String(minDelta)} — check the option`,
+    );
+  }
+  return { metric: metric('earlyStopping'), patience, minDelta };
+}
+
+/**
+ * Remembers the best epoch and counts how long none was better. What it does at an epoch depends on that epoch's metrics and the
+ * earlier ones only, and to be told of an epoch twice changes nothing: a training that goes back some steps needs no care.
+ */
+export class EpochSelector {
+  #best: JudgedEpoch | null = null;
+  #improved: JudgedEpoch | null = null;
+  #stopped = false;
+  #kept: SelectionState['kept'] = null;
+
+  /**
+   * @param epochs of the whole training
+   * @param select metric the kept epoch is the best by; null keeps the last
+   * @param rule of early stopping; null goes through all epochs
+   * @param judging which epochs are validated, and with how many draws
+   */
+  constructor(
+    readonly epochs: number,
+    readonly select: ValidationMetric | null,
+    readonly rule: Required<EarlyStoppingSpec> | null,
+    readonly judging: { readonly every: number; readonly draws: number | null } = { every: 1, draws: null },
+  ) {}
+
+  /** All options that decide which epoch is kept; plain data. */
+  get by() {
+    const { epochs, select, rule, judging } = this;
+    return { epochs, select, rule, ...judging };
+  }
+
+  /** Training is to end after the last epoch observed. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Takes in the metrics of q at the end of an epoch. */
+  observe(epoch: number, metrics: Evaluation, { layers, noiseScale }: Posterior): SelectionReport {
+    const { select, rule } = this;
+    const judged = select === null ? null : judge(epoch, select, metrics);
+    // Strictly less: of equal epochs the first is kept. A metric that is no number is never the best.
+    if (judged !== null && judged.value < (this.#best?.value ?? Number.POSITIVE_INFINITY)) {
+      this.#best = judged;
+      this.#kept = { layers, noiseScale };
+    }
+    if (rule !== null) this.#count(judge(epoch, rule.metric, metrics), rule);
+    return {
+      ...(this.#best === null ? {} : { best: this.#best }),
+      ...(this.#stopped ? { stopped: 'earlyStopping' } : {}),
+    };
+  }
+
+  #count(judged: JudgedEpoch, { patience, minDelta }: Required<EarlyStoppingSpec>): void {
+    if (
+      this.#improved === null ? Number.isFinite(judged.value) : judged.value < this.#improved.value - minDelta
+    )
+      this.#improved = judged;
+    const waited = judged.epoch - (this.#improved?.epoch ?? 0);
+    if (waited >= patience && judged.epoch < this.epochs) this.#stopped = true;
+  }
+
+  /** The result of a training whose last posterior is `last`. */
+  result(last: Posterior): Posterior {
+    return this.#kept === null ? last : { ...last, ...this.#kept };
+  }
+
+  outcome(): SelectionOutcome {
+    return { selected: this.#best, stopped: this.#stopped ? 'earlyStopping' : 'epochs' };
+  }
+
+  state(): SelectionState {
+    return { best: this.#best, improved: this.#improved, stopped: this.#stopped, kept: this.#kept };
+  }
+
+  /** Goes on from where `state` was taken. */
+  restore({ best, improved, stopped, kept }: SelectionState): void {
+    this.#best = best;
+    this.#improved = improved;
+    this.#stopped = stopped;
+    this.#kept = kept;
+  }
+}
+
+function judge(epoch: number, metric: ValidationMetric, metrics: Evaluation): JudgedEpoch {
+  const value = metrics[metric];
+  return { epoch, metric, value: value ?? Number.NaN };
+}
