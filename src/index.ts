@@ -12,10 +12,11 @@ export {
   type Node,
   toModel,
 } from './core/bayesian.ts';
+export { ensembleOf } from './core/ensemble.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/optimizer.ts';
-export type { LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
+export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
 export type { Draw, Prediction } from './core/predictive/prediction.ts';
 export {
   type TensorDraw,
@@ -28,10 +29,17 @@ export type { ScheduleSpec } from './core/schedules/schedule.ts';
 export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
 export * from './errors.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint.ts';
-export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
+export {
+  anyPosteriorDigest as posteriorDigest,
+  loadAnyPosterior as load,
+  saveAnyPosterior as save,
+} from './experiment/ensembleFile.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
+export { memberSeed } from './scheduler/ensembleTraining.ts';
 export type {
+  EnsembleOptions,
   Evaluation,
+  MemberReport,
   PredictOptions,
   TrainingData,
   TrainingReport,
@@ -45,4 +53,4 @@ export {
   type SessionOptions,
   type SessionPredictOptions,
 } from './scheduler/session.ts';
-export type { TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';
+export type { EnsembleResult, EnsembleRun, TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';
