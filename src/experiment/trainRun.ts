@@ -2,18 +2,36 @@
 // manifest again; or goes on with a run that was cut short. What people look at (bars, tables, report.html) is left to the caller.
 
 import { kernelBuild } from '../backend/kernelFile.node.ts';
-import type { Posterior } from '../core/posterior.ts';
+import { membersOf } from '../core/ensemble.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError, DivergedError } from '../errors.ts';
-import { seedText } from '../random/seed.ts';
-import type { Evaluation, TrainingReport, TrainOptions, TrainProgress } from '../scheduler/options.ts';
+import type { Evaluation, TrainOptions, TrainProgress } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
 import type { CheckpointConfig } from './config.ts';
-import { endManifest, type Manifest, type RunStatus, resumeManifest, startManifest } from './manifest.ts';
+import {
+  endManifest,
+  type Manifest,
+  type MemberOutcome,
+  type RunStatus,
+  resumeManifest,
+  startManifest,
+} from './manifest.ts';
+import { removeMembers } from './memberFiles.ts';
+import {
+  cutMemberMetrics,
+  memberCount,
+  memberOutcomes,
+  memberPoints,
+  memberSteps,
+  progressOf,
+  type RunReport,
+  trainMemberRuns,
+} from './memberRuns.ts';
 import { type ResumePoint, reportsOf } from './resumeRun.ts';
 import type { RunWriter } from './run.ts';
-import { type PreparedRun, trainingData } from './runData.ts';
+import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
 import { lockRun } from './runLock.ts';
 
 /** Enough to see where training goes; the test metrics use all draws of the config. */
@@ -24,26 +42,26 @@ const VALIDATIONS = 100;
 export interface TrainRunOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
-  readonly onEpoch?: (report: TrainingReport) => void;
-  /** Called when the state after so many steps is on disk. */
+  readonly onEpoch?: (report: RunReport) => void;
+  /** Called when the state after so many steps (of a member, in an ensemble) is on disk. */
   readonly onCheckpoint?: (step: number) => void;
   /** Told of what was mended. */
   readonly onWarning?: (message: string) => void;
   /** Called with the posterior, which is on disk by then, to measure it; default: the test part of the data. */
-  readonly measure?: (posterior: Posterior) => Promise<Evaluation | null>;
+  readonly measure?: (posterior: AnyPosterior) => Promise<Evaluation | null>;
   /** Where a run that was cut short goes on, from openResume. */
   readonly resume?: ResumePoint;
 }
 
 /** A training that came to its end. */
 export interface TrainedRun {
-  readonly posterior: Posterior;
+  readonly posterior: AnyPosterior;
   readonly posteriorDigest: string;
-  readonly reports: readonly TrainingReport[];
+  readonly reports: readonly RunReport[];
   /** Metrics on the test rows; null where there are none. */
   readonly test: Evaluation | null;
   readonly manifest: Manifest;
-  /** Of training alone, reading and testing excluded. */
+  /** Of training alone, reading and testing excluded; of an ensemble, an epoch of all members. */
   readonly secondsPerEpoch: number;
 }
 
@@ -75,20 +93,24 @@ async function trainLocked(
 ): Promise<TrainedRun> {
   const { config } = prepared;
   const { resume } = options;
+  const seed = trainingSeed(config);
+  const members = memberCount(config);
   const started = performance.now();
   const first =
     resume === undefined
       ? await begin(prepared, runtime, run)
       : goOn(resume, run, runtime, options.onWarning ?? (() => undefined));
-  const reports: TrainingReport[] = first.reports;
+  const { reports } = first;
   let posteriorDigest: string | null = null;
   let savedStep = resume?.state?.step ?? 0;
-  const end = (status: RunStatus, test: Evaluation | null = null): Manifest => {
+  const end = (status: RunStatus, test: Evaluation | null = null, each?: MemberOutcome[]): Manifest => {
+    const { steps, epochs } = progressOf(reports, members);
     const manifest = endManifest(first.manifest, {
       status,
-      steps: Math.max(savedStep, reports.at(-1)?.step ?? 0),
-      epochs: reports.at(-1)?.epoch ?? 0,
+      steps: Math.max(members === null ? savedStep : 0, steps),
+      epochs,
       test: test === null ? null : { ...test },
+      ...(members === null ? {} : { members: each ?? memberOutcomes(seed, members) }),
       wallSeconds: first.manifest.wallSeconds + (performance.now() - started) / 1000,
       posteriorDigest,
     });
@@ -96,37 +118,61 @@ async function trainLocked(
     return manifest;
   };
   const store = resume?.store ?? new CheckpointStore(run.dir, { keep: config.checkpoint.keep });
-  const save = (state: TrainingState) => {
-    // Lines of epochs that a state is past must not be lost before it is.
-    run.syncMetrics();
-    store.save(state, first.manifest.kernels?.sources ?? null);
+  const kernels = first.manifest.kernels?.sources ?? null;
+  const saved = (state: TrainingState) => {
     savedStep = state.step;
     options.onCheckpoint?.(state.step);
   };
+  const save = (state: TrainingState) => {
+    // Lines of epochs that a state is past must not be lost before it is.
+    run.syncMetrics();
+    store.save(state, kernels);
+    saved(state);
+  };
   try {
-    const posterior =
-      resume?.posterior ??
-      (await runtime.train(prepared.model, trainingData(prepared.data.train), {
-        ...trainOptions(prepared),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-        ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    const training = {
+      ...trainOptions(prepared),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+      onReport: (report: RunReport) => {
+        reports.push(report);
+        const { learningRate: _, validation, ...metrics } = report;
+        run.logEpoch({ ...metrics, ...(validation === null ? {} : { validation: { ...validation } }) });
+        options.onEpoch?.(report);
+      },
+    };
+    const checkpoint = checkpointTimes(config.checkpoint);
+    const one = () =>
+      runtime.train(prepared.model, trainingData(prepared.data.train), {
+        ...training,
         ...(resume?.state ? { resume: resume.state } : {}),
-        checkpoint: { ...checkpointTimes(config.checkpoint), save },
-        onReport: (report) => {
-          reports.push(report);
-          const { learningRate: _, validation, ...metrics } = report;
-          run.logEpoch({ ...metrics, ...(validation === null ? {} : { validation: { ...validation } }) });
-          options.onEpoch?.(report);
-        },
-      }));
-    const secondsPerEpoch = (reports.at(-1)?.seconds ?? 0) / config.training.epochs;
+        checkpoint: { ...checkpoint, save },
+      });
+    const several = () =>
+      trainMemberRuns(prepared, runtime, training, {
+        dir: run.dir,
+        points: resume?.members ?? memberPoints(run.dir, prepared, seed, () => undefined),
+        checkpoint,
+        kernels,
+        beforeSave: () => run.syncMetrics(),
+        afterSave: (_, state) => saved(state),
+      });
+    const posterior: AnyPosterior = resume?.posterior ?? (await (members === null ? one() : several()));
+    const secondsPerEpoch =
+      reports.reduce((most, report) => Math.max(most, report.seconds), 0) / config.training.epochs;
     posteriorDigest = run.writePosterior(posterior);
     // Whoever is killed while measuring need not train again.
     end('running');
-    const test = await (
-      options.measure ?? ((fitted) => testMetrics(prepared, runtime, fitted, options.signal))
-    )(posterior);
-    const manifest = end('finished', test);
+    const measure = (fitted: AnyPosterior) => testMetrics(prepared, runtime, fitted, options.signal);
+    const test = await (options.measure ?? measure)(posterior);
+    let each: MemberOutcome[] | undefined;
+    if (members !== null) {
+      const tests: (Evaluation | null)[] = [];
+      for (const member of membersOf(posterior)) tests.push(await measure(member));
+      each = memberOutcomes(seed, members, membersOf(posterior), tests);
+    }
+    const manifest = end('finished', test, each);
+    removeMembers(run.dir);
     return { posterior, posteriorDigest, reports, test, manifest, secondsPerEpoch };
   } catch (error) {
     try {
@@ -143,14 +189,14 @@ async function trainLocked(
 interface Beginning {
   readonly manifest: Manifest;
   /** Of the epochs done before. */
-  readonly reports: TrainingReport[];
+  readonly reports: RunReport[];
 }
 
 async function begin(prepared: PreparedRun, runtime: Runtime, run: RunWriter): Promise<Beginning> {
   const { config, data } = prepared;
   const { targets } = data.train;
   const manifest = startManifest({
-    seed: seedText(config.seed),
+    seed: trainingSeed(config),
     backend: runtime.backend,
     backendNote: runtime.backendNote,
     reproducible: runtime.reproducible,
@@ -167,21 +213,27 @@ async function begin(prepared: PreparedRun, runtime: Runtime, run: RunWriter): P
 
 /** Takes over a run that was cut short: its unfinished files and the metrics of epochs to be done again go. */
 function goOn(
-  { prepared, manifest, state, posterior }: ResumePoint,
+  { prepared, manifest, state, posterior, members }: ResumePoint,
   run: RunWriter,
   runtime: Runtime,
   warn: (message: string) => void,
 ): Beginning {
   removeTemporaries(run.dir);
   const perEpoch = Math.ceil(prepared.data.train.features.rows / prepared.config.training.batchSize);
-  const step = posterior === null ? (state?.step ?? 0) : prepared.config.training.epochs * perEpoch;
-  const epochs = run.cutMetrics(step);
-  const wanted = Math.floor(step / perEpoch);
+  const all = prepared.config.training.epochs * perEpoch;
+  const ends = (members === null ? [state?.step ?? 0] : memberSteps(members, prepared)).map((step) =>
+    posterior === null ? step : all,
+  );
+  const step = ends.reduce((sum, own) => sum + own, 0);
+  const epochs = members === null ? run.cutMetrics(step) : cutMemberMetrics(run.path('metrics'), ends);
+  const wanted = ends.reduce((sum, own) => sum + Math.floor(own / perEpoch), 0);
   if (epochs.length !== wanted)
     warn(
       `${run.path('metrics')}: expected ${wanted} epochs before step ${step}, got ${epochs.length} — going on without the others`,
     );
-  const wallSeconds = Math.max(manifest.wallSeconds, state?.seconds ?? 0);
+  const states = members?.map(({ found }) => found?.state) ?? [state];
+  const spent = states.reduce((most, own) => Math.max(most, own?.seconds ?? 0), 0);
+  const wallSeconds = Math.max(manifest.wallSeconds, spent);
   const { backend, reproducible, workers } = runtime;
   const resumed = resumeManifest(manifest, { step, backend, reproducible, workers }, wallSeconds);
   run.writeManifest(resumed);
@@ -203,7 +255,7 @@ function statusOf(error: unknown, signal: AbortSignal | undefined): RunStatus {
 
 /** What the config says about training, as the runtime takes it. */
 export function trainOptions({ config, data, classNames }: PreparedRun): TrainOptions {
-  const { training, likelihood, seed } = config;
+  const { training, likelihood } = config;
   const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho } = training;
   const { validation } = data;
   return {
@@ -216,7 +268,7 @@ export function trainOptions({ config, data, classNames }: PreparedRun): TrainOp
     klWeighting,
     initialRho,
     standardize: config.data.standardize,
-    seed,
+    seed: trainingSeed(config),
     ...(classNames === null ? {} : { classNames }),
     ...(validation === null
       ? {}
@@ -234,7 +286,7 @@ export function trainOptions({ config, data, classNames }: PreparedRun): TrainOp
 async function testMetrics(
   { config, data }: PreparedRun,
   runtime: Runtime,
-  posterior: Posterior,
+  posterior: AnyPosterior,
   signal: AbortSignal | undefined,
 ): Promise<Evaluation | null> {
   if (data.test === null) return null;

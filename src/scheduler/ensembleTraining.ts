@@ -7,6 +7,7 @@ import { totalSteps } from '../core/problem.ts';
 import { trainingMemory } from '../core/trainingMemory.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
 import { memberSeed } from '../random/seed.ts';
+import type { PhaseTimes } from '../workers/protocol.ts';
 import { availableMemory } from './memory.node.ts';
 import type {
   EnsembleOptions,
@@ -53,7 +54,7 @@ export async function trainMembers(
   report: (report: MemberReport) => void,
   train: Train,
 ): Promise<EnsembleResult> {
-  const { members: M, trained, onMember, signal } = options;
+  const { members: M, trained, onMember, signal, memberOptions: of = () => ({}) } = options;
   const done = new Map<number, Posterior>();
   const todo: number[] = [];
   for (let m = 0; m < M; m++) {
@@ -62,21 +63,23 @@ export async function trainMembers(
     else done.set(m, there);
   }
   checkTrained(prepared, done);
+  const phases = { prologue: 0, pass: 0, finish: 0, wait: 0 };
   const failure = new AbortController();
   const both = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal]);
-  const progress = new MemberProgress(prepared, done, options);
+  const progress = new MemberProgress(prepared, done, of, options);
   const one = async (m: number) => {
     const problem = { ...prepared.problem, seed: memberSeed(prepared.problem.seed, m) };
-    const { posterior } = await train(
+    const { posterior, phases: own } = await train(
       { ...prepared, problem },
       {
-        ...options.memberOptions?.(m),
+        ...of(m),
         signal: both,
         ...(options.onProgress === undefined ? {} : { onProgress: progress.of(m) }),
         onReport: (epoch) => options.onReport?.({ member: m, ...epoch }),
       },
       (epoch) => report({ member: m, ...epoch }),
     );
+    for (const key of Object.keys(own) as (keyof PhaseTimes)[]) phases[key] += own[key];
     done.set(m, posterior);
     onMember?.(m, posterior);
   };
@@ -96,7 +99,7 @@ export async function trainMembers(
   await Promise.all(Array.from({ length: atOnce }, lane));
   failure.signal.throwIfAborted();
   const posteriors = Array.from({ length: M }, (_, m) => done.get(m) as Posterior);
-  return { posterior: ensembleOf(posteriors), atOnce };
+  return { posterior: ensembleOf(posteriors), phases, atOnce };
 }
 
 /** Members that are there must fit those to come: found out now, not when these are trained. */
@@ -128,10 +131,13 @@ class MemberProgress {
   constructor(
     readonly prepared: PreparedTraining,
     done: ReadonlyMap<number, unknown>,
+    of: NonNullable<EnsembleOptions['memberOptions']>,
     readonly options: EnsembleOptions,
   ) {
     this.#each = totalSteps(prepared.problem);
-    this.#steps = Array.from({ length: options.members }, (_, m) => (done.has(m) ? this.#each : 0));
+    this.#steps = Array.from({ length: options.members }, (_, m) =>
+      done.has(m) ? this.#each : (of(m).resume?.step ?? 0),
+    );
   }
 
   of(member: number): (progress: TrainProgress) => void {

@@ -48,11 +48,10 @@ export class Seats {
   }
 
   /**
-   * Runs a team of `count`, in the order of the calls, when so many workers are not in other teams. Members of a team wait for each
-   * other, so teams that were started with too few workers for all of them would wait forever. One alone waits for nobody.
+   * Runs a team of `count`, in the order of the calls, once so many workers are in no other team. Workers of a team wait for each
+   * other, so two half-started teams would wait forever; and the order gives every training its turn, which the pool's queue does not.
    */
   async hold<T>(count: number, work: () => Promise<T>): Promise<T> {
-    if (count === 1) return work();
     await new Promise<void>((start) => {
       this.#waiting.push({ count, start });
       this.#next();

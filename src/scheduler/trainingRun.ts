@@ -16,6 +16,8 @@ export interface TrainingResult {
 /** What the training of an ensemble leaves besides its reports. */
 export interface EnsembleResult {
   readonly posterior: Ensemble;
+  /** Milliseconds per phase, summed over members, workers and steps. */
+  readonly phases: PhaseTimes;
   /** Members that trained at the same time at most. */
   readonly atOnce: number;
 }

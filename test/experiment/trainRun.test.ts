@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Posterior } from '../../src/core/posterior.ts';
 import { npyBytes } from '../../src/data/npy.ts';
 import { readCheckpoint } from '../../src/experiment/checkpoint.ts';
 import { parseConfig } from '../../src/experiment/config.ts';
@@ -47,7 +48,7 @@ describe('trainRun', () => {
     expect(epochs[249].validation).toMatchObject({ rows: 8, draws: 7 });
     expect(epochs[249].elbo).toBeGreaterThan(epochs[0].elbo as number);
     const again = await runtime.train(run.model, trainingData(run.data.train), trainOptions(run));
-    expect(again.layers).toEqual(trained.posterior.layers);
+    expect(again.layers).toEqual((trained.posterior as Posterior).layers);
   });
 
   test('an abort leaves `interrupted` with the epochs until then', async () => {
@@ -76,7 +77,7 @@ describe('trainRun', () => {
     const opened = openRun(join(dir, 'c'));
     expect(opened.manifest).toMatchObject({ status: 'failed', epochs: 250, test: null });
     expect(opened.manifest.posteriorDigest).toMatch(/^[0-9a-f]{64}$/);
-    expect(opened.posterior().layers).toHaveLength(2);
+    expect((opened.posterior() as Posterior).layers).toHaveLength(2);
   });
 });
 
