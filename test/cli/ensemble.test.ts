@@ -3,7 +3,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, flowers, lastJson, temporaryDirectory, varpool, writeConfig } from './cli.ts';
+import {
+  type Ended,
+  flowers,
+  lastJson,
+  startVarpool,
+  temporaryDirectory,
+  varpool,
+  writeConfig,
+} from './cli.ts';
 
 const dir = temporaryDirectory();
 type Members = { seed: string; posteriorDigest: string; test: Record<string, number> }[];
@@ -64,6 +72,23 @@ test('a member trained alone, by --member, has its digest and metrics', () => {
   const again = varpool(dir, 'train', 'one/config.yaml', '--out', 'again', '--json', '--quiet');
   expect(lastJson(again).posteriorDigest).toBe(members[1].posteriorDigest);
 });
+
+test('killed in mid-training and resumed, it ends with the same digests', async () => {
+  const text = readFileSync(join(dir, 'flowers.yaml'), 'utf8').replace('epochs: 20', 'epochs: 1500');
+  writeFileSync(join(dir, 'long.yaml'), `${text}checkpoint: { everySteps: 50 }\n`);
+  const whole = varpool(dir, 'train', 'long.yaml', '--out', 'whole', '--quiet', '--json');
+  expect(whole.status, whole.stderr).toBe(0);
+  const run = startVarpool(dir, 'train', 'long.yaml', '--out', 'killed', '--workers', '2');
+  await run.wrote(/member \d · epoch 2\d\d/);
+  run.child.kill('SIGKILL');
+  await run.ended;
+  const resumed = varpool(dir, 'resume', 'killed', '--json', '--workers', '1');
+  expect(resumed.status, resumed.stderr).toBe(0);
+  expect(resumed.stderr).toMatch(/going on after step \d+ \(of 1500 epochs of each of 3 members\)/);
+  const [was, is] = [lastJson(whole), lastJson(resumed)];
+  expect(is).toMatchObject({ posteriorDigest: was.posteriorDigest, members: was.members, test: was.test });
+  expect(is.resumedFrom).toBeGreaterThan(0);
+}, 120_000);
 
 describe('predict and evaluate', () => {
   test('evaluate measures the mixture, with --member one of them', () => {

@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ensemble } from '../../src/core/posterior.ts';
 import { formatConfig, parseConfig } from '../../src/experiment/config.ts';
 import { memberPath, readMembers, writeMember } from '../../src/experiment/memberFiles.ts';
+import { memberSteps } from '../../src/experiment/memberRuns.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
+import { openResume } from '../../src/experiment/resumeRun.ts';
 import { createRun, openRun, RunWriter } from '../../src/experiment/run.ts';
 import { prepareRun, trainingData } from '../../src/experiment/runData.ts';
 import { trainRun } from '../../src/experiment/trainRun.ts';
@@ -108,8 +110,75 @@ describe('a run of an ensemble', () => {
     expect([...readMembers(at, 2, 's').keys()]).toEqual([0]);
     writeFileSync(join(at, 'members', 'note.txt'), 'mine');
     createRun(at, { force: true });
-    expect(existsSync(memberPath(at, 0, 'posterior'))).toBe(false);
+    expect(existsSync(memberPath(at, 0))).toBe(false);
     expect(readdirSync(join(at, 'members'))).toEqual(['note.txt']);
+  });
+
+  test.each([4, 40, 75])(
+    'cut short after about %i steps of members, a run goes on to the same bits',
+    async (stop) => {
+      const text = (more = '') => `${TEXT('{ members: 3 }')}${more}`;
+      const whole = await trainRun(prepared(text()), runtime, createRun(join(dir, `whole${stop}`)));
+      const at = join(dir, `cut${stop}`);
+      const controller = new AbortController();
+      const saved: number[] = [];
+      const cut = trainRun(prepared(text('\ncheckpoint: { everySteps: 7 }')), runtime, createRun(at), {
+        signal: controller.signal,
+        onEpoch: ({ step }) => step >= stop && controller.abort(new Error('enough')),
+        onCheckpoint: (step) => void saved.push(step),
+      });
+      await expect(cut).rejects.toThrow('enough');
+      expect(saved.length).toBeGreaterThanOrEqual(3);
+      const point = await openResume(at, () => undefined);
+      if ('finished' in point) throw new Error('finished');
+      const before = memberSteps(point.members!, point.prepared);
+      expect(Math.max(...before)).toBeGreaterThanOrEqual(stop);
+      const done = new Set<number>();
+      const warnings: string[] = [];
+      const resumed = await trainRun(point.prepared, runtime, point.run, {
+        resume: point,
+        onEpoch: ({ member = 0, step }) => {
+          expect(step, 'no step of a member is reported again').toBeGreaterThan(before[member]);
+          done.add(member);
+        },
+        onWarning: (message) => void warnings.push(message),
+      });
+      expect(warnings).toEqual([]);
+      expect(resumed.posteriorDigest).toBe(whole.posteriorDigest);
+      expect(resumed.manifest.members).toEqual(whole.manifest.members);
+      expect(resumed.manifest).toMatchObject({ status: 'finished', epochs: 30, steps: 270 });
+      expect(resumed.manifest.resumptions).toMatchObject([{ step: before.reduce((a, b) => a + b) }]);
+      for (const m of [0, 1, 2]) {
+        const own = (name: string) =>
+          openRun(join(dir, name))
+            .metrics()
+            .filter(({ member }) => member === m)
+            .map(({ seconds: _, ...rest }) => rest);
+        expect(own(`cut${stop}`)).toEqual(own(`whole${stop}`));
+      }
+      expect(existsSync(join(at, 'members'))).toBe(false);
+    },
+  );
+
+  test('a run that was only not measured yet is measured', async () => {
+    const at = join(dir, 'unmeasured');
+    const whole = await trainRun(prepared(TEXT('{ members: 2 }')), runtime, createRun(join(dir, 'measured')));
+    const measure = () => Promise.reject(new Error('no'));
+    await expect(
+      trainRun(prepared(TEXT('{ members: 2 }')), runtime, createRun(at), { measure }),
+    ).rejects.toThrow('no');
+    const point = await openResume(at, () => undefined);
+    if ('finished' in point) throw new Error('finished');
+    const onEpoch = () => {
+      throw new Error('trained again');
+    };
+    const resumed = await trainRun(point.prepared, runtime, point.run, { resume: point, onEpoch });
+    expect(resumed.manifest).toMatchObject({ members: whole.manifest.members, test: whole.manifest.test });
+    expect(resumed.manifest).toMatchObject({
+      epochs: 30,
+      steps: 180,
+      posteriorDigest: whole.posteriorDigest,
+    });
   });
 
   test('a member of another run is refused', () => {
