@@ -5,11 +5,13 @@
 //   common: [--members 5] [--draws 100] [--workers 2] [--backend auto] [--root ../shared/data]
 
 import { parseArgs } from 'node:util';
+import { toMatrix } from '../dist/core/matrix.js';
 import { auroc } from '../dist/core/metrics/auroc.js';
 import { meanAndStandardError } from '../dist/core/metrics/meanAndStandardError.js';
 import { readInputs } from '../dist/data/inputs.js';
 import { loadData } from '../dist/data/load.js';
 import { build, createRuntime } from '../dist/index.js';
+import { evaluateClasses } from '../dist/scheduler/evaluate.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -105,10 +107,12 @@ async function mnist() {
   const ensemble = await runtime.trainEnsemble(model, train, { ...MNIST, epochs, members, seed: 'mnist' });
   const seconds = (performance.now() - started) / 1000;
   const strangers = readInputs(`${values.root}/notmnist-small`, { columns: 784, names: null, divisor: 255 });
+  const labels = toMatrix(test.y, 'labels');
   const measure = async (posterior) => {
-    const metrics = await runtime.evaluate(posterior, test, { draws });
-    const [here, there] = [test.x, strangers.features].map((x) => runtime.predict(posterior, x, { draws }));
-    return { ...metrics, auroc: auroc((await there).mutualInformation, (await here).mutualInformation) };
+    const here = await runtime.predict(posterior, test.x, { draws });
+    const there = await runtime.predict(posterior, strangers.features, { draws });
+    const area = auroc(there.mutualInformation, here.mutualInformation);
+    return { ...evaluateClasses(here, labels), auroc: area };
   };
   const mixture = await measure(ensemble);
   const each = [];
