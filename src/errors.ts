@@ -24,13 +24,14 @@ export class CheckpointError extends VarpoolError {
   readonly code = 'VARPOOL_CHECKPOINT';
 }
 
-/** The ELBO or a parameter became NaN or infinite: training stopped at `step`, first seen in `tensor`. */
+/** The ELBO or a parameter became NaN or infinite: training stopped at `step`, first seen in `tensor`, of a `member` in an ensemble. */
 export class DivergedError extends VarpoolError {
   readonly code = 'VARPOOL_DIVERGED';
   constructor(
     message: string,
     readonly step: number,
     readonly tensor: string,
+    readonly member: number | null = null,
   ) {
     super(message);
   }

@@ -12,6 +12,7 @@ export {
   type Node,
   toModel,
 } from './core/bayesian.ts';
+export { ensembleOf } from './core/ensemble.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
 export {
   diagnosePosterior,
@@ -22,7 +23,7 @@ export type { DiagnosticWarning } from './core/metrics/diagnosticWarnings.ts';
 export type { DecibelHistogram, WeightQuantiles } from './core/metrics/weightTally.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/optimizer.ts';
-export type { LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
+export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
 export type { Draw, Prediction } from './core/predictive/prediction.ts';
 export {
   type TensorDraw,
@@ -35,7 +36,11 @@ export type { ScheduleSpec } from './core/schedules/schedule.ts';
 export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
 export * from './errors.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint.ts';
-export { loadPosterior as load, posteriorDigest, savePosterior as save } from './experiment/posteriorFile.ts';
+export {
+  anyPosteriorDigest as posteriorDigest,
+  loadAnyPosterior as load,
+  saveAnyPosterior as save,
+} from './experiment/ensembleFile.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type { Diagnostics } from './scheduler/diagnosis.ts';
 export type {
@@ -44,8 +49,11 @@ export type {
   SelectSpec,
   ValidationMetric,
 } from './scheduler/earlyStopping.ts';
+export { memberSeed } from './scheduler/ensembleTraining.ts';
 export type {
+  EnsembleOptions,
   Evaluation,
+  MemberReport,
   PredictOptions,
   TrainingData,
   TrainingReport,
@@ -59,4 +67,4 @@ export {
   type SessionOptions,
   type SessionPredictOptions,
 } from './scheduler/session.ts';
-export type { TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';
+export type { EnsembleResult, EnsembleRun, TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';

@@ -64,6 +64,23 @@ export function tensorboardOption(): Option {
   return new Option('--tensorboard', 'write TensorBoard event files into the run directory');
 }
 
+/** --member, counted from 0. */
+export function memberOption(description: string): Option {
+  return new Option('--member <m>', description).argParser((text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value)) return value;
+    throw bad('--member', 'a whole number from 0', describeValue(text), 'members are counted from 0');
+  });
+}
+
+/** The number itself where it is that of a member. @param where the ensemble is looked for @throws ConfigError */
+export function checkMember(member: number, members: number | undefined, where: string): number {
+  if (members === undefined)
+    throw bad('--member', `${where} with an ensemble`, 'one without', 'leave it out');
+  if (member < members) return member;
+  throw bad('--member', `a member from 0 to ${members - 1}`, `${member}`, 'members are counted from 0');
+}
+
 /** --quantiles a,b,c */
 export function parseLevels(text: string): number[] {
   return text.split(',').map((part) => {

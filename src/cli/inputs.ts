@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import type { Matrix } from '../core/matrix.ts';
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { ColumnRef } from '../data/columns.ts';
 import { readCsv } from '../data/csv.ts';
 import { alignClasses, type Table } from '../data/dataset.ts';
@@ -14,9 +14,18 @@ import { count, fail, showPath } from '../data/message.ts';
 import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/npy.ts';
 import type { Run } from '../experiment/run.ts';
 import { dataTask } from '../experiment/runData.ts';
+import { checkMember } from './flags.ts';
+
+/** The posterior of a run; of an ensemble, one member where one is asked for. */
+export function posteriorOf(run: Run, member: number | undefined): AnyPosterior {
+  const posterior = run.posterior();
+  if (member === undefined) return posterior;
+  const members = 'members' in posterior ? posterior.members : [];
+  return members[checkMember(member, members.length || undefined, 'a run')];
+}
 
 /** Features of rows to predict, read as the run's own data where that says how. */
-export function runInputs(run: Run, posterior: Posterior, path: string): Matrix {
+export function runInputs(run: Run, posterior: AnyPosterior, path: string): Matrix {
   const { data } = run.config;
   // The line that is skipped in the training file may not be there in this one: rows are not to be lost in silence.
   const header = data.kind === 'csv' && data.header === 'skip' ? 'auto' : undefined;
@@ -37,7 +46,12 @@ export function runInputs(run: Run, posterior: Posterior, path: string): Matrix 
  * text laid out as the run's own.
  * @throws DataError naming file and place
  */
-export function runTable(run: Run, posterior: Posterior, path: string, targets: string | undefined): Table {
+export function runTable(
+  run: Run,
+  posterior: AnyPosterior,
+  path: string,
+  targets: string | undefined,
+): Table {
   const where = showPath(path);
   const table = readTable(run, posterior, path, targets);
   const { inputSize } = posterior.model;
@@ -48,7 +62,7 @@ export function runTable(run: Run, posterior: Posterior, path: string, targets: 
   return posterior.classNames === null ? table : alignClasses(table, posterior.classNames, where);
 }
 
-function readTable(run: Run, posterior: Posterior, path: string, targets: string | undefined): Table {
+function readTable(run: Run, posterior: AnyPosterior, path: string, targets: string | undefined): Table {
   const { data } = run.config;
   const task = dataTask(run.config);
   const where = showPath(path);

@@ -4,8 +4,7 @@ import { coverageCurve, mixturePit } from '../core/calibration/coverage.ts';
 import { reliability } from '../core/calibration/reliability.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { toMatrix } from '../core/matrix.ts';
-import type { Posterior } from '../core/posterior.ts';
-import { originalNoiseScale } from '../core/predictive/drawQuantiles.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
 import type { Table } from '../data/dataset.ts';
@@ -26,7 +25,7 @@ export interface Measured {
 
 export async function measureTable(
   runtime: Runtime,
-  posterior: Posterior,
+  posterior: AnyPosterior,
   table: Table,
   options: PredictOptions,
 ): Promise<Measured> {
@@ -50,16 +49,15 @@ export async function measureTable(
 /** Where each target falls in its predictive distribution: the mean over draws of the CDF, one draw in memory at a time. */
 async function pitOf(
   runtime: Runtime,
-  posterior: Posterior,
+  posterior: AnyPosterior,
   x: Matrix,
   y: Matrix,
   options: PredictOptions,
 ): Promise<Float64Array> {
-  const noise = originalNoiseScale(posterior);
   const pit = new Float64Array(y.data.length);
   let draws = 0;
-  for await (const { values } of runtime.draws(posterior, x, options)) {
-    const one = mixturePit(values, noise, y.data);
+  for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
+    const one = mixturePit(values, noiseScale ?? [], y.data);
     for (let i = 0; i < pit.length; i++) pit[i] += one[i];
     draws++;
   }
@@ -70,15 +68,18 @@ async function pitOf(
 /** The bands of a regression with one input and one output over a grid of inputs. */
 export async function regressionBands(
   runtime: Runtime,
-  posterior: Posterior,
+  posterior: AnyPosterior,
   grid: readonly number[],
   options: PredictOptions,
   level = 0.9,
 ): Promise<Pick<RegressionPicture, 'x' | 'mean' | 'epistemic' | 'total' | 'level'>> {
   const x = Float32Array.from(grid);
   const rows: Float32Array[] = [];
-  for await (const { values } of runtime.draws(posterior, x, options)) rows.push(values);
-  const [noise] = originalNoiseScale(posterior);
+  const noise: number[] = [];
+  for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
+    rows.push(values);
+    noise.push(noiseScale?.[0] ?? 0);
+  }
   const levels = [(1 - level) / 2, (1 + level) / 2];
   const bands = { epistemic: band(), total: band() };
   const mean: number[] = [];

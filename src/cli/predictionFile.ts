@@ -1,7 +1,7 @@
 // Predictions as a file: CSV with one row per input, NPY of the predictive means, JSON of every array by name.
 
 import { extname } from 'node:path';
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { npyBytes } from '../data/npy.ts';
 import { ConfigError } from '../errors.ts';
@@ -20,7 +20,7 @@ export function formatOf(path: string): PredictionFormat {
 
 export interface NamedPrediction {
   readonly prediction: Prediction;
-  readonly posterior: Posterior;
+  readonly posterior: AnyPosterior;
   /** What the outputs are called; null where nobody named them. */
   readonly targetNames: readonly string[] | null;
 }
@@ -128,7 +128,7 @@ export function predictionObject({
   };
 }
 
-function classNames(posterior: Posterior): readonly string[] {
+function classNames(posterior: AnyPosterior): readonly string[] {
   return posterior.classNames ?? Array.from({ length: posterior.model.outputSize }, (_, k) => String(k));
 }
 

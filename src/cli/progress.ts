@@ -1,7 +1,8 @@
 // How a training shows on stderr: a live bar on a terminal, plain lines otherwise, nothing with --quiet.
 
 import cliProgress from 'cli-progress';
-import type { Evaluation, TrainingReport, TrainProgress } from '../scheduler/options.ts';
+import type { RunReport } from '../experiment/memberRuns.ts';
+import type { Evaluation, TrainProgress } from '../scheduler/options.ts';
 import { note, number, percent, seconds } from './output.ts';
 
 /** Beyond this many epochs, plain lines are for every n-th, so that there are about so many. */
@@ -9,14 +10,14 @@ const MAX_LINES = 50;
 
 export interface TrainingDisplay {
   onProgress(progress: TrainProgress): void;
-  onEpoch(report: TrainingReport): void;
+  onEpoch(report: RunReport): void;
   /** Leaves the terminal as it was. */
   end(): void;
 }
 
-export function trainingDisplay(epochs: number, quiet: boolean): TrainingDisplay {
+export function trainingDisplay(epochs: number, quiet: boolean, members = 1): TrainingDisplay {
   if (quiet) return { onProgress: () => undefined, onEpoch: () => undefined, end: () => undefined };
-  return process.stderr.isTTY ? liveBar() : plainLines(epochs);
+  return process.stderr.isTTY ? liveBar() : plainLines(epochs, members);
 }
 
 function liveBar(): TrainingDisplay {
@@ -55,20 +56,22 @@ function liveBar(): TrainingDisplay {
   };
 }
 
-function plainLines(epochs: number): TrainingDisplay {
-  const every = Math.ceil(epochs / MAX_LINES);
+function plainLines(epochs: number, members: number): TrainingDisplay {
+  const every = Math.min(epochs, Math.ceil((epochs * members) / MAX_LINES));
   return {
     onProgress: () => undefined,
     onEpoch(report) {
       const last = report.epoch === epochs || report.stopped !== undefined;
       if (report.epoch % every !== 0 && !last) return;
-      note(`epoch ${report.epoch}/${epochs} · ${summary(report)} · ${seconds(report.seconds)}`);
+      const { member, epoch } = report;
+      const whose = member === undefined ? '' : `member ${member} · `;
+      note(`${whose}epoch ${epoch}/${epochs} · ${summary(report)} · ${seconds(report.seconds)}`);
     },
     end: () => undefined,
   };
 }
 
-function summary({ elbo, validation }: TrainingReport): string {
+function summary({ elbo, validation }: RunReport): string {
   return `ELBO ${number(elbo)}${validation === null ? '' : ` · validation ${brief(validation)}`}`;
 }
 

@@ -1,8 +1,10 @@
 // report.html of a run: which figures, curves and pictures a trained run has to show.
 
+import { membersOf } from '../core/ensemble.ts';
 import { sin } from '../core/float64.ts';
 import { curve } from '../data/synthetic.ts';
 import { formatConfig } from '../experiment/config.ts';
+import type { RunReport } from '../experiment/memberRuns.ts';
 import type { PreparedRun } from '../experiment/runData.ts';
 import type { TrainedRun } from '../experiment/trainRun.ts';
 import type {
@@ -11,10 +13,11 @@ import type {
   TrainingCurves,
   UncertaintySection,
 } from '../report/reportData.ts';
-import type { TrainingReport } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { diagnosticsSection } from './diagnosticsSection.ts';
 import { type Measured, regressionBands } from './measure.ts';
+import { memberCurves } from './memberCurves.ts';
+import { memberRows, memberTable } from './memberMetrics.ts';
 import { keptEpoch, metricRows } from './metrics.ts';
 import { seconds } from './output.ts';
 
@@ -40,15 +43,25 @@ export function runReport(parts: ReportParts): ReportData {
   const kept = keptEpoch(manifest);
   const uncertainty = uncertaintyOf(measured);
   const diagnostics = diagnosticsSection(trained.reports);
+  const members = memberTable(trained.test, manifest.members);
+  const average = new Map(
+    memberRows(manifest.members).map(([label, value]) => [
+      `test ${label.slice('one member, '.length)}`,
+      value,
+    ]),
+  );
   return {
     title,
     subtitle: `${prepared.data.description} · hidden layers ${prepared.config.model.hiddenSizes.join(', ') || 'none'} · ${prepared.config.likelihood.kind} likelihood`,
     summary: parts.summary ?? [
       ...(trained.test === null ? [] : metricRows(trained.test)).map(([label, value]) => {
         const unit = ' nats per row';
-        return value.endsWith(unit)
-          ? { label, value: value.slice(0, -unit.length), note: unit.trim() }
-          : { label, value };
+        const one = average.get(label)?.replace(unit, '');
+        const note = [
+          ...(value.endsWith(unit) ? [unit.trim()] : []),
+          ...(one === undefined ? [] : [`one member: ${one} on average`]),
+        ].join(' · ');
+        return { label, value: value.replace(unit, ''), ...(note === '' ? {} : { note }) };
       }),
       ...(kept === null ? [] : [{ label: 'epoch kept', value: `${kept.epoch}`, note: kept.note }]),
       {
@@ -61,6 +74,7 @@ export function runReport(parts: ReportParts): ReportData {
     config: formatConfig(prepared.config),
     footer: `varpool ${manifest.varpool} · ${manifest.startedAt} · ${manifest.workers} workers, ${manifest.backend} · Node ${node} · ${cpu}, ${cores} cores`,
     ...(picture === null ? {} : { regression: picture }),
+    ...(members === null ? {} : { members }),
     training: { ...trainingCurves(trained.reports), ...(kept === null ? {} : { keptEpoch: kept.epoch }) },
     ...(measured?.coverage === undefined ? {} : { coverage: measured.coverage }),
     ...(measured?.reliability === undefined ? {} : { reliability: measured.reliability }),
@@ -81,7 +95,13 @@ function uncertaintyOf(measured: Measured | null): UncertaintySection | null {
   };
 }
 
-function trainingCurves(reports: readonly TrainingReport[]): TrainingCurves {
+function trainingCurves(reports: readonly RunReport[]): TrainingCurves {
+  return reports.some(({ member }) => member !== undefined)
+    ? memberCurves(reports, curvesOf)
+    : curvesOf(reports);
+}
+
+function curvesOf(reports: readonly RunReport[]): TrainingCurves {
   const stride = Math.ceil(reports.length / MAX_CURVE_POINTS);
   const kept = reports.filter(
     (report, i) => (reports.length - 1 - i) % stride === 0 || report.validation !== null,
@@ -124,7 +144,8 @@ export async function regressionPicture(
     { length: GRID },
     (_, i) => low - left * span + ((1 + left + right) * span * i) / (GRID - 1),
   );
-  const bands = await regressionBands(runtime, trained.posterior, grid, { draws: PICTURE_DRAWS, signal });
+  const draws = Math.max(PICTURE_DRAWS, membersOf(trained.posterior).length);
+  const bands = await regressionBands(runtime, trained.posterior, grid, { draws, signal });
   return {
     inputLabel: train.featureNames?.[0] ?? 'input',
     targetLabel: targets.names?.[0] ?? 'target',

@@ -1,8 +1,9 @@
 // What `train`, `resume` and `demo` share: a training with its display, its interrupts, its measurements and its report.
 
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import { WorkerLostError } from '../errors.ts';
 import type { ResolvedConfig } from '../experiment/config.ts';
+import { memberCount } from '../experiment/memberRuns.ts';
 import type { ResumePoint } from '../experiment/resumeRun.ts';
 import type { RunWriter } from '../experiment/run.ts';
 import type { PreparedRun } from '../experiment/runData.ts';
@@ -11,9 +12,10 @@ import { renderReport } from '../report/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { InterruptedError } from './failure.ts';
-import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
+import { checkMember, type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
 import { type Measured, measureTable } from './measure.ts';
+import { memberRows } from './memberMetrics.ts';
 import { keptEpoch, metricRows } from './metrics.ts';
 import { note, printJson, printTable, seconds, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
@@ -24,12 +26,22 @@ export interface Overrides {
   readonly seed?: string;
   readonly draws?: number;
   readonly tensorboard?: boolean;
+  /** Train this member of the config's ensemble alone. */
+  readonly member?: number;
 }
 
-export function overridden(config: ResolvedConfig, { seed, draws, tensorboard }: Overrides): ResolvedConfig {
+export function overridden(
+  config: ResolvedConfig,
+  { seed, draws, tensorboard, member }: Overrides,
+): ResolvedConfig {
+  const { ensemble } = config;
+  const members = ensemble?.members;
   return {
     ...config,
     ...(seed === undefined ? {} : { seed }),
+    ...(member === undefined
+      ? {}
+      : { ensemble: { members: members ?? 0, member: checkMember(member, members, 'a config') } }),
     ...(draws === undefined ? {} : { prediction: { ...config.prediction, draws } }),
     ...(tensorboard === undefined ? {} : { logging: { ...config.logging, tensorboard } }),
   };
@@ -42,7 +54,7 @@ export interface TrainAndReportOptions {
   /** Further measurements, and what the top of the report says of them. */
   readonly further?: (
     runtime: Runtime,
-    posterior: Posterior,
+    posterior: AnyPosterior,
     measured: Measured | null,
     signal: AbortSignal,
   ) => Promise<ReportData['summary']>;
@@ -57,16 +69,19 @@ export async function trainAndReport(
 ): Promise<{ trained: TrainedRun; run: RunWriter }> {
   const { config, data } = prepared;
   const quiet = flags.quiet === true;
+  const members = memberCount(config);
   return withRuntimeOf(flags, { seed: config.seed }, (runtime) =>
     interruptible(async (signal) => {
       const run = openRunDirectory();
       if (!quiet)
-        note(`${data.description}\ntraining on ${runtime.workers} workers (${runtime.backend}) → ${run.dir}`);
-      const display = trainingDisplay(config.training.epochs, quiet);
+        note(
+          `${data.description}\ntraining${members === null ? '' : ` ${members} members`} on ${runtime.workers} workers (${runtime.backend}) → ${run.dir}`,
+        );
+      const display = trainingDisplay(config.training.epochs, quiet, members ?? 1);
       const options = { draws: config.prediction.draws, signal };
       let measured: Measured | null = null;
       let summary: ReportData['summary'] | undefined;
-      let savedStep: number | null = null;
+      let saved = '';
       try {
         const trained = await trainRun(prepared, runtime, run, {
           signal,
@@ -74,7 +89,7 @@ export async function trainAndReport(
           onEpoch: display.onEpoch,
           onWarning: warn,
           onCheckpoint: (step) => {
-            savedStep = step;
+            saved = members === null ? `state after step ${step} saved` : 'states of members saved';
           },
           ...(resume === undefined ? {} : { resume }),
           measure: async (posterior) => {
@@ -89,7 +104,7 @@ export async function trainAndReport(
         run.writeReport(renderReport(runReport({ ...parts, ...(summary === undefined ? {} : { summary }) })));
         return { trained, run };
       } catch (error) {
-        throw withWayOn(error, run.dir, savedStep);
+        throw withWayOn(error, run.dir, saved);
       } finally {
         display.end();
       }
@@ -112,6 +127,7 @@ export function printTrained(
   const { reproducible, backendNote } = manifest;
   printTable([
     ...(test === null ? [] : metricRows(test)),
+    ...memberRows(manifest.members),
     kept === null ? null : ['epoch kept', `${kept.epoch} (${kept.note})`],
     ['seconds per epoch', seconds(secondsPerEpoch)],
     ['workers', String(workers)],
@@ -131,16 +147,18 @@ export function printTrained(
       steps,
       epochs,
       selection,
+      ...(manifest.members === undefined ? {} : { members: manifest.members }),
       posteriorDigest,
       ...more,
     });
 }
 
 /** The error that ended a training, with the way to go on where there is one. */
-function withWayOn(error: unknown, dir: string, savedStep: number | null): unknown {
+/** @param saved what was, in words; empty for nothing */
+function withWayOn(error: unknown, dir: string, saved: string): unknown {
   if (error instanceof InterruptedError) {
-    const saved = savedStep === null ? '' : `, state after step ${savedStep} saved`;
-    return new InterruptedError(`interrupted${saved}; varpool resume ${dir} goes on`);
+    const what = saved === '' ? '' : `, ${saved}`;
+    return new InterruptedError(`interrupted${what}; varpool resume ${dir} goes on`);
   }
   if (error instanceof WorkerLostError)
     return new WorkerLostError(`${error.message}, then varpool resume ${dir}`, { cause: error });

@@ -1,4 +1,4 @@
-// A fitted q(W): everything prediction needs, nothing training needs.
+// A fitted q(W), or several as one mixture: everything prediction needs, nothing training needs.
 
 import type { LikelihoodSpec, Model } from './model.ts';
 
@@ -30,3 +30,17 @@ export interface Posterior {
   /** The seed predictive noise is drawn from. */
   readonly seed: string;
 }
+
+/**
+ * An equal mixture of posteriors that answer the same question: the same inputs, outputs and kind of target. Hidden layers, noise and
+ * standardization may differ. `ensembleOf` makes one.
+ */
+export interface Ensemble {
+  readonly model: Pick<Model, 'inputSize' | 'outputSize'>;
+  readonly likelihood: { readonly kind: LikelihoodSpec['kind'] };
+  readonly classNames: readonly string[] | null;
+  readonly members: readonly Posterior[];
+}
+
+/** What can be asked for draw number s, and so predicted from. */
+export type AnyPosterior = Posterior | Ensemble;

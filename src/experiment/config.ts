@@ -30,6 +30,7 @@ export type TrainingConfig = Omit<
   'initialRho' | 'initialSigma' | keyof SelectionConfig
 > & { initialRho: number } & SelectionConfig;
 export type CheckpointConfig = ParsedConfig['checkpoint'];
+export type EnsembleConfig = NonNullable<ParsedConfig['ensemble']>;
 export type PredictionConfig = ParsedConfig['prediction'];
 
 /** A config with every default filled in. */
@@ -41,6 +42,8 @@ export interface ResolvedConfig {
   readonly likelihood: LikelihoodConfig;
   readonly training: TrainingConfig;
   readonly checkpoint: CheckpointConfig;
+  /** Only where there is one. */
+  readonly ensemble?: EnsembleConfig;
   readonly prediction: PredictionConfig;
   readonly logging: ParsedConfig['logging'];
   /** What the user wrote for each path of `data`, by key; relative to `directory`. */
@@ -180,7 +183,7 @@ function resolveConfig(
   const absolute = Object.entries(writtenPaths).map(
     ([key, path]) => [key, resolve(directory, path)] as const,
   );
-  const { seed, model, prior, logging } = parsed;
+  const { seed, model, prior, ensemble, logging } = parsed;
   // In the order of the file's documentation, which is the order config.yaml is written in.
   return {
     seed,
@@ -193,6 +196,7 @@ function resolveConfig(
       ...resolveSelection(parsed.training, data.validation, likelihood.kind, file),
     },
     checkpoint: resolveCheckpoint(parsed.checkpoint),
+    ...(ensemble === undefined ? {} : { ensemble: checkEnsemble(ensemble, file) }),
     prediction: checkPrediction(parsed.prediction, file),
     logging,
     writtenPaths,
@@ -309,6 +313,15 @@ const CHECKPOINT_MINUTES = 5;
 function resolveCheckpoint({ everySteps, everyMinutes, keep }: CheckpointConfig): CheckpointConfig {
   if (everySteps === undefined) return { everyMinutes: everyMinutes ?? CHECKPOINT_MINUTES, keep };
   return { everySteps, ...(everyMinutes === undefined ? {} : { everyMinutes }), keep };
+}
+
+function checkEnsemble(ensemble: EnsembleConfig, file: string): EnsembleConfig {
+  const { members, member = 0 } = ensemble;
+  if (member >= members) {
+    const expected = `a member from 0 to ${members - 1}`;
+    throw problem(`${file}: ensemble.member`, expected, `${member}`, 'members are counted from 0');
+  }
+  return ensemble;
 }
 
 function checkPrediction(prediction: PredictionConfig, file: string): PredictionConfig {

@@ -266,6 +266,20 @@ const prediction = section({
     .default([0.05, 0.5, 0.95]),
 }).describe('How predictions are made.');
 
+const MEMBER = 'a whole number of at least 0';
+
+const ensemble = section({
+  members: count(
+    'Posteriors that are trained, each by a seed of its own, and predicted from as one mixture.',
+  ),
+  member: z
+    .number({ error: MEMBER })
+    .int({ error: MEMBER })
+    .min(0, { error: MEMBER })
+    .describe('Train this member alone, from 0: its posterior is that of the same member of the ensemble.')
+    .optional(),
+}).describe('Several posteriors in place of one.');
+
 const logging = section({
   tensorboard: z
     .boolean({ error: 'true or false' })
@@ -284,10 +298,16 @@ export const configSchema = section(
     likelihood: likelihood.optional(),
     training: training.prefault({}),
     checkpoint: checkpoint.prefault({}),
+    ensemble: ensemble.optional(),
     prediction: prediction.prefault({}),
     logging: logging.prefault({}),
   },
-  { training: Object.keys(training.shape), model: Object.keys(model.shape), prediction: ['quantiles'] },
+  {
+    training: Object.keys(training.shape),
+    model: Object.keys(model.shape),
+    prediction: ['quantiles'],
+    ensemble: ['members'],
+  },
 );
 
 /** A config as a user writes it. */

@@ -24,6 +24,14 @@ const instant = z.iso.datetime({ error: 'a time such as 2030-01-31T12:00:00.000Z
 
 const STATUSES = ['running', 'finished', 'interrupted', 'diverged', 'failed'] as const;
 
+const metrics = z
+  .record(z.string(), z.number({ error: 'a number or null' }).nullable(), { error: 'a map of numbers' })
+  .nullable();
+const memberSchema = z.looseObject(
+  { seed: text, posteriorDigest: hash.nullable(), test: metrics },
+  { error: 'a map with seed, posteriorDigest and test' },
+);
+
 const manifestSchema = z.looseObject(
   {
     formatVersion: z.literal(MANIFEST_VERSION, { error: `${MANIFEST_VERSION}` }),
@@ -55,13 +63,11 @@ const manifestSchema = z.looseObject(
     /** Columns by the names in the data's header; null where they have none. */
     featureNames: z.array(text, { error: 'a list of names' }).nullable().optional(),
     targetNames: z.array(text, { error: 'a list of names' }).nullable().optional(),
-    /** Optimizer steps done. */
+    /** Optimizer steps done, of all members together; epochs done, by every member. */
     steps: size,
     epochs: size,
     /** Metrics on the test rows by name; null where there are none (yet), or for one that is not finite. */
-    test: z
-      .record(z.string(), z.number({ error: 'a number or null' }).nullable(), { error: 'a map of numbers' })
-      .nullable(),
+    test: metrics,
     /** The epoch whose posterior was kept, by which metric of the validation rows if by one, and what ended the training. */
     selection: z
       .object(
@@ -75,6 +81,8 @@ const manifestSchema = z.looseObject(
       )
       .nullable()
       .optional(),
+    /** Of an ensemble: each member by its number, with the digest and metrics it has when trained alone. */
+    members: z.array(memberSchema, { error: 'a list of members' }).optional(),
     /** Of all lives of the run, as far as they are known: what a killed process did after its last checkpoint is not. */
     wallSeconds: seconds,
     /** Lives after the first: when each began, after which step, with what. */
@@ -94,6 +102,7 @@ const manifestSchema = z.looseObject(
 );
 
 export type Manifest = z.output<typeof manifestSchema>;
+export type MemberOutcome = z.output<typeof memberSchema>;
 export type RunStatus = (typeof STATUSES)[number];
 
 /** What the starter of a run knows and this module cannot find out. */
@@ -156,23 +165,29 @@ export interface RunOutcome {
   readonly test: Readonly<Record<string, number>> | null;
   /** Null where training did not come to its end. */
   readonly selection?: Manifest['selection'];
+  readonly members?: readonly MemberOutcome[];
   readonly wallSeconds: number;
   readonly posteriorDigest: string | null;
 }
 
 /** The manifest with its end filled in. */
 export function endManifest(manifest: Manifest, outcome: RunOutcome, now: Date = new Date()): Manifest {
-  const { test } = outcome;
-  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  const { members, ...rest } = outcome;
   return {
     ...manifest,
-    ...outcome,
+    ...rest,
+    ...(members === undefined
+      ? {}
+      : { members: members.map((member) => ({ ...member, test: finite(member.test) })) }),
     endedAt: outcome.status === 'running' ? null : now.toISOString(),
-    test:
-      test === null
-        ? null
-        : Object.fromEntries(Object.entries(test).map(([name, value]) => [name, finite(value)])),
+    test: finite(outcome.test),
   };
+}
+
+function finite(test: Readonly<Record<string, number | null>> | null): Record<string, number | null> | null {
+  if (test === null) return null;
+  const entries = Object.entries(test).map(([name, value]) => [name, Number.isFinite(value) ? value : null]);
+  return Object.fromEntries(entries);
 }
 
 /** The manifest of a run that goes on after `step`, with `wallSeconds` spent on it so far. */

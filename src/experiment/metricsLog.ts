@@ -1,4 +1,4 @@
-// metrics.jsonl: one JSON object per epoch, appended as training goes. A kill can tear only the last line, which readers leave out.
+// metrics.jsonl: one JSON object per epoch (and member), appended as training goes. A kill can tear only the last line, which readers leave out.
 
 import {
   closeSync,
@@ -30,6 +30,8 @@ const size = z
 
 const epochSchema = z.looseObject(
   {
+    /** Of an ensemble only: whose epoch it is. Each member's come in order, those of different members as they ended. */
+    member: size.optional(),
     epoch: size,
     /** Optimizer steps done at the end of the epoch. */
     step: size,

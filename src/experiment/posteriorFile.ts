@@ -1,4 +1,4 @@
-// posterior.safetensors: a fitted posterior, with all that predict needs in the file's metadata.
+// posterior.safetensors: a fitted posterior, with all that predict needs in the file's metadata. Of an ensemble: ensembleFile.ts.
 
 import * as z from 'zod';
 import { ACTIVATIONS } from '../backend/backend.ts';
@@ -16,8 +16,8 @@ import {
 } from './safetensors.ts';
 import { parseStrictJson } from './strictJson.ts';
 
-const FORMAT = 'varpool-posterior';
-const FORMAT_VERSION = 1;
+export const POSTERIOR_FORMAT = 'varpool-posterior';
+export const FORMAT_VERSION = 1;
 
 /**
  * Writes a posterior, whole or not at all.
@@ -25,19 +25,28 @@ const FORMAT_VERSION = 1;
  * @throws CheckpointError if the file cannot be written, or for a tensor of the wrong size or with a number that is not finite
  */
 export function savePosterior(path: string, posterior: Posterior): string {
-  const tensors = posteriorTensors(posterior);
-  checkPosterior(posterior, tensors, path);
+  const { tensors, metadata } = encodePosterior(posterior, path);
   writeSafetensors(path, tensors, {
-    format: FORMAT,
+    format: POSTERIOR_FORMAT,
     formatVersion: String(FORMAT_VERSION),
     varpool: varpoolVersion(),
+    ...metadata,
+  });
+  return dataSectionSha256(tensors);
+}
+
+/** Tensors and metadata of a posterior's file, what all files have left out; `where` starts the message of an error. @throws CheckpointError */
+export function encodePosterior(posterior: Posterior, where: string) {
+  const tensors = posteriorTensors(posterior);
+  checkPosterior(posterior, tensors, where);
+  const metadata = {
     model: JSON.stringify(plainModel(posterior.model)),
     likelihood: JSON.stringify(posterior.likelihood),
     standardization: `{"features":${exact(posterior.standardization.features)},"targets":${exact(posterior.standardization.targets)}}`,
     classNames: JSON.stringify(posterior.classNames),
     seed: posterior.seed,
-  });
-  return dataSectionSha256(tensors);
+  };
+  return { tensors, metadata };
 }
 
 /**
@@ -55,14 +64,16 @@ export function posteriorDigest(posterior: Posterior): string {
 
 /** The posterior in the tensors and metadata of a file; `where` starts the message of an error. @throws CheckpointError */
 export function decodePosterior({ metadata, tensors }: Safetensors, where: string): Posterior {
-  if (metadata.format !== FORMAT) {
+  if (metadata.format !== POSTERIOR_FORMAT) {
     fail(
       `${where}: metadata: format`,
-      FORMAT,
+      POSTERIOR_FORMAT,
       describeValue(metadata.format),
       'is it the posterior of a run?',
     );
   }
+  if (Object.hasOwn(metadata, 'members'))
+    fail(where, 'one posterior', `an ensemble of ${metadata.members}`, 'load it as an ensemble');
   const version = Number(metadata.formatVersion);
   if (version > FORMAT_VERSION) {
     fail(
@@ -110,7 +121,7 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
 }
 
 /** The tensors in the order of the file, not copied. */
-function posteriorTensors({ model, layers, noiseScale }: Posterior): Tensor[] {
+export function posteriorTensors({ model, layers, noiseScale }: Posterior): Tensor[] {
   const f32 = (name: string, shape: readonly number[], data: Float32Array): Tensor => ({
     name,
     dtype: 'F32',

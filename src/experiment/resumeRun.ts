@@ -2,19 +2,20 @@
 // Nothing on disk is changed here; trainRun does that when it takes the run over.
 
 import { kernelBuild } from '../backend/kernelFile.node.ts';
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import { rateFactor } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import type { FileProvenance } from '../data/dataset.ts';
 import { CheckpointError, DataError } from '../errors.ts';
-import type { Evaluation, TrainingReport } from '../scheduler/options.ts';
+import type { Evaluation } from '../scheduler/options.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
 import type { Manifest } from './manifest.ts';
+import { type MemberPoint, memberCount, memberPoints, type RunReport } from './memberRuns.ts';
 import type { EpochMetrics } from './metricsLog.ts';
 import { varpoolVersion } from './provenance.ts';
 import { openRun, type Run, RunWriter } from './run.ts';
-import { type PreparedRun, prepareRun } from './runData.ts';
+import { type PreparedRun, prepareRun, trainingSeed } from './runData.ts';
 import { checkUnlocked } from './runLock.ts';
 
 /** Where a run goes on. */
@@ -26,7 +27,9 @@ export interface ResumePoint {
   /** The state to go on from; null where the run was cut short before its first checkpoint. */
   readonly state: TrainingState | null;
   /** The fitted posterior, where only its measurement was cut short. */
-  readonly posterior: Posterior | null;
+  readonly posterior: AnyPosterior | null;
+  /** Of an ensemble: where each member goes on; `state` is null then. */
+  readonly members: readonly MemberPoint[] | null;
 }
 
 /**
@@ -52,16 +55,20 @@ export async function openResume(
   checkSameData(manifest, prepared.data.provenance);
   const store = new CheckpointStore(dir, { keep: config.checkpoint.keep });
   const found = store.newest(warn);
-  await checkKernels(dir, [manifest.kernels?.sources, found?.kernels]);
+  const seed = trainingSeed(config);
+  const members = memberCount(config) === null ? null : memberPoints(dir, prepared, seed, warn);
+  const kernels = (members ?? []).map((member) => member.found?.kernels);
+  await checkKernels(dir, [manifest.kernels?.sources, found?.kernels, ...kernels]);
   const version = found?.varpool ?? manifest.varpool;
   if (version !== varpoolVersion())
     warn(`${dir}: begun with varpool ${version}, going on with ${varpoolVersion()}`);
   const posterior = fitted(opened, warn);
-  return { prepared, run: new RunWriter(dir), manifest, store, state: found?.state ?? null, posterior };
+  const state = found?.state ?? null;
+  return { prepared, run: new RunWriter(dir), manifest, store, state, posterior, members };
 }
 
 /** The posterior of a run that was cut short after its training; one that is damaged is fitted again. */
-function fitted(run: Run, warn: (message: string) => void): Posterior | null {
+function fitted(run: Run, warn: (message: string) => void): AnyPosterior | null {
   if (run.manifest.posteriorDigest === null) return null;
   try {
     return run.posterior();
@@ -108,7 +115,7 @@ async function checkKernels(dir: string, builds: readonly (string | null | undef
 }
 
 /** Reports as a training gave them, from the lines kept of them. */
-export function reportsOf(epochs: readonly EpochMetrics[], { config, data }: PreparedRun): TrainingReport[] {
+export function reportsOf(epochs: readonly EpochMetrics[], { config, data }: PreparedRun): RunReport[] {
   const { optimizer, schedule, batchSize, epochs: count } = config.training;
   const steps = count * Math.ceil(data.train.features.rows / batchSize);
   const numbers = (values: Readonly<Record<string, unknown>>) =>
@@ -119,7 +126,7 @@ export function reportsOf(epochs: readonly EpochMetrics[], { config, data }: Pre
         ...numbers(epoch),
         learningRate: optimizer.learningRate * rateFactor(schedule, epoch.step - 1, steps),
         validation: validation === undefined ? null : (numbers(validation) as unknown as Evaluation),
-      }) as unknown as TrainingReport,
+      }) as unknown as RunReport,
   );
 }
 

@@ -1,18 +1,20 @@
 // The run directory: which files it has, when it may be made or made anew, and how it is opened again.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import type { Posterior } from '../core/posterior.ts';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { AnyPosterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
 import type { TrainingReport } from '../scheduler/options.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from './config.ts';
 import { oneLine } from './configProblems.ts';
+import { anyPosteriorDigest, loadAnyPosterior, saveAnyPosterior } from './ensembleFile.ts';
 import { type ErrorType, fileProblem } from './fileProblems.ts';
+import { makeMissing } from './makeMissing.ts';
 import { isManifest, type Manifest, readManifest, writeManifest } from './manifest.ts';
+import { removeMembers } from './memberFiles.ts';
 import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
-import { loadPosterior, posteriorDigest, savePosterior } from './posteriorFile.ts';
 import { checkUnlocked, LOCK_NAME } from './runLock.ts';
 import { EVENT_FILE, EventLog } from './tensorboard/eventLog.ts';
 
@@ -72,8 +74,8 @@ export class RunWriter {
   }
 
   /** @returns the posteriorDigest */
-  writePosterior(posterior: Posterior): string {
-    return savePosterior(this.path('posterior'), posterior);
+  writePosterior(posterior: AnyPosterior): string {
+    return saveAnyPosterior(this.path('posterior'), posterior);
   }
 
   writeReport(html: string): void {
@@ -155,7 +157,7 @@ export interface Run {
   /** The epochs so far; none where metrics.jsonl is not there yet. @throws CheckpointError if it is damaged */
   metrics(): EpochMetrics[];
   /** The fitted posterior, held to the digest in the manifest. @throws CheckpointError if it is missing, damaged or another one */
-  posterior(): Posterior;
+  posterior(): AnyPosterior;
 }
 
 /**
@@ -188,13 +190,13 @@ export function openRun(dir: string): Run {
   };
 }
 
-function openPosterior(path: string, manifest: Manifest): Posterior {
+function openPosterior(path: string, manifest: Manifest): AnyPosterior {
   if (!statSafely(path, CheckpointError, 'read')) {
     const got = `no such file (the run is ${manifest.status})`;
     throw new CheckpointError(message(path, 'the posterior of a run', got, 'train it to the end first'));
   }
-  const posterior = loadPosterior(path);
-  const digest = posteriorDigest(posterior);
+  const posterior = loadAnyPosterior(path);
+  const digest = anyPosteriorDigest(posterior);
   if (manifest.posteriorDigest !== null && digest !== manifest.posteriorDigest) {
     const [expected, got] = [`digest ${manifest.posteriorDigest} of ${RUN_FILES.manifest}`, digest];
     throw new CheckpointError(message(path, expected, got, 'the file was changed after the run'));
@@ -206,6 +208,7 @@ function openPosterior(path: string, manifest: Manifest): Posterior {
 function clear(dir: string): void {
   const stale = list(dir).filter((name) => TEMPORARY_NAME.test(name) || EVENT_FILE.test(name));
   const { manifest, ...others } = RUN_FILES;
+  removeMembers(dir);
   new CheckpointStore(dir).clear();
   for (const name of [...stale, ...Object.values(others), LOCK_NAME, manifest]) {
     try {
@@ -213,18 +216,6 @@ function clear(dir: string): void {
     } catch (cause) {
       throw fileProblem(ConfigError, join(dir, name), 'a file that can be replaced', 'write', cause);
     }
-  }
-}
-
-/** Makes a directory and those above it. Not by `recursive: true`, which in Node loops forever where a file system answers ENOENT, as /proc does. */
-function makeMissing(dir: string): void {
-  const parent = dirname(dir);
-  if (parent !== dir && !existsSync(parent)) makeMissing(parent);
-  try {
-    mkdirSync(dir);
-  } catch (cause) {
-    const made = (cause as NodeJS.ErrnoException).code === 'EEXIST' && statSync(dir).isDirectory();
-    if (!made) throw cause;
   }
 }
 

@@ -9,7 +9,7 @@ import type { CurveSources } from '../data/synthetic.ts';
 import { ConfigError } from '../errors.ts';
 import { normal } from '../random/normal.ts';
 import { shuffled } from '../random/permutation.ts';
-import { type Seed, seedKey } from '../random/seed.ts';
+import { memberSeed, type Seed, seedKey, seedText } from '../random/seed.ts';
 import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';
 import type { TrainingData } from '../scheduler/options.ts';
@@ -66,6 +66,12 @@ export function prepareRun(
       `${where}: likelihood.scale: expected learned for ${outputs} standardized targets, got ${likelihood.scale} — or set data.standardize to features`,
     );
   }
+  const { members = 1, member } = config.ensemble ?? {};
+  if (member === undefined && config.prediction.draws < members) {
+    throw new ConfigError(
+      `${where}: prediction.draws: expected at least ${members} for ${members} members, got ${config.prediction.draws} — use a multiple of ${members}`,
+    );
+  }
   return {
     config,
     data,
@@ -78,6 +84,11 @@ export function prepareRun(
     }),
     classNames: targets.kind === 'labels' ? targets.classNames : null,
   };
+}
+
+/** The seed training uses; data are split and made by `config.seed`, so that a member trained alone has the rows it has among others. */
+export function trainingSeed({ seed, ensemble }: ResolvedConfig): string {
+  return ensemble?.member === undefined ? seedText(seed) : memberSeed(seed, ensemble.member);
 }
 
 /** How the reader has to take the target column. */

@@ -3,7 +3,7 @@
 
 import { join, relative, resolve } from 'node:path';
 import { kernelBuild } from '../backend/kernelFile.node.ts';
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { FileProvenance } from '../data/dataset.ts';
 import type { LoadedData } from '../data/load.ts';
 import { CheckpointError, ConfigError, DivergedError } from '../errors.ts';
@@ -117,7 +117,7 @@ async function runCell(
     const prepared = point?.prepared ?? prepare();
     const { data, config } = prepared;
     const options = { draws: config.prediction.draws, ...(signal === undefined ? {} : { signal }) };
-    const on = (table: LoadedData['test'], posterior: Posterior) =>
+    const on = (table: LoadedData['test'], posterior: AnyPosterior) =>
       table === null ? null : runtime.evaluate(posterior, trainingData(table), options);
     const writer = point?.run ?? createRun(at, { force: true });
     const trained = await trainRun(prepared, runtime, writer, {

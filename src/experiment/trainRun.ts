@@ -2,20 +2,38 @@
 // manifest again; or goes on with a run that was cut short. What people look at (bars, tables, report.html) is left to the caller.
 
 import { kernelBuild } from '../backend/kernelFile.node.ts';
-import type { Posterior } from '../core/posterior.ts';
+import { membersOf } from '../core/ensemble.ts';
+import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError, DivergedError } from '../errors.ts';
-import { seedText } from '../random/seed.ts';
-import type { Evaluation, TrainingReport, TrainOptions, TrainProgress } from '../scheduler/options.ts';
+import type { Evaluation, TrainOptions, TrainProgress } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
 import type { CheckpointConfig } from './config.ts';
 import { VALIDATIONS, validationEvery } from './configSelection.ts';
-import { endManifest, type Manifest, type RunStatus, resumeManifest, startManifest } from './manifest.ts';
+import {
+  endManifest,
+  type Manifest,
+  type MemberOutcome,
+  type RunStatus,
+  resumeManifest,
+  startManifest,
+} from './manifest.ts';
+import { removeMembers } from './memberFiles.ts';
+import {
+  cutMemberMetrics,
+  memberCount,
+  memberOutcomes,
+  memberPoints,
+  memberSteps,
+  progressOf,
+  type RunReport,
+  trainMemberRuns,
+} from './memberRuns.ts';
 import { epochMetrics } from './metricsLog.ts';
 import { type ResumePoint, reportsOf } from './resumeRun.ts';
 import type { RunWriter } from './run.ts';
-import { type PreparedRun, trainingData } from './runData.ts';
+import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
 import { lockRun } from './runLock.ts';
 
 /** Enough to see where training goes; the test metrics use all draws of the config. */
@@ -24,28 +42,28 @@ const VALIDATION_DRAWS = 10;
 export interface TrainRunOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
-  readonly onEpoch?: (report: TrainingReport) => void;
-  /** Called when the state after so many steps is on disk. */
+  readonly onEpoch?: (report: RunReport) => void;
+  /** Called when the state after so many steps (of a member, in an ensemble) is on disk. */
   readonly onCheckpoint?: (step: number) => void;
   /** Told of what was mended. */
   readonly onWarning?: (message: string) => void;
   /** Validations that only show where training goes, about; those that decide something are always made. */
   readonly validations?: number;
   /** Called with the posterior, which is on disk by then, to measure it; default: the test part of the data. */
-  readonly measure?: (posterior: Posterior) => Promise<Evaluation | null>;
+  readonly measure?: (posterior: AnyPosterior) => Promise<Evaluation | null>;
   /** Where a run that was cut short goes on, from openResume. */
   readonly resume?: ResumePoint;
 }
 
 /** A training that came to its end. */
 export interface TrainedRun {
-  readonly posterior: Posterior;
+  readonly posterior: AnyPosterior;
   readonly posteriorDigest: string;
-  readonly reports: readonly TrainingReport[];
+  readonly reports: readonly RunReport[];
   /** Metrics on the test rows; null where there are none. */
   readonly test: Evaluation | null;
   readonly manifest: Manifest;
-  /** Of training alone, reading and testing excluded. */
+  /** Of training alone, reading and testing excluded; of an ensemble, an epoch of all members. */
   readonly secondsPerEpoch: number;
 }
 
@@ -77,22 +95,25 @@ async function trainLocked(
 ): Promise<TrainedRun> {
   const { config } = prepared;
   const { resume } = options;
+  const seed = trainingSeed(config);
+  const members = memberCount(config);
   const started = performance.now();
   const first =
     resume === undefined
       ? await begin(prepared, runtime, run)
       : goOn(resume, run, runtime, options.onWarning ?? (() => undefined));
-  const reports: TrainingReport[] = first.reports;
+  const { reports } = first;
   let posteriorDigest: string | null = null;
   let selection: Manifest['selection'] = first.manifest.selection ?? null;
   let savedStep = resume?.state?.step ?? 0;
-  const end = (status: RunStatus, test: Evaluation | null = null): Manifest => {
+  const end = (status: RunStatus, test: Evaluation | null = null, each?: MemberOutcome[]): Manifest => {
+    const { steps, epochs } = progressOf(reports, members);
     const manifest = endManifest(first.manifest, {
       status,
-      steps: Math.max(savedStep, reports.at(-1)?.step ?? 0),
-      epochs: reports.at(-1)?.epoch ?? 0,
+      steps: Math.max(members === null ? savedStep : 0, steps),
+      epochs,
       test: test === null ? null : { ...test },
-      selection,
+      ...(members === null ? { selection } : { members: each ?? memberOutcomes(seed, members) }),
       wallSeconds: first.manifest.wallSeconds + (performance.now() - started) / 1000,
       posteriorDigest,
     });
@@ -100,43 +121,69 @@ async function trainLocked(
     return manifest;
   };
   const store = resume?.store ?? new CheckpointStore(run.dir, { keep: config.checkpoint.keep });
-  const save = (state: TrainingState) => {
-    // Lines of epochs that a state is past must not be lost before it is.
-    run.syncMetrics();
-    store.save(state, first.manifest.kernels?.sources ?? null);
+  const kernels = first.manifest.kernels?.sources ?? null;
+  const saved = (state: TrainingState) => {
     savedStep = state.step;
     options.onCheckpoint?.(state.step);
   };
-  const train = async (): Promise<Posterior> => {
-    const training = runtime.train(prepared.model, trainingData(prepared.data.train), {
+  const save = (state: TrainingState) => {
+    // Lines of epochs that a state is past must not be lost before it is.
+    run.syncMetrics();
+    store.save(state, kernels);
+    saved(state);
+  };
+  try {
+    const training = {
       ...trainOptions(prepared, options.validations),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-      ...(resume?.state ? { resume: resume.state } : {}),
-      checkpoint: { ...checkpointTimes(config.checkpoint), save },
-      onReport: (report) => {
+      onReport: (report: RunReport) => {
         reports.push(report);
         run.logEpoch(epochMetrics(report));
         if (config.logging.tensorboard) run.logEvents(report);
         options.onEpoch?.(report);
       },
-    });
-    const { posterior, selected, stopped } = await training.result;
-    const last = { epoch: reports.at(-1)?.epoch ?? config.training.epochs, metric: null, value: null };
-    selection = { ...(selected ?? last), stopped };
-    return posterior;
-  };
-  try {
-    const posterior = resume?.posterior ?? (await train());
-    const { epoch: epochs = 1, seconds = 0 } = reports.at(-1) ?? {};
-    const secondsPerEpoch = seconds / epochs;
+    };
+    const checkpoint = checkpointTimes(config.checkpoint);
+    const one = async (): Promise<Posterior> => {
+      const { posterior, selected, stopped } = await runtime.train(
+        prepared.model,
+        trainingData(prepared.data.train),
+        {
+          ...training,
+          ...(resume?.state ? { resume: resume.state } : {}),
+          checkpoint: { ...checkpoint, save },
+        },
+      ).result;
+      const last = { epoch: reports.at(-1)?.epoch ?? config.training.epochs, metric: null, value: null };
+      selection = { ...(selected ?? last), stopped };
+      return posterior;
+    };
+    const several = () =>
+      trainMemberRuns(prepared, runtime, training, {
+        dir: run.dir,
+        points: resume?.members ?? memberPoints(run.dir, prepared, seed, () => undefined),
+        checkpoint,
+        kernels,
+        beforeSave: () => run.syncMetrics(),
+        afterSave: (_, state) => saved(state),
+      });
+    const posterior: AnyPosterior = resume?.posterior ?? (await (members === null ? one() : several()));
+    const most = (of: 'seconds' | 'epoch') => reports.reduce((top, report) => Math.max(top, report[of]), 0);
+    const secondsPerEpoch = most('seconds') / Math.max(1, most('epoch'));
     posteriorDigest = run.writePosterior(posterior);
     // Whoever is killed while measuring need not train again.
     end('running');
-    const test = await (
-      options.measure ?? ((fitted) => testMetrics(prepared, runtime, fitted, options.signal))
-    )(posterior);
-    const manifest = end('finished', test);
+    const measure = (fitted: AnyPosterior) => testMetrics(prepared, runtime, fitted, options.signal);
+    const test = await (options.measure ?? measure)(posterior);
+    let each: MemberOutcome[] | undefined;
+    if (members !== null) {
+      const tests: (Evaluation | null)[] = [];
+      for (const member of membersOf(posterior)) tests.push(await measure(member));
+      each = memberOutcomes(seed, members, membersOf(posterior), tests);
+    }
+    const manifest = end('finished', test, each);
+    removeMembers(run.dir);
     return { posterior, posteriorDigest, reports, test, manifest, secondsPerEpoch };
   } catch (error) {
     try {
@@ -153,14 +200,14 @@ async function trainLocked(
 interface Beginning {
   readonly manifest: Manifest;
   /** Of the epochs done before. */
-  readonly reports: TrainingReport[];
+  readonly reports: RunReport[];
 }
 
 async function begin(prepared: PreparedRun, runtime: Runtime, run: RunWriter): Promise<Beginning> {
   const { config, data } = prepared;
   const { targets } = data.train;
   const manifest = startManifest({
-    seed: seedText(config.seed),
+    seed: trainingSeed(config),
     backend: runtime.backend,
     backendNote: runtime.backendNote,
     reproducible: runtime.reproducible,
@@ -177,7 +224,7 @@ async function begin(prepared: PreparedRun, runtime: Runtime, run: RunWriter): P
 
 /** Takes over a run that was cut short: its unfinished files and the metrics of epochs to be done again go. */
 function goOn(
-  { prepared, manifest, state, posterior }: ResumePoint,
+  { prepared, manifest, state, posterior, members }: ResumePoint,
   run: RunWriter,
   runtime: Runtime,
   warn: (message: string) => void,
@@ -185,14 +232,20 @@ function goOn(
   removeTemporaries(run.dir);
   const perEpoch = Math.ceil(prepared.data.train.features.rows / prepared.config.training.batchSize);
   // A training that stopped early was done before its last step.
-  const step = posterior === null ? (state?.step ?? 0) : manifest.steps;
-  const epochs = run.cutMetrics(step);
-  const wanted = Math.floor(step / perEpoch);
+  const all = members === null ? manifest.steps : prepared.config.training.epochs * perEpoch;
+  const ends = (members === null ? [state?.step ?? 0] : memberSteps(members, prepared)).map((step) =>
+    posterior === null ? step : all,
+  );
+  const step = ends.reduce((sum, own) => sum + own, 0);
+  const epochs = members === null ? run.cutMetrics(step) : cutMemberMetrics(run.path('metrics'), ends);
+  const wanted = ends.reduce((sum, own) => sum + Math.floor(own / perEpoch), 0);
   if (epochs.length !== wanted)
     warn(
       `${run.path('metrics')}: expected ${wanted} epochs before step ${step}, got ${epochs.length} — going on without the others`,
     );
-  const wallSeconds = Math.max(manifest.wallSeconds, state?.seconds ?? 0);
+  const states = members?.map(({ found }) => found?.state) ?? [state];
+  const spent = states.reduce((most, own) => Math.max(most, own?.seconds ?? 0), 0);
+  const wallSeconds = Math.max(manifest.wallSeconds, spent);
   const { backend, reproducible, workers } = runtime;
   const resumed = resumeManifest(manifest, { step, backend, reproducible, workers }, wallSeconds);
   run.writeManifest(resumed);
@@ -217,7 +270,7 @@ export function trainOptions(
   { config, data, classNames }: PreparedRun,
   validations: number = VALIDATIONS,
 ): TrainOptions {
-  const { training, likelihood, seed } = config;
+  const { training, likelihood } = config;
   const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho, diagnostics } = training;
   const { earlyStopping, select } = training;
   const { validation } = data;
@@ -234,7 +287,7 @@ export function trainOptions(
     ...(earlyStopping === undefined ? {} : { earlyStopping }),
     select,
     standardize: config.data.standardize,
-    seed,
+    seed: trainingSeed(config),
     ...(classNames === null ? {} : { classNames }),
     ...(validation === null
       ? {}
@@ -254,7 +307,7 @@ export function trainOptions(
 async function testMetrics(
   { config, data }: PreparedRun,
   runtime: Runtime,
-  posterior: Posterior,
+  posterior: AnyPosterior,
   signal: AbortSignal | undefined,
 ): Promise<Evaluation | null> {
   if (data.test === null) return null;

@@ -36,9 +36,27 @@ export function seedKey(seed: Seed): SeedKey {
 }
 
 /**
- * The key of a part of a run with numbers of its own, such as one member of an ensemble: seedKey of
- * `seed/label`.
+ * The seed of a part of a run with numbers of its own: `seed/label`. Names of row orders are made in the same way
+ * (permutation.ts), with labels of their own.
  */
+export function deriveSeed(seed: Seed, label: Seed): string {
+  return `${seedText(seed)}/${seedText(label)}`;
+}
+
+/**
+ * The seed of member m = 0, 1, … of an ensemble: `seed/member/m`. Different for every (seed, m): the last `/member/` and the
+ * decimal after it can be read back. A run of its own with this seed is that member, to the bit.
+ */
+export function memberSeed(seed: Seed, member: number): string {
+  if (!Number.isSafeInteger(member) || member < 0) {
+    throw new RangeError(
+      `memberSeed: expected a member from 0, got ${String(member)} — count members from 0`,
+    );
+  }
+  return deriveSeed(seed, `member/${member}`);
+}
+
+/** The key of a derived seed. */
 export function deriveKey(seed: Seed, label: Seed): SeedKey {
-  return seedKey(`${seedText(seed)}/${seedText(label)}`);
+  return seedKey(deriveSeed(seed, label));
 }

@@ -6,6 +6,7 @@ import type { ChartSpec } from './chartSpec.ts';
 import { type ChartSection, chartSections } from './charts.ts';
 import { drawCharts } from './client.ts';
 import { escapeHtml, escapeJson } from './escape.ts';
+import { memberSection } from './memberTable.ts';
 import type { ReportData } from './reportData.ts';
 import { STYLE } from './style.ts';
 
@@ -41,6 +42,7 @@ ${data.subtitle === undefined ? '' : `<p class="subtitle">${escapeHtml(data.subt
 </header>
 ${summary(data)}
 ${digest(data)}
+${data.members === undefined ? '' : memberSection(data.members)}
 ${sections.map(section).join('\n')}
 ${config(data)}
 <footer>

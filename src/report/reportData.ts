@@ -16,12 +16,20 @@ export interface ReportData {
   readonly config?: string;
   /** Version, date, machine: one line at the end. */
   readonly footer?: string;
+  /** Of an ensemble. */
+  readonly members?: MemberTable;
   readonly regression?: RegressionPicture;
   readonly training?: TrainingCurves;
   readonly coverage?: CoverageSection;
   readonly reliability?: ReliabilitySection;
   readonly uncertainty?: UncertaintySection;
   readonly diagnostics?: DiagnosticsSection;
+}
+
+/** Metrics of an ensemble, of one member on average and of each member, as people read them. */
+export interface MemberTable {
+  readonly columns: readonly string[];
+  readonly rows: ReadonlyArray<{ readonly label: string; readonly values: readonly string[] }>;
 }
 
 /** Lower and upper end of a band on the grid of its picture. */
@@ -55,6 +63,14 @@ export interface RegressionPicture {
 /** One value per entry of `epochs`, in nats per training row, signs as in metrics.jsonl: elbo goes up, nll and kl go down. */
 export interface TrainingCurves {
   readonly epochs: readonly number[];
+  /** Of an ensemble: how many members there are. Values are then means over them, and `ranges` goes from the lowest to the highest. */
+  readonly members?: number;
+  readonly ranges?: {
+    readonly elbo: ValueBand;
+    readonly nll: ValueBand;
+    readonly kl: ValueBand;
+    readonly validation: readonly ValueBand[];
+  };
   readonly elbo: readonly Value[];
   readonly nll: readonly Value[];
   readonly kl: readonly Value[];
@@ -90,6 +106,12 @@ export interface LayerDiagnostics {
   readonly klPerWeight: readonly Value[];
   /** 10·log10(|mu|/sigma) at the end: counts of bins of `step` decibels, the first of which begins at `from`. */
   readonly snr: { readonly from: number; readonly step: number; readonly counts: readonly number[] };
+}
+
+/** Lower and upper end per epoch. */
+export interface ValueBand {
+  readonly lower: readonly Value[];
+  readonly upper: readonly Value[];
 }
 
 /** Observed coverage of central predictive intervals (core/calibration/coverage.ts), and of which rows. */

@@ -37,6 +37,13 @@ h3 { font-size: 0.98rem; margin: 0; overflow-wrap: anywhere; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .notes { margin: 0 0 16px; padding: 12px 16px 12px 34px; border-left: 4px solid var(--orange); font-size: 0.92rem; }
 .notes li + li { margin-top: 6px; }
+.table { overflow-x: auto; padding: 8px 16px; }
+table { border-collapse: collapse; width: 100%; font-size: 0.84rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 5px 14px 5px 0; text-align: right; white-space: nowrap; font-weight: 400; }
+tbody th { text-align: left; color: var(--text-soft); }
+thead th { color: var(--text-soft); }
+tbody tr { border-top: 1px solid var(--grid); }
+tbody tr:first-child td, tbody tr:first-child th { font-weight: 600; color: var(--text); }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; }
 figure { margin: 0; padding: 16px 16px 14px; min-width: 0; display: grid; grid-template-rows: subgrid; grid-row: span 4; row-gap: 0; align-content: start; }
 figure.wide { grid-column: 1 / -1; }

@@ -1,13 +1,15 @@
 // The curves of a training run, one small chart per quantity so that each has a scale of its own.
 
 import type { ChartSpec, Color } from './chartSpec.ts';
-import type { TrainingCurves, Value } from './reportData.ts';
+import type { TrainingCurves, Value, ValueBand } from './reportData.ts';
 import { clean, extent, isNumber, padded, round } from './values.ts';
 
 interface Curve {
   readonly label: string;
   readonly color: Color;
   readonly values: readonly Value[];
+  /** From the lowest to the highest member of an ensemble. */
+  readonly range?: ValueBand | undefined;
 }
 
 /** How a chart differs from plain curves. */
@@ -17,29 +19,30 @@ interface Look {
   readonly keptEpoch?: number | null;
 }
 
-/** ELBO; its two parts; each validation metric. @throws RangeError if a curve has not one value per epoch */
+/** ELBO; its two parts; each validation metric; of an ensemble, means with the range of the members. @throws RangeError if a curve has not one value per epoch */
 export function trainingCharts(training: TrainingCurves): ChartSpec[] {
-  const { epochs, elbo, nll, kl, validation = [], keptEpoch } = training;
+  const { epochs, elbo, nll, kl, validation = [], keptEpoch, ranges, members } = training;
   const look: Look = { keptEpoch: keptEpoch ?? null };
+  const note = members === undefined ? '' : ` Mean of ${members} members; the band holds all of them.`;
   return [
     epochChart(
       epochs,
       'elbo',
       'ELBO',
-      'What training maximizes: −(negative log-likelihood + KL).',
+      `What training maximizes: −(negative log-likelihood + KL).${note}`,
       'nats per training row',
-      [{ label: 'ELBO', color: 'blue', values: elbo }],
+      [{ label: 'ELBO', color: 'blue', values: elbo, range: ranges?.elbo }],
       look,
     ),
     epochChart(
       epochs,
       'parts',
       'Negative log-likelihood and KL',
-      'The two costs the ELBO weighs: misfit, and the distance of the posterior from the prior.',
+      `The two costs the ELBO weighs: misfit, and the distance of the posterior from the prior.${note}`,
       'nats per training row',
       [
-        { label: 'NLL', color: 'orange', values: nll },
-        { label: 'KL', color: 'purple', values: kl },
+        { label: 'NLL', color: 'orange', values: nll, range: ranges?.nll },
+        { label: 'KL', color: 'purple', values: kl, range: ranges?.kl },
       ],
       look,
     ),
@@ -48,9 +51,9 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
         epochs,
         `validation-${v}`,
         `Validation: ${name}`,
-        'Measured on rows held out of training.',
+        `Measured on rows held out of training.${note}`,
         unit ? `${name} (${unit})` : name,
-        [{ label: name, color: 'green', values }],
+        [{ label: name, color: 'green', values, range: ranges?.validation[v] }],
         look,
       ),
     ),
@@ -67,7 +70,10 @@ export function epochChart(
   curves: readonly Curve[],
   { yFormat = 'number', keptEpoch = null }: Look = {},
 ): ChartSpec {
-  for (const { label, values } of curves) {
+  const checked = curves.flatMap(({ label, values, range }) =>
+    [values, ...(range ? [range.lower, range.upper] : [])].map((list) => ({ label, values: list })),
+  );
+  for (const { label, values } of checked) {
     if (values.length !== epochs.length) {
       throw new RangeError(
         `renderReport: expected ${epochs.length} values of ${label}, got ${values.length} — give one per epoch, null for none`,
@@ -78,7 +84,12 @@ export function epochChart(
   const kept = epochs.map((_, e) => e).filter((e) => curves.some(({ values }) => isNumber(values[e])));
   const at = kept.map((e) => epochs[e]);
   const lines = curves.map((curve) => ({ ...curve, values: kept.map((e) => curve.values[e]) }));
-  const values = lines.map((line) => line.values);
+  const edges = curves.flatMap(({ color, range: own }) =>
+    own === undefined
+      ? []
+      : [own.upper, own.lower].map((list) => ({ color, values: kept.map((e) => list[e]) })),
+  );
+  const values = [...lines, ...edges].map((line) => line.values);
   const { range, clipped } = yFormat === 'percent' ? shareRange(values) : lateRange(values);
   const [first, last] = extent([epochs]);
   const marks = curves.flatMap(({ color, values }) => {
@@ -99,12 +110,22 @@ export function epochChart(
     xRange: first < last ? [first, last] : [first - 0.5, first + 0.5],
     yRange: range,
     x: at.map(round),
-    series: lines.map(({ color, values }) => ({
-      style: at.length > 1 ? 'line' : 'dots',
-      color,
-      values: clean(values),
-    })),
-    bands: [],
+    series: [
+      ...lines.map(({ color, values }) => ({
+        style: at.length > 1 ? ('line' as const) : ('dots' as const),
+        color,
+        values: clean(values),
+      })),
+      ...edges.map(({ color, values }) => ({ style: 'edge' as const, color, values: clean(values) })),
+    ],
+    bands: edges
+      .filter((_, e) => e % 2 === 0)
+      .map(({ color }, b) => ({
+        upper: lines.length + 2 * b,
+        lower: lines.length + 2 * b + 1,
+        color,
+        opacity: 0.2,
+      })),
     points: marks.map(({ color, value }) => ({ color, hollow: false, x: [keptEpoch!], y: [round(value)] })),
     shade: null,
     diagonal: false,
@@ -115,6 +136,14 @@ export function epochChart(
         mark: 'line' as const,
         series: [series],
       })),
+      ...curves
+        .filter((curve) => curve.range !== undefined)
+        .map(({ label, color }, b) => ({
+          label: `${label}, members`,
+          color,
+          mark: 'band' as const,
+          series: [lines.length + 2 * b + 1, lines.length + 2 * b],
+        })),
       ...marks.slice(0, 1).map(({ color }) => ({
         label: `epoch kept: ${keptEpoch}`,
         color,

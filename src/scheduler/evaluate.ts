@@ -1,6 +1,7 @@
-// Metrics of a posterior on rows with known targets, in the data's own units.
+// Metrics of a posterior, or of a mixture of several, on rows with known targets, in the data's own units.
 
 import { mixturePit } from '../core/calibration/coverage.ts';
+import { log, logSumExp } from '../core/float64.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { bernoulliNll, brier, categoricalNll, errorRate } from '../core/metrics/classification.ts';
 import { expectedCalibrationError } from '../core/metrics/expectedCalibrationError.ts';
@@ -43,20 +44,53 @@ export function evaluateBinary(prediction: Prediction, y: Matrix): Evaluation {
   };
 }
 
-/** Metrics of a regression from all draws, taken chunk by chunk. */
+/** What a member says of the targets: its draws of some rows at a time. */
+export interface MemberChunks {
+  readonly posterior: Posterior;
+  readonly draws: number;
+  readonly chunks: AsyncIterable<DrawChunk>;
+}
+
+/** Scores of each row over some draws: −log density [rows], place in the CDF and mean [rows, K]. */
+interface RowScores {
+  readonly nll: Float64Array;
+  readonly pit: Float64Array;
+  readonly mean: Float64Array;
+}
+
+/** Metrics of a regression from the draws of one member after the other, taken chunk by chunk. */
 export async function evaluateValues(
-  posterior: Posterior,
-  chunks: AsyncIterable<DrawChunk>,
+  members: Iterable<MemberChunks>,
   y: Matrix,
+  draws: number,
 ): Promise<Evaluation> {
+  let scores: RowScores | null = null;
+  let before = 0;
+  for (const member of members) {
+    const own = await rowScores(member, y);
+    scores = scores === null ? own : mixedScores(scores, own, before, member.draws);
+    before += member.draws;
+  }
+  const { nll, pit, mean } = scores as RowScores;
+  const inside = pit.reduce((count, p) => count + (p >= 0.05 && p <= 0.95 ? 1 : 0), 0);
+  return {
+    rows: y.rows,
+    draws,
+    nll: average(nll),
+    rmse: rmse(mean, y.data),
+    mae: mae(mean, y.data),
+    coverage90: inside / pit.length,
+  };
+}
+
+async function rowScores({ posterior, chunks }: MemberChunks, y: Matrix): Promise<RowScores> {
   const K = posterior.model.outputSize;
   const noise = originalNoiseScale(posterior);
   const nll = new Float64Array(y.rows);
   const pit = new Float64Array(y.rows * K);
   const mean = new Float64Array(y.rows * K);
-  let draws = 0;
   for await (const chunk of chunks) {
-    draws = chunk.draws;
+    const { draws } = chunk;
     const values = toOriginalUnits(posterior, chunk.values);
     const targets = Float64Array.from(y.data.subarray(chunk.firstRow * K, (chunk.firstRow + chunk.rows) * K));
     nll.set(gaussianMixtureNll(values, noise, targets), chunk.firstRow);
@@ -66,14 +100,19 @@ export async function evaluateValues(
       mean[chunk.firstRow * K + i] /= draws;
     }
   }
-  const inside = pit.reduce((count, p) => count + (p >= 0.05 && p <= 0.95 ? 1 : 0), 0);
+  return { nll, pit, mean };
+}
+
+/** Densities, CDFs and means of a mixture are averages over its draws, whatever noise scale each member has. */
+function mixedScores(a: RowScores, b: RowScores, drawsA: number, drawsB: number): RowScores {
+  const [shareA, shareB] = [drawsA / (drawsA + drawsB), drawsB / (drawsA + drawsB)];
+  const [logA, logB] = [log(shareA), log(shareB)];
+  const mixed = (x: Float64Array, z: Float64Array) => x.map((value, i) => shareA * value + shareB * z[i]);
   return {
-    rows: y.rows,
-    draws,
-    nll: average(nll),
-    rmse: rmse(mean, y.data),
-    mae: mae(mean, y.data),
-    coverage90: inside / pit.length,
+    nll: a.nll.map((value, r) => -logSumExp([logA - value, logB - b.nll[r]])),
+    // Up to 1 each, so above 1 by no more than a rounding.
+    pit: mixed(a.pit, b.pit).map((p) => Math.min(1, p)),
+    mean: mixed(a.mean, b.mean),
   };
 }
 

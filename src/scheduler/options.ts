@@ -12,6 +12,20 @@ import type { CheckpointOptions } from './checkpointer.ts';
 import type { Diagnostics } from './diagnosis.ts';
 import type { EarlyStoppingSpec, SelectionReport, SelectSpec } from './earlyStopping.ts';
 
+/** Options of an ensemble: those of a training, the same for every member, and how many there are. */
+export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkpoint' | 'resume'> {
+  /** M, a count. Member m trains by the seed `memberSeed(seed, m)`, and comes out as in a training of its own by it. */
+  readonly members: number;
+  /** Members that are there already, by number: they are taken as they are. */
+  readonly trained?: ReadonlyMap<number, Posterior>;
+  /** Called when a member is done, in the order they end. What it throws ends the run. */
+  readonly onMember?: (member: number, posterior: Posterior) => void;
+  /** As of a training, for the epochs of all members. */
+  readonly onReport?: (report: MemberReport) => void;
+  /** How the state of a member is saved, and from which it goes on. */
+  readonly memberOptions?: (member: number) => Pick<TrainOptions, 'checkpoint' | 'resume'>;
+}
+
 /** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
 export interface TrainingData {
   readonly x: MatrixLike;
@@ -80,6 +94,11 @@ export interface TrainingReport extends SelectionReport {
   readonly seconds: number;
 }
 
+/** An epoch of one member of an ensemble. */
+export interface MemberReport extends TrainingReport {
+  readonly member: number;
+}
+
 /** Metrics of predictions against known targets; those that do not apply to the likelihood are absent. */
 export interface Evaluation {
   readonly rows: number;
@@ -98,9 +117,9 @@ export interface Evaluation {
 }
 
 export interface PredictOptions {
-  /** Posterior draws averaged; default 100. */
+  /** Posterior draws averaged; default 100. Draw s of an ensemble of M is draw floor(s / M) of member s mod M. */
   readonly draws?: number;
-  /** `sample` (default) averages over weight draws, `mean` uses every weight's mu: one deterministic pass. */
+  /** `sample` (default) averages over weight draws, `mean` uses every weight's mu: one deterministic pass a member. */
   readonly mode?: 'sample' | 'mean';
   /** Levels in (0, 1) of the predictive quantiles wanted. */
   readonly quantiles?: readonly number[];
@@ -120,7 +139,7 @@ export const TRAIN_DEFAULTS = {
   initialRho: INITIAL_RHO,
 } as const satisfies TrainOptions;
 
-export const PREDICT_DRAWS = 100;
+const PREDICT_DRAWS = 100;
 
 export function likelihoodSpec(given: TrainOptions['likelihood']): LikelihoodSpec {
   const spec =
@@ -138,15 +157,25 @@ export function likelihoodSpec(given: TrainOptions['likelihood']): LikelihoodSpe
 }
 
 /**
- * Draws a prediction takes: 1 in mode `mean`.
- * @throws TypeError for a mode that is none, RangeError for draws that are no count
+ * Draws a prediction takes: in mode `mean` one a member.
+ * @throws TypeError for a mode that is none, RangeError for draws that are no count or leave a member out
  */
-export function predictDraws(where: string, options: Pick<PredictOptions, 'draws' | 'mode'>): number {
+export function predictDraws(
+  where: string,
+  options: Pick<PredictOptions, 'draws' | 'mode'>,
+  members = 1,
+): number {
   const { mode = 'sample', draws = PREDICT_DRAWS } = options;
   if (mode !== 'sample' && mode !== 'mean')
     throw new TypeError(`${where}: expected mode 'sample' or 'mean', got ${String(mode)} — use one of these`);
   positiveInteger(`${where}: draws`, draws);
-  return mode === 'mean' ? 1 : draws;
+  if (mode === 'mean') return members;
+  if (draws < members) {
+    throw new RangeError(
+      `${where}: expected at least ${members} draws for ${members} members, got ${draws} — ask for a multiple of ${members}`,
+    );
+  }
+  return draws;
 }
 
 /** @throws RangeError for a level that is not between 0 and 1, TypeError for levels that are no array */

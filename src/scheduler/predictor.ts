@@ -34,6 +34,8 @@ interface Flight {
 
 export interface PredictorOptions {
   readonly draws: number;
+  /** Draws that a chunk of rows must leave room for; default `draws`. Members of a mixture have equal chunks by it. */
+  readonly chunkDraws?: number;
   readonly mode?: 'sample' | 'mean';
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
@@ -60,7 +62,7 @@ export class Predictor {
     const { model } = posterior;
     const slots = 2 * host.pool.size;
     const rows = tileRows(x.rows, model.inputSize, model.outputSize, options.draws, host.pool.size);
-    this.#chunkRows = chunkRows(x.rows, model.outputSize, options.draws);
+    this.#chunkRows = chunkRows(x.rows, model.outputSize, options.chunkDraws ?? options.draws);
     this.#problem = {
       model,
       likelihood: posterior.likelihood,

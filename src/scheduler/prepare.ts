@@ -86,11 +86,14 @@ function inTrainingUnits(likelihood: LikelihoodSpec, targets: Standardization | 
   return { kind: 'gaussian', scale: likelihood.scale / targets.scale[0] };
 }
 
+/** What data must fit. */
+type Sizes = Pick<Model, 'inputSize' | 'outputSize'>;
+
 /** Tables of the right shape with finite values and targets the likelihood can have. */
 export function checkData(
   where: string,
-  model: Model,
-  likelihood: LikelihoodSpec,
+  model: Sizes,
+  likelihood: { readonly kind: LikelihoodSpec['kind'] },
   data: TrainingData,
 ): { x: Matrix; y: Matrix } {
   const x = checkFeatures(where, model, data.x);
@@ -127,7 +130,7 @@ export function checkData(
   return { x, y };
 }
 
-export function checkFeatures(where: string, model: Model, input: TrainingData['x']): Matrix {
+export function checkFeatures(where: string, model: Sizes, input: TrainingData['x']): Matrix {
   const x = toMatrix(input, `${where}: x`);
   if (x.columns !== model.inputSize) {
     throw new RangeError(

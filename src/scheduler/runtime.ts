@@ -2,19 +2,21 @@
 
 import type { BackendFactory } from '../backend/backend.ts';
 import { pickBackend } from '../backend/registry.ts';
+import { membersOf } from '../core/ensemble.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
-import type { Posterior } from '../core/posterior.ts';
-import { toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
+import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
-import { summarize } from '../core/predictive/summarize.ts';
 import { seedText } from '../random/seed.ts';
 import type { Fault } from '../workers/protocol.ts';
 import { checkCheckpointOptions } from './checkpointer.ts';
 import { cores } from './cores.node.ts';
 import { epochSelector } from './earlyStopping.ts';
+import { trainMembers } from './ensembleTraining.ts';
 import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
+import { MixturePredictor } from './mixturePredictor.ts';
 import {
+  type EnsembleOptions,
   type Evaluation,
   type PredictOptions,
   positiveInteger,
@@ -25,11 +27,11 @@ import {
   type TrainOptions,
 } from './options.ts';
 import { WorkerPool } from './pool.ts';
-import { Predictor } from './predictor.ts';
-import { checkData, checkFeatures, prepareTraining } from './prepare.ts';
+import { checkData, checkFeatures, type PreparedTraining, prepareTraining } from './prepare.ts';
 import { quantiles } from './quantiles.ts';
+import { Seats } from './seats.ts';
 import { Trainer, type TrainerHost, type TrainerOptions } from './trainer.ts';
-import { TrainingRun } from './trainingRun.ts';
+import { EnsembleRun, type TrainingResult, TrainingRun } from './trainingRun.ts';
 
 export interface RuntimeOptions {
   /** Worker threads; `auto` (default) is one per core. The result does not depend on it. */
@@ -67,7 +69,7 @@ export class Runtime implements AsyncDisposable {
   readonly #workerHeapMb: number | undefined;
   #pool: WorkerPool | null = null;
   #compiled: Promise<unknown> | null = null;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #seats: Seats;
   #jobs = 0;
   #active = 0;
   #closed = false;
@@ -75,6 +77,7 @@ export class Runtime implements AsyncDisposable {
   constructor(options: RuntimeOptions) {
     const { workers = 'auto', backend = 'auto', seed = DEFAULT_SEED } = options;
     this.workers = workers === 'auto' ? cores() : positiveInteger('createRuntime: workers', workers);
+    this.#seats = new Seats(this.workers);
     this.seed = seedText(seed);
     this.#factory = pickBackend(backend);
     this.backend = this.#factory.name;
@@ -111,77 +114,98 @@ export class Runtime implements AsyncDisposable {
     testing: Pick<TrainerOptions, 'faults' | 'patience'> = {},
   ): TrainingRun {
     return new TrainingRun(async (report) => {
-      const seed = options.seed === undefined ? this.seed : seedText(options.seed);
-      const prepared = prepareTraining(model, data, options, seed);
-      const { validation } = options;
-      if (validation !== undefined)
-        checkData('train: validation', model, prepared.problem.likelihood, validation);
       if (options.checkpoint !== undefined) checkCheckpointOptions(options.checkpoint);
-      const { likelihood, epochs } = prepared.problem;
-      const selector = epochSelector(options, likelihood.kind, epochs);
-      const validate = async (posterior: Posterior, epoch: number) => {
-        const draws = definedDraws(validation?.draws);
-        const metrics = await this.evaluate(posterior, validation as TrainingData, draws);
-        return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
-      };
-      return this.#job(async (host) => {
-        const trainer = new Trainer(prepared, host, {
-          classNames: options.classNames ?? null,
-          signal: options.signal,
-          onProgress: options.onProgress,
-          validate: validation === undefined ? undefined : validate,
-          validateEvery: validation?.every,
-          selector,
-          checkpoint: options.checkpoint,
-          resume: options.resume,
-          ...testing,
-          diagnoseEvery: options.diagnostics?.every ?? 'auto',
-        });
-        const tell = (next: TrainingReport) => {
-          options.onReport?.(next);
-          report(next);
-        };
-        const last = await trainer.run(tell);
-        const posterior = selector?.result(last) ?? last;
-        const outcome = selector?.outcome() ?? { selected: null, stopped: 'epochs' as const };
-        return { posterior, ...outcome, phases: trainer.phases, team: trainer.team };
-      });
+      const prepared = this.#prepare(model, data, options);
+      return this.#job((host) => this.#fit(host, prepared, options, report, testing));
     });
+  }
+
+  /**
+   * Fits `members` posteriors that differ by their seeds alone, several at a time, so that all workers stay busy; predict from the
+   * result as from one posterior. The run starts at once; iterate it for a report per epoch of each member, await it for the ensemble.
+   * @throws (on await) as train; DivergedError and WorkerLostError name the member
+   */
+  trainEnsemble(model: Model, data: TrainingData, options: EnsembleOptions): EnsembleRun {
+    return new EnsembleRun(async (report) => {
+      positiveInteger('trainEnsemble: members', options?.members);
+      const prepared = this.#prepare(model, data, options);
+      return this.#job((host) =>
+        trainMembers(host, prepared, options, report, (member, own, each) =>
+          this.#fit(host, member, { ...options, ...own }, each),
+        ),
+      );
+    });
+  }
+
+  #prepare(model: Model, data: TrainingData, options: Omit<TrainOptions, 'onReport'>): PreparedTraining {
+    const seed = options.seed === undefined ? this.seed : seedText(options.seed);
+    const prepared = prepareTraining(model, data, options, seed);
+    if (options.validation !== undefined)
+      checkData('train: validation', model, prepared.problem.likelihood, options.validation);
+    return prepared;
+  }
+
+  async #fit(
+    host: TrainerHost,
+    prepared: PreparedTraining,
+    options: TrainOptions,
+    report: (report: TrainingReport) => void,
+    testing: Pick<TrainerOptions, 'faults' | 'patience'> = {},
+  ): Promise<TrainingResult> {
+    const { validation } = options;
+    const { likelihood, epochs } = prepared.problem;
+    const selector = epochSelector(options, likelihood.kind, epochs);
+    const validate = async (posterior: Posterior, epoch: number) => {
+      const draws = definedDraws(validation?.draws);
+      const metrics = await this.evaluate(posterior, validation as TrainingData, draws);
+      return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
+    };
+    const trainer = new Trainer(prepared, host, {
+      classNames: options.classNames ?? null,
+      signal: options.signal,
+      onProgress: options.onProgress,
+      validate: validation === undefined ? undefined : validate,
+      validateEvery: validation?.every,
+      selector,
+      diagnoseEvery: options.diagnostics?.every ?? 'auto',
+      checkpoint: options.checkpoint,
+      resume: options.resume,
+      ...testing,
+    });
+    const tell = (next: TrainingReport) => {
+      options.onReport?.(next);
+      report(next);
+    };
+    const last = await trainer.run(tell);
+    const posterior = selector?.result(last) ?? last;
+    const outcome = selector?.outcome() ?? { selected: null, stopped: 'epochs' as const };
+    return { posterior, ...outcome, phases: trainer.phases, team: trainer.team };
   }
 
   /**
    * Predictive statistics of each row over posterior draws.
    * @throws RangeError or TypeError for inputs that do not fit; WorkerLostError, or the signal's reason
    */
-  async predict(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
-    const draws = predictDraws('predict', options);
+  async predict(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
+    const draws = predictDraws('predict', options, membersOf(posterior).length);
     const levels = quantileLevels('predict', options.quantiles);
     const matrix = checkFeatures('predict', posterior.model, x);
     return this.#job(async (host) => {
-      const predictor = new Predictor(posterior, matrix, host, { ...options, draws }, false);
-      const { outputs, entropies } = await predictor.moments();
-      const prediction = summarize(posterior, matrix.rows, draws, outputs, entropies);
+      const predictor = new MixturePredictor(posterior, matrix, host, { ...options, draws });
+      const prediction = await predictor.summary();
       if (levels.length === 0) return prediction;
-      const chunks = new Predictor(posterior, matrix, host, { ...options, draws }, true).drawChunks();
-      return { ...prediction, quantiles: await quantiles(posterior, matrix.rows, chunks, levels) };
+      const { rows, outputs } = prediction;
+      return { ...prediction, quantiles: await quantiles(rows, outputs, predictor.chunks(), levels) };
     });
   }
 
   /** Single draws, one after the other: draw s is the same whatever `draws` is. */
-  async *draws(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
-    const draws = predictDraws('draws', options);
+  async *draws(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
+    const draws = predictDraws('draws', options, membersOf(posterior).length);
     const matrix = checkFeatures('draws', posterior.model, x);
     const release = this.#hold();
     try {
-      const predictor = new Predictor(posterior, matrix, await this.#host(), { ...options, draws }, true);
-      for await (const { draw, values } of predictor.eachDraw()) {
-        yield {
-          draw,
-          rows: matrix.rows,
-          outputs: posterior.model.outputSize,
-          values: Float32Array.from(toOriginalUnits(posterior, values)),
-        };
-      }
+      yield* new MixturePredictor(posterior, matrix, await this.#host(), { ...options, draws }).eachDraw();
     } finally {
       await release();
     }
@@ -192,21 +216,18 @@ export class Runtime implements AsyncDisposable {
    * @throws as predict
    */
   async evaluate(
-    posterior: Posterior,
+    posterior: AnyPosterior,
     data: TrainingData,
     options: PredictOptions = {},
   ): Promise<Evaluation> {
-    const draws = predictDraws('evaluate', options);
+    const draws = predictDraws('evaluate', options, membersOf(posterior).length);
     const { kind } = posterior.likelihood;
     const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
     if (kind === 'gaussian') {
-      return this.#job((host) =>
-        evaluateValues(
-          posterior,
-          new Predictor(posterior, x, host, { ...options, draws }, true).drawChunks(),
-          y,
-        ),
-      );
+      return this.#job((host) => {
+        const predictor = new MixturePredictor(posterior, x, host, { ...options, draws });
+        return evaluateValues(predictor.memberChunks(), y, draws);
+      });
     }
     const prediction = await this.predict(posterior, x, options);
     return kind === 'categorical' ? evaluateClasses(prediction, y) : evaluateBinary(prediction, y);
@@ -241,15 +262,9 @@ export class Runtime implements AsyncDisposable {
       compiled,
       cores: cores(),
       nextJobId: () => ++this.#jobs,
-      alone: (work) => this.#alone(work),
+      seats: this.#seats,
       warn: this.#warn,
     };
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
   }
 
   /** Waits for the requests under way, then ends every thread; trainings and predictions that are not finished then fail. */

@@ -1,11 +1,11 @@
-// A session: one posterior in a thread of its own, kept ready for many small requests.
+// A session: one posterior or ensemble in a thread of its own, kept ready for many small requests.
 
 import { transfer } from 'comlink';
 import { LANES } from '../backend/backend.ts';
 import { pickBackend } from '../backend/registry.ts';
+import { membersOf } from '../core/ensemble.ts';
 import type { MatrixLike } from '../core/matrix.ts';
-import type { Model } from '../core/model.ts';
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
 import { type PredictOptions, positiveInteger, predictDraws, quantileLevels } from './options.ts';
@@ -42,7 +42,7 @@ const CACHE_BYTES = 64 << 20;
  * Starts a thread that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
  * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
  */
-export async function openSession(posterior: Posterior, options: SessionOptions = {}): Promise<Session> {
+export async function openSession(posterior: AnyPosterior, options: SessionOptions = {}): Promise<Session> {
   const { backend = 'auto', capacity = CAPACITY, cacheBytes = CACHE_BYTES } = options;
   positiveInteger('openSession: capacity', capacity);
   if (!Number.isSafeInteger(cacheBytes) || cacheBytes < 0) {
@@ -65,19 +65,20 @@ export async function openSession(posterior: Posterior, options: SessionOptions 
     await thread.close();
     throw error;
   }
-  return new ThreadSession(posterior.model, factory.name, thread);
+  return new ThreadSession(posterior.model, membersOf(posterior).length, factory.name, thread);
 }
 
 class ThreadSession implements Session {
   constructor(
-    readonly model: Model,
+    readonly model: AnyPosterior['model'],
+    readonly members: number,
     readonly backend: string,
     readonly thread: SessionThread,
   ) {}
 
   async predict(x: MatrixLike, options: SessionPredictOptions = {}): Promise<Prediction> {
     const { mode = 'sample' } = options;
-    const draws = predictDraws('predict', options);
+    const draws = predictDraws('predict', options, this.members);
     const levels = quantileLevels('predict', options.quantiles);
     const { data, rows, columns } = checkFeatures('predict', this.model, x);
     // A copy, because it is moved: the caller keeps theirs, and a view of a large buffer does not take all of it along.

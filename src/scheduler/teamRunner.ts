@@ -5,8 +5,6 @@ import { CONTROL, type Fault, type TrainingJob, type TrainReply } from '../worke
 import { LostRequestError, type WorkerPool } from './pool.ts';
 
 export interface TeamRunnerOptions {
-  /** Workers of the team. */
-  readonly size: number;
   /** Cores of the machine. */
   readonly cores: number;
   /** Tests only: faults to inject, each once. */
@@ -35,12 +33,18 @@ export class TeamRunner {
 
   /**
    * All members' replies for steps from … to − 1, or the error of a member that was lost.
+   * @param size workers of the team
    * @param msPerStep what a step takes, 0 while it is not known
    */
-  async run(from: number, to: number, msPerStep: number): Promise<TrainReply[] | LostRequestError> {
+  async run(
+    from: number,
+    to: number,
+    size: number,
+    msPerStep: number,
+  ): Promise<TrainReply[] | LostRequestError> {
     const { pool, job, control, options } = this;
     for (const word of [CONTROL.arrived, CONTROL.abort, CONTROL.stopAfter]) Atomics.store(control, word, 0);
-    const { size, cores } = options;
+    const { cores } = options;
     const faults = this.#nextFaults(from, to);
     const ending = new AbortController();
     const giveUp = (error: unknown) => {

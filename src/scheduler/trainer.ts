@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import type { TrainingReport, TrainProgress } from './options.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
+import type { Place, Seats } from './seats.ts';
 import { resumeSelection, selectionExtra } from './selectionState.ts';
 import { TeamRunner } from './teamRunner.ts';
 import { teamSize } from './tiles.ts';
@@ -27,8 +28,8 @@ export interface TrainerHost {
   /** Cores of the machine. */
   readonly cores: number;
   nextJobId(): number;
-  /** Only one team of several at a time: members wait for each other, so two half-started teams would wait forever. */
-  alone<T>(work: () => Promise<T>): Promise<T>;
+  /** How the trainings under way share the workers out. */
+  readonly seats: Seats;
   warn(message: string): void;
 }
 
@@ -61,7 +62,7 @@ const POLL_MS = 100;
 export class Trainer {
   readonly #arena: TrainingArena;
   readonly #runner: TeamRunner;
-  readonly #team: number;
+  readonly #place: Place;
   readonly #perEpoch: number;
   readonly #steps: number;
   readonly #ledger: Ledger;
@@ -73,6 +74,8 @@ export class Trainer {
   #losses = 0;
   #lostBefore = 0;
   #msPerStep = 0;
+  /** Workers this training kept busy at most. */
+  team = 0;
   /** Milliseconds per phase, summed over workers and steps. */
   readonly phases: { -readonly [K in keyof PhaseTimes]: number } = {
     prologue: 0,
@@ -93,7 +96,6 @@ export class Trainer {
     // The last thread number is this thread's own, for what it computes between stretches.
     const arena = new TrainingArena(prepared, host.factory, host.compiled, host.pool.size + 1);
     this.#arena = arena;
-    this.#team = teamSize(problem, arena.memory.layout, host.pool.size);
     this.#perEpoch = stepsPerEpoch(problem);
     this.#steps = totalSteps(problem);
     this.#ledger = new Ledger(prepared, arena.memory, arena.arena, options.diagnoseEvery ?? 0, host.warn);
@@ -107,7 +109,7 @@ export class Trainer {
       problem,
     } as const;
     const { pool, cores } = host;
-    this.#runner = new TeamRunner(pool, job, arena.control, { size: this.#team, cores, faults, patience });
+    this.#runner = new TeamRunner(pool, job, arena.control, { cores, faults, patience });
     if (resume !== undefined) {
       arena.resume(resume);
       this.#now = resume.step;
@@ -116,11 +118,7 @@ export class Trainer {
     }
     this.#checkpointer = checkpoint === undefined ? null : new Checkpointer(checkpoint, this.#now);
     this.#snapshot = this.#takeSnapshot();
-  }
-
-  /** Workers this training keeps busy. */
-  get team(): number {
-    return this.#team;
+    this.#place = host.seats.join(teamSize(problem, arena.memory.layout, host.pool.size));
   }
 
   /**
@@ -130,9 +128,9 @@ export class Trainer {
   async run(report: (report: TrainingReport) => void): Promise<Posterior> {
     const { signal } = this.options;
     const cancel = () => Atomics.store(this.#arena.control, CONTROL.cancel, 1);
-    signal?.throwIfAborted();
-    signal?.addEventListener('abort', cancel);
     try {
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', cancel);
       while (this.#now < this.#steps && !this.options.selector?.stopped) {
         const from = this.#now;
         const ended = await this.#stretch(from, this.#stretchEnd(from));
@@ -152,6 +150,7 @@ export class Trainer {
       }
       throw error;
     } finally {
+      this.#place.leave();
       signal?.removeEventListener('abort', cancel);
     }
   }
@@ -190,10 +189,14 @@ export class Trainer {
       });
     };
     const timer = progress === undefined ? undefined : setInterval(tell, POLL_MS);
-    const start = performance.now();
+    let start = 0; // When workers are free: a wait for other trainings says nothing about a step.
     try {
-      const runTeam = () => this.#runner.run(from, to, this.#msPerStep);
-      const replies = this.#team === 1 ? await runTeam() : await this.host.alone(runTeam);
+      const size = this.#place.share();
+      this.team = Math.max(this.team, size);
+      const replies = await this.host.seats.hold(size, () => {
+        start = performance.now();
+        return this.#runner.run(from, to, size, this.#msPerStep);
+      });
       if (replies instanceof LostRequestError) {
         this.#rollBack();
         this.#onLoss(from, to, replies);

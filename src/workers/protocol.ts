@@ -3,7 +3,7 @@
 
 import type { ArenaMemory } from '../backend/arena.ts';
 import type { Matrix } from '../core/matrix.ts';
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { PredictionProblem } from '../core/predictionMemory.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import type { TrainingProblem } from '../core/problem.ts';
@@ -124,7 +124,7 @@ export interface SessionCalls {
 }
 
 export interface SessionSetup {
-  readonly posterior: Posterior;
+  readonly posterior: AnyPosterior;
   readonly backend: string;
   readonly compiled: unknown;
   /** Rows worked on at once, a multiple of 16. */

@@ -1,8 +1,10 @@
-// A long-lived predictor of one posterior: weights packed once, drawn weights kept as far as there is room, requests answered
-// one at a time. No thread in it; it computes where it is called.
+// A long-lived predictor of one posterior or ensemble: weights packed once, drawn weights kept as far as there is room, requests
+// answered one at a time. No thread in it; it computes where it is called.
 
 import { Arena } from '../backend/arena.ts';
 import { backendFactory } from '../backend/registry.ts';
+import { drawsOfMember, membersOf } from '../core/ensemble.ts';
+import type { Matrix } from '../core/matrix.ts';
 import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import {
@@ -10,6 +12,7 @@ import {
   copyDraws,
   loadParameters,
   loadRows,
+  type PredictionMoments,
   predictionMoments,
 } from '../core/predictionArena.ts';
 import {
@@ -19,25 +22,79 @@ import {
   predictionMemory,
   TILE_DRAWS,
 } from '../core/predictionMemory.ts';
-import { fillQuantiles } from '../core/predictive/drawQuantiles.ts';
+import {
+  fillQuantiles,
+  interleave,
+  type PredictiveChunk,
+  predictiveChunk,
+} from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
-import { summarize } from '../core/predictive/summarize.ts';
+import { PredictiveSummary } from '../core/predictive/summarize.ts';
 import { TilePredictor, type TileWork } from '../core/predictTile.ts';
 import type { SessionRequest, SessionSetup } from './protocol.ts';
 
 export class PredictionSession {
-  readonly #posterior: Posterior;
-  readonly #problem: PredictionProblem;
-  readonly #memory: PredictionMemory;
+  readonly #members: readonly MemberSession[];
+  readonly #capacity: number;
+  readonly #outputs: number;
+
+  /** @throws RangeError when there is no memory for it, BackendUnavailableError when the backend cannot run in this thread */
+  constructor(setup: SessionSetup) {
+    const members = membersOf(setup.posterior);
+    const cacheBytes = setup.cacheBytes / members.length;
+    this.#members = members.map((posterior) => new MemberSession({ ...setup, posterior, cacheBytes }));
+    this.#capacity = setup.capacity;
+    this.#outputs = setup.posterior.model.outputSize;
+  }
+
+  /** The same bits as any other way to predict these rows: neither cuts of rows nor cached weights can be seen in them. */
+  predict({ x, draws, mode, levels }: SessionRequest): Prediction {
+    const K = this.#outputs;
+    const M = this.#members.length;
+    const parts = this.#members
+      .map((member, m) => ({
+        member,
+        draws: drawsOfMember(draws, M, m),
+        moments: predictionMoments(member.memory, x.rows),
+      }))
+      .filter((part) => part.draws > 0);
+    const quantiles = levels.map((level) => ({ level, values: new Float32Array(x.rows * K) }));
+    const keepDraws = levels.length > 0;
+    const work: TileWork = { mode, keepDraws, keepMoments: true };
+    const most = keepDraws ? Math.min(this.#capacity, chunkRows(x.rows, K, draws)) : this.#capacity;
+    for (let firstRow = 0; firstRow < x.rows; firstRow += most) {
+      const rows = Math.min(most, x.rows - firstRow);
+      const part = x.data.subarray(firstRow * x.columns, (firstRow + rows) * x.columns);
+      const chunks = parts.map((of) =>
+        of.member.predict({ data: part, rows, columns: x.columns }, firstRow, of.draws, work, of.moments),
+      );
+      if (keepDraws) fillQuantiles(quantiles, interleave(chunks as PredictiveChunk[]));
+    }
+    const summary = new PredictiveSummary(x.rows, K);
+    for (const { member, draws: own, moments } of parts)
+      summary.add(member.posterior, own, moments.outputs, moments.entropies);
+    return keepDraws ? { ...summary.prediction(), quantiles } : summary.prediction();
+  }
+}
+
+/** What a session has of one member. */
+class MemberSession {
+  readonly posterior: Posterior;
+  readonly memory: PredictionMemory;
   readonly #arena: Arena;
   readonly #tiles: TilePredictor;
 
-  /** @throws RangeError when there is no memory for it, BackendUnavailableError when the backend cannot run in this thread */
-  constructor({ posterior, backend, compiled, capacity, cacheBytes }: SessionSetup) {
+  constructor({
+    posterior,
+    backend,
+    compiled,
+    capacity,
+    cacheBytes,
+  }: SessionSetup & { posterior: Posterior }) {
     const { model, likelihood, seed } = posterior;
     // Once packed, the row-major weights are not needed again.
-    this.#posterior = { ...posterior, layers: [] };
-    this.#problem = {
+    this.posterior = { ...posterior, layers: [] };
+    const problem: PredictionProblem = {
       model,
       likelihood,
       seed,
@@ -49,39 +106,33 @@ export class PredictionSession {
       keepMoments: true,
       cachedDraws: Math.floor(cacheBytes / (parameterLayout(model).size * 4)),
     };
-    this.#memory = predictionMemory(this.#problem, 1);
-    this.#arena = Arena.allocate(this.#memory.arena);
+    this.memory = predictionMemory(problem, 1);
+    this.#arena = Arena.allocate(this.memory.arena);
     const kernels = backendFactory(backend).create(this.#arena, compiled, 0);
-    this.#tiles = new TilePredictor(this.#problem, this.#memory, this.#arena, kernels);
-    loadParameters(this.#arena, this.#memory, posterior);
+    this.#tiles = new TilePredictor(problem, this.memory, this.#arena, kernels);
+    loadParameters(this.#arena, this.memory, posterior);
   }
 
-  /** The same bits as any other way to predict these rows: neither cuts of rows nor cached weights can be seen in them. */
-  predict({ x, draws, mode, levels }: SessionRequest): Prediction {
-    const posterior = this.#posterior;
-    const K = posterior.model.outputSize;
-    const moments = predictionMoments(this.#memory, x.rows);
-    const quantiles = levels.map((level) => ({ level, values: new Float32Array(x.rows * K) }));
-    const keepDraws = levels.length > 0;
-    const work: TileWork = { mode, keepDraws, keepMoments: true };
-    const { capacity } = this.#problem;
-    const most = keepDraws ? Math.min(capacity, chunkRows(x.rows, K, draws)) : capacity;
-    for (let firstRow = 0; firstRow < x.rows; firstRow += most) {
-      const rows = Math.min(most, x.rows - firstRow);
-      const values = new Float32Array(keepDraws ? draws * rows * K : 0);
-      const part = x.data.subarray(firstRow * x.columns, (firstRow + rows) * x.columns);
-      loadRows(this.#arena, this.#memory, part, x.columns, posterior.standardization.features);
-      for (let firstDraw = 0; firstDraw < draws; firstDraw += TILE_DRAWS) {
-        const lastDraw = Math.min(draws, firstDraw + TILE_DRAWS);
-        const tile = { slot: 0, firstDraw, lastDraw, firstRow: 0, lastRow: rows };
-        this.#tiles.predict(tile, work);
-        addMoments(moments, this.#arena, this.#memory, tile, firstRow);
-        if (keepDraws) copyDraws(values, this.#arena, this.#memory, tile, 0, rows);
-      }
-      if (keepDraws) fillQuantiles(quantiles, posterior, { firstRow, rows, draws, values });
+  /** Adds the moments of rows firstRow … of a request, and returns their draws if they are kept. */
+  predict(
+    x: Matrix,
+    firstRow: number,
+    draws: number,
+    work: TileWork,
+    moments: PredictionMoments,
+  ): PredictiveChunk | null {
+    const { posterior, memory } = this;
+    const { rows } = x;
+    const values = new Float32Array(work.keepDraws ? draws * rows * posterior.model.outputSize : 0);
+    loadRows(this.#arena, memory, x.data, x.columns, posterior.standardization.features);
+    for (let firstDraw = 0; firstDraw < draws; firstDraw += TILE_DRAWS) {
+      const lastDraw = Math.min(draws, firstDraw + TILE_DRAWS);
+      const tile = { slot: 0, firstDraw, lastDraw, firstRow: 0, lastRow: rows };
+      this.#tiles.predict(tile, work);
+      addMoments(moments, this.#arena, memory, tile, firstRow);
+      if (work.keepDraws) copyDraws(values, this.#arena, memory, tile, 0, rows);
     }
-    const prediction = summarize(posterior, x.rows, draws, moments.outputs, moments.entropies);
-    return keepDraws ? { ...prediction, quantiles } : prediction;
+    return work.keepDraws ? predictiveChunk(posterior, { firstRow, rows, draws, values }) : null;
   }
 }
 

@@ -17,6 +17,7 @@ import type { OptimizerSpec } from '../../src/core/optimizers/optimizer.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import type { WorkerPool } from '../../src/scheduler/pool.ts';
 import { prepareTraining } from '../../src/scheduler/prepare.ts';
+import { Seats } from '../../src/scheduler/seats.ts';
 import { Trainer } from '../../src/scheduler/trainer.ts';
 import { createCompute } from '../../src/workers/compute.ts';
 import type { Request } from '../../src/workers/protocol.ts';
@@ -226,7 +227,7 @@ describe('messages', () => {
         compiled: await wasmFactory.compile(),
         cores: 1,
         nextJobId: () => 1,
-        alone: (work) => work(),
+        seats: new Seats(1),
         warn: () => undefined,
       },
       { classNames: null },

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Posterior } from '../../src/core/posterior.ts';
 import { npyBytes } from '../../src/data/npy.ts';
 import { readCheckpoint } from '../../src/experiment/checkpoint.ts';
 import { parseConfig } from '../../src/experiment/config.ts';
@@ -47,7 +48,7 @@ describe('trainRun', () => {
     expect(epochs[249].validation).toMatchObject({ rows: 8, draws: 7 });
     expect(epochs[249].elbo).toBeGreaterThan(epochs[0].elbo as number);
     const again = await runtime.train(run.model, trainingData(run.data.train), trainOptions(run));
-    expect(again.layers).toEqual(trained.posterior.layers);
+    expect(again.layers).toEqual((trained.posterior as Posterior).layers);
   });
 
   test('diagnostics are in the lines of their epochs as they were reported, and nowhere with every: 0', async () => {
@@ -120,7 +121,7 @@ describe('trainRun', () => {
       SMALL().replace('250', `${best.epoch}`).replace('batchSize: 8', `batchSize: 8, ${FAST}`),
     );
     const alone = await runtime.train(run.model, trainingData(run.data.train), trainOptions(shorter));
-    expect(alone.layers).toEqual(trained.posterior.layers);
+    expect(alone.layers).toEqual((trained.posterior as Posterior).layers);
     expect(openRun(join(dir, 'a')).manifest.selection).toEqual({
       epoch: 250,
       metric: null,
@@ -155,7 +156,7 @@ describe('trainRun', () => {
     const opened = openRun(join(dir, 'c'));
     expect(opened.manifest).toMatchObject({ status: 'failed', epochs: 250, test: null });
     expect(opened.manifest.posteriorDigest).toMatch(/^[0-9a-f]{64}$/);
-    expect(opened.posterior().layers).toHaveLength(2);
+    expect((opened.posterior() as Posterior).layers).toHaveLength(2);
   });
 });
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { epochOrder, shuffled } from '../../src/random/permutation.ts';
-import { deriveKey, seedKey, seedText } from '../../src/random/seed.ts';
+import { deriveKey, deriveSeed, memberSeed, seedKey, seedText } from '../../src/random/seed.ts';
 
 describe('seedKey', () => {
   test('stays what it was: these keys are in the files of saved runs', () => {
@@ -36,6 +36,21 @@ describe('seedKey', () => {
       expect(() => seedKey(seed as never)).toThrow(/^seed: expected a string or an integer, got .+ — .+$/);
     },
   );
+
+  test('every (seed, member) has a seed of its own, even if seeds look like members', () => {
+    const part = fc.oneof(fc.constantFrom('a', 'a/member/1', '/member/', 'member/0', '1', ''), fc.string());
+    fc.assert(
+      fc.property(part, fc.nat(20), part, fc.nat(20), (seed, m, other, n) => {
+        const same = seed === other && m === n;
+        expect(memberSeed(seed, m) === memberSeed(other, n)).toBe(same);
+        expect(memberSeed(seed, m)).not.toBe(seed);
+      }),
+    );
+    expect(memberSeed('run', 2)).toBe('run/member/2');
+    expect(memberSeed(7, 0)).toBe(deriveSeed('7', 'member/0'));
+    for (const m of [-1, 0.5, Number.NaN])
+      expect(() => memberSeed('a', m)).toThrow(/expected a member from 0, got /);
+  });
 
   test('derived keys are others', () => {
     const keys = [

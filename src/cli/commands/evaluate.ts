@@ -2,20 +2,21 @@
 
 import { Command } from 'commander';
 import { auroc } from '../../core/metrics/auroc.ts';
-import type { Posterior } from '../../core/posterior.ts';
+import type { AnyPosterior } from '../../core/posterior.ts';
 import { ConfigError } from '../../errors.ts';
 import { openRun, type Run } from '../../experiment/run.ts';
 import { prepareRun } from '../../experiment/runData.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import {
   drawsOption,
+  memberOption,
   type OutputFlags,
   type RuntimeFlags,
   withOutput,
   withRuntime,
   withRuntimeOf,
 } from '../flags.ts';
-import { runInputs, runTable } from '../inputs.ts';
+import { posteriorOf, runInputs, runTable } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
 import { type Measured, measureTable } from '../measure.ts';
 import { metricRows } from '../metrics.ts';
@@ -26,6 +27,7 @@ interface EvaluateFlags extends RuntimeFlags, OutputFlags {
   readonly targets?: string;
   readonly ood?: string;
   readonly draws?: number;
+  readonly member?: number;
 }
 
 export function evaluateCommand(): Command {
@@ -38,13 +40,14 @@ export function evaluateCommand(): Command {
       '--ood <file>',
       'inputs from elsewhere: how well uncertainty tells them from the test rows (AUROC)',
     )
-    .addOption(drawsOption('posterior draws, in place of those of the config'));
+    .addOption(drawsOption('posterior draws, in place of those of the config'))
+    .addOption(memberOption('evaluate this member of an ensemble alone, from 0'));
   return withOutput(withRuntime(command)).action(evaluate);
 }
 
 async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
   const run = openRun(dir);
-  const posterior = run.posterior();
+  const posterior = posteriorOf(run, flags.member);
   if (flags.ood !== undefined && posterior.likelihood.kind !== 'categorical') {
     throw new ConfigError(
       '--ood: expected a run that predicts classes, got another likelihood — leave it out',
@@ -55,7 +58,7 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
   }
   const table = flags.data === undefined ? ownTest(run) : runTable(run, posterior, flags.data, flags.targets);
   const elsewhere = flags.ood === undefined ? null : runInputs(run, posterior, flags.ood);
-  const { measured, ood } = await withRuntimeOf(flags, { seed: posterior.seed }, (runtime) =>
+  const { measured, ood } = await withRuntimeOf(flags, { seed: run.manifest.seed }, (runtime) =>
     interruptible(async (signal) => {
       const options = { draws: flags.draws ?? run.config.prediction.draws, signal };
       const test = await measureTable(runtime, posterior, table, options);
@@ -99,7 +102,7 @@ function ownTest(run: Run) {
 
 async function outside(
   runtime: Runtime,
-  posterior: Posterior,
+  posterior: AnyPosterior,
   test: Measured,
   x: ReturnType<typeof runInputs>,
   options: { draws: number; signal: AbortSignal },

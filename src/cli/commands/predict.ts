@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../../experiment/atomicFile.ts';
 import { openRun } from '../../experiment/run.ts';
 import {
   drawsOption,
+  memberOption,
   type OutputFlags,
   parseLevels,
   parseMode,
@@ -14,7 +15,7 @@ import {
   withRuntime,
   withRuntimeOf,
 } from '../flags.ts';
-import { runInputs } from '../inputs.ts';
+import { posteriorOf, runInputs } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
 import { checkWritable, note, print, printJson, printTable } from '../output.ts';
 import { encodePrediction, formatOf, predictionCsv, predictionObject } from '../predictionFile.ts';
@@ -23,6 +24,7 @@ interface PredictFlags extends RuntimeFlags, OutputFlags {
   readonly data: string;
   readonly out?: string;
   readonly draws?: number;
+  readonly member?: number;
   readonly mode: 'sample' | 'mean';
   readonly quantiles?: number[];
 }
@@ -43,7 +45,10 @@ export function predictCommand(): Command {
     .option('--out <file>', 'where to write: .csv, .npy or .json')
     .addOption(drawsOption('posterior draws, in place of those of the config'))
     .addOption(
-      new Option('--mode <mode>', 'sample: average over weight draws; mean: one pass with every mu')
+      new Option(
+        '--mode <mode>',
+        'sample: average over weight draws; mean: one pass (a member) with every mu',
+      )
         .argParser(parseMode)
         .default('sample'),
     )
@@ -53,6 +58,7 @@ export function predictCommand(): Command {
         'levels of predictive quantiles of numbers, such as 0.05,0.95; default from the config',
       ).argParser(parseLevels),
     )
+    .addOption(memberOption('predict from this member of an ensemble alone, from 0'))
     .addHelpText('after', HELP);
   return withOutput(withRuntime(command)).action(predict);
 }
@@ -62,14 +68,14 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
   const format = out === undefined ? null : formatOf(out);
   if (out !== undefined) checkWritable(out);
   const run = openRun(dir);
-  const posterior = run.posterior();
+  const posterior = posteriorOf(run, flags.member);
   const gaussian = posterior.likelihood.kind === 'gaussian';
   if (flags.quantiles !== undefined && !gaussian) {
     throw new ConfigError('--quantiles: expected a run that predicts numbers, got classes — leave it out');
   }
   const x = runInputs(run, posterior, flags.data);
   const { draws, quantiles } = run.config.prediction;
-  const prediction = await withRuntimeOf(flags, { seed: posterior.seed }, (runtime) =>
+  const prediction = await withRuntimeOf(flags, { seed: run.manifest.seed }, (runtime) =>
     interruptible((signal) =>
       runtime.predict(posterior, x, {
         draws: flags.draws ?? draws,

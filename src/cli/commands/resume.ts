@@ -3,11 +3,13 @@
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
+import { memberSteps } from '../../experiment/memberRuns.ts';
 import { openResume } from '../../experiment/resumeRun.ts';
 import type { Run } from '../../experiment/run.ts';
 import { isSweep } from '../../experiment/sweepDirectory.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime } from '../flags.ts';
+import { memberRows } from '../memberMetrics.ts';
 import { metricRows } from '../metrics.ts';
 import { note, printJson, printTable, warn } from '../output.ts';
 import { printTrained, trainAndReport } from '../trainAndReport.ts';
@@ -40,17 +42,19 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
     printFinished(point.finished, flags);
     return;
   }
-  const { prepared, run, state, posterior } = point;
+  const { prepared, run, state, posterior, members } = point;
   const { epochs } = prepared.config.training;
+  const steps = members === null ? [state?.step ?? 0] : memberSteps(members, prepared);
+  const step = steps.reduce((sum, own) => sum + own, 0);
   if (flags.quiet !== true)
     note(
       posterior !== null
         ? `${dir} is trained; measuring it`
-        : `going on after step ${state?.step ?? 0} (of ${epochs} epochs)`,
+        : `going on after step ${step} (of ${epochs} epochs${members === null ? '' : ` of each of ${members.length} members`})`,
     );
   const title = `varpool · ${basename(resolve(dir))}`;
   const { trained } = await trainAndReport(prepared, flags, () => run, { title, resume: point });
-  printTrained(trained, run.dir, flags, { resumedFrom: state?.step ?? 0 });
+  printTrained(trained, run.dir, flags, { resumedFrom: step });
 }
 
 /** Nothing is left to do: what the run came to, as it would have been printed at its end. */
@@ -60,9 +64,20 @@ function printFinished({ dir, manifest }: Run, flags: ResumeFlags): void {
   const metrics = Object.entries(test ?? {}).filter(([, value]) => value !== null);
   printTable([
     ...metricRows(Object.fromEntries(metrics) as unknown as Evaluation),
+    ...memberRows(manifest.members),
     ['posteriorDigest', String(posteriorDigest)],
     ['run', dir],
   ]);
   if (flags.json)
-    printJson({ run: dir, test, wallSeconds, workers, backend, steps, posteriorDigest, resumedFrom: null });
+    printJson({
+      run: dir,
+      test,
+      wallSeconds,
+      workers,
+      backend,
+      steps,
+      ...(manifest.members === undefined ? {} : { members: manifest.members }),
+      posteriorDigest,
+      resumedFrom: null,
+    });
 }

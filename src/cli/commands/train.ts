@@ -6,6 +6,7 @@ import { createNumberedRun, createRun, type RunWriter } from '../../experiment/r
 import { prepareRun } from '../../experiment/runData.ts';
 import {
   drawsOption,
+  memberOption,
   type OutputFlags,
   type RuntimeFlags,
   seedOption,
@@ -28,7 +29,8 @@ export function trainCommand(): Command {
     .option('--force', 'replace the run that is in --out')
     .addOption(tensorboardOption())
     .addOption(drawsOption('posterior draws of the test metrics, in place of prediction.draws'))
-    .addOption(seedOption());
+    .addOption(seedOption())
+    .addOption(memberOption('train this member of the ensemble alone, from 0'));
   return withOutput(withRuntime(command)).action(train);
 }
 

@@ -1,4 +1,4 @@
-// Predictive quantiles in the data's units from the outputs of all draws, a chunk of rows at a time.
+// Draws in the data's units, each with its noise, and their predictive quantiles, a chunk of rows at a time.
 
 import type { Posterior } from '../posterior.ts';
 import { mixtureQuantiles } from './quantiles.ts';
@@ -32,21 +32,59 @@ export function originalNoiseScale(posterior: Posterior): Float64Array {
   return Float64Array.from(posterior.noiseScale ?? [], (noise, k) => noise * (scale?.[k] ?? 1));
 }
 
+/** Draws of some rows in the data's units, of one member or of several: values[(s·rows + r)·K + k]. */
+export interface PredictiveChunk {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly draws: number;
+  readonly outputs: number;
+  readonly values: Float64Array;
+  /** Noise scale of output k in draw s: noise[s·K + k]; zeros where the likelihood has none. */
+  readonly noise: Float64Array;
+}
+
+export function predictiveChunk(posterior: Posterior, chunk: DrawChunk): PredictiveChunk {
+  const { firstRow, rows, draws } = chunk;
+  const K = posterior.model.outputSize;
+  const scale = originalNoiseScale(posterior);
+  const noise = Float64Array.from({ length: draws * K }, (_, i) => scale[i % K] ?? 0);
+  return { firstRow, rows, draws, outputs: K, values: toOriginalUnits(posterior, chunk.values), noise };
+}
+
+/** Draws of the mixture in their order from those of its members: draw s is draw floor(s / M) of member s mod M. */
+export function interleave(members: readonly PredictiveChunk[]): PredictiveChunk {
+  const [first] = members;
+  const M = members.length;
+  if (M === 1) return first;
+  const { firstRow, rows, outputs: K } = first;
+  const draws = members.reduce((sum, member) => sum + member.draws, 0);
+  const values = new Float64Array(draws * rows * K);
+  const noise = new Float64Array(draws * K);
+  for (let s = 0; s < draws; s++) {
+    const member = members[s % M];
+    const n = Math.floor(s / M);
+    values.set(member.values.subarray(n * rows * K, (n + 1) * rows * K), s * rows * K);
+    noise.set(member.noise.subarray(n * K, (n + 1) * K), s * K);
+  }
+  return { firstRow, rows, draws, outputs: K, values, noise };
+}
+
 /**
  * Fills a chunk's rows of the quantiles at every level: of the mixture over draws of N(mean, noise scale²) for gaussian, of
  * the probabilities themselves where there is no noise scale.
  */
-export function fillQuantiles(into: readonly LevelQuantiles[], posterior: Posterior, chunk: DrawChunk): void {
-  const K = posterior.model.outputSize;
-  const noise = originalNoiseScale(posterior);
+export function fillQuantiles(into: readonly LevelQuantiles[], chunk: PredictiveChunk): void {
+  const { draws, outputs: K, values } = chunk;
   const levels = into.map(({ level }) => level);
-  const values = toOriginalUnits(posterior, chunk.values);
   const perDraw = chunk.rows * K;
-  const sample = new Float64Array(chunk.draws);
+  const sample = new Float64Array(draws);
   const out = new Float64Array(levels.length);
+  const scales = Array.from({ length: K }, (_, k) =>
+    Float64Array.from({ length: draws }, (_, s) => chunk.noise[s * K + k]),
+  );
   for (let i = 0; i < perDraw; i++) {
-    for (let s = 0; s < chunk.draws; s++) sample[s] = values[s * perDraw + i];
-    mixtureQuantiles(out, levels, sample, noise[i % K] ?? 0);
+    for (let s = 0; s < draws; s++) sample[s] = values[s * perDraw + i];
+    mixtureQuantiles(out, levels, sample, scales[i % K]);
     for (const [q, quantile] of into.entries()) quantile.values[chunk.firstRow * K + i] = out[q];
   }
 }

@@ -30,8 +30,12 @@ export interface Prediction {
 /** One draw of the network's outputs for all rows, in the data's units. */
 export interface Draw {
   readonly draw: number;
+  /** The member that gives it, draw mod M; 0 where there is one. */
+  readonly member: number;
   readonly rows: number;
   readonly outputs: number;
   /** Means (gaussian) or probabilities given the drawn weights, [rows, outputs]. */
   readonly values: Float32Array;
+  /** Standard deviation of the observation noise in this draw, [outputs]; null where the likelihood has none. */
+  readonly noiseScale: Float64Array | null;
 }

@@ -1,16 +1,12 @@
-// From moments over draws to what a user reads: variance split by its cause, entropies, the data's own units.
+// From moments over draws to what a user reads: variance split by its cause, entropies, the data's own units. Members of a mixture
+// are added one after the other.
 
 import { log } from '../float64.ts';
 import type { Posterior } from '../posterior.ts';
 import type { MomentAccumulator } from './moments.ts';
 import type { Prediction } from './prediction.ts';
 
-/**
- * Law of total variance: epistemic = Var_s(E[y | w_s]), aleatoric = E_s(Var[y | w_s]). Entropies for discrete targets:
- * predictive H(E_s p_s), expected E_s H(p_s), mutual information the difference (Houlsby et al. 2011).
- * @param outputs moments over draws of E[y | w], [rows, K]
- * @param entropies moments over draws of H[y | w], [rows] or [rows, K]; null for gaussian
- */
+/** The prediction of one posterior; arguments as PredictiveSummary.add. */
 export function summarize(
   posterior: Posterior,
   rows: number,
@@ -18,60 +14,115 @@ export function summarize(
   outputs: MomentAccumulator,
   entropies: MomentAccumulator | null,
 ): Prediction {
-  const K = posterior.model.outputSize;
-  const mean = Float32Array.from(outputs.mean);
-  const epistemic = Float32Array.from(outputs.m2, (m2) => m2 / draws);
-  const aleatoric = new Float32Array(rows * K);
-  for (let i = 0; i < rows * K; i++)
-    aleatoric[i] = conditionalVariance(posterior, i % K, outputs.mean[i], outputs.m2[i] / draws);
-  const targets = posterior.standardization.targets;
-  if (targets !== null) {
-    for (let i = 0; i < rows * K; i++) {
-      const scale = targets.scale[i % K];
-      mean[i] = targets.loc[i % K] + scale * outputs.mean[i];
-      epistemic[i] = scale * scale * (outputs.m2[i] / draws);
-      aleatoric[i] *= scale * scale;
-    }
+  const summary = new PredictiveSummary(rows, posterior.model.outputSize);
+  summary.add(posterior, draws, outputs, entropies);
+  return summary.prediction();
+}
+
+/**
+ * Law of total variance: epistemic = Var_s(E[y | w_s]), aleatoric = E_s(Var[y | w_s]). Entropies for discrete targets:
+ * predictive H(E_s p_s), expected E_s H(p_s), mutual information the difference (Houlsby et al. 2011). s runs over the draws of all
+ * members, each with its own noise scale and units.
+ */
+export class PredictiveSummary {
+  #draws = 0;
+  /** In the data's units. */
+  readonly #mean: Float64Array;
+  readonly #epistemic: Float64Array;
+  readonly #aleatoric: Float64Array;
+  #expectedEntropy: Float64Array | null = null;
+  #categorical = false;
+
+  constructor(
+    readonly rows: number,
+    readonly outputs: number,
+  ) {
+    this.#mean = new Float64Array(rows * outputs);
+    this.#epistemic = new Float64Array(rows * outputs);
+    this.#aleatoric = new Float64Array(rows * outputs);
   }
-  const variance = epistemic.map((value, i) => value + aleatoric[i]);
-  const discrete = entropies === null ? null : uncertainty(posterior, rows, outputs.mean, entropies.mean);
-  return {
-    rows,
-    outputs: K,
-    draws,
-    mean,
-    variance,
-    aleatoric,
-    epistemic,
-    predictiveEntropy: discrete?.predictive ?? null,
-    expectedEntropy: discrete?.expected ?? null,
-    mutualInformation: discrete?.mutual ?? null,
-    quantiles: null,
-  };
+
+  /**
+   * Adds `draws` draws of a member; members in their order. With before draws so far, total = before + draws, δ = member mean − mean:
+   * mean += δ·draws/total, epistemic = (before·epistemic + draws·member's)/total + δ²·before·draws/total² (Chan et al. 1983).
+   * @param outputs moments over draws of E[y | w], [rows, K]
+   * @param entropies moments over draws of H[y | w], [rows] or [rows, K]; null for gaussian
+   */
+  add(
+    posterior: Posterior,
+    draws: number,
+    outputs: MomentAccumulator,
+    entropies: MomentAccumulator | null,
+  ): void {
+    const K = this.outputs;
+    const { targets } = posterior.standardization;
+    const total = this.#draws + draws;
+    const [old, share] = [this.#draws / total, draws / total];
+    for (let i = 0; i < this.#mean.length; i++) {
+      const variance = outputs.m2[i] / draws;
+      const noise = Math.fround(conditionalVariance(posterior, i % K, outputs.mean[i], variance));
+      const scale = targets?.scale[i % K] ?? 1;
+      const mean = targets === null ? outputs.mean[i] : targets.loc[i % K] + scale * outputs.mean[i];
+      const epistemic = scale * scale * variance;
+      const aleatoric = noise * (scale * scale);
+      // The first member comes in as it is, so that one alone keeps its bits.
+      const delta = old === 0 ? 0 : mean - this.#mean[i];
+      this.#mean[i] = old === 0 ? mean : this.#mean[i] + delta * share;
+      this.#epistemic[i] = old * this.#epistemic[i] + share * epistemic + delta * delta * old * share;
+      this.#aleatoric[i] = old * this.#aleatoric[i] + share * aleatoric;
+    }
+    if (entropies !== null) this.#addEntropies(entropies.mean, old, share);
+    this.#categorical = posterior.likelihood.kind === 'categorical';
+    this.#draws = total;
+  }
+
+  #addEntropies(mean: Float64Array, old: number, share: number): void {
+    this.#expectedEntropy ??= new Float64Array(mean.length);
+    const expected = this.#expectedEntropy;
+    for (let i = 0; i < mean.length; i++) expected[i] = old * expected[i] + share * mean[i];
+  }
+
+  prediction(): Prediction {
+    const epistemic = Float32Array.from(this.#epistemic);
+    const aleatoric = Float32Array.from(this.#aleatoric);
+    const discrete = this.#expectedEntropy === null ? null : this.#uncertainty(this.#expectedEntropy);
+    return {
+      rows: this.rows,
+      outputs: this.outputs,
+      draws: this.#draws,
+      mean: Float32Array.from(this.#mean),
+      variance: epistemic.map((value, i) => value + aleatoric[i]),
+      aleatoric,
+      epistemic,
+      predictiveEntropy: discrete?.predictive ?? null,
+      expectedEntropy: discrete?.expected ?? null,
+      mutualInformation: discrete?.mutual ?? null,
+      quantiles: null,
+    };
+  }
+
+  #uncertainty(expectedEntropy: Float64Array) {
+    const K = this.outputs;
+    const predictive = new Float32Array(expectedEntropy.length);
+    for (let i = 0; i < predictive.length; i++) {
+      if (this.#categorical) {
+        let h = 0;
+        for (let k = 0; k < K; k++) h += plogp(this.#mean[i * K + k]);
+        predictive[i] = h;
+      } else {
+        predictive[i] = plogp(this.#mean[i]) + plogp(1 - this.#mean[i]);
+      }
+    }
+    const expected = Float32Array.from(expectedEntropy);
+    const mutual = predictive.map((h, i) => Math.max(0, h - expected[i]));
+    return { predictive, expected, mutual };
+  }
 }
 
 /** E_s Var[y | w_s] in training units: the noise variance, or for a probability E[p(1 − p)] = p̄ − (p̄² + Var p). */
 function conditionalVariance(posterior: Posterior, k: number, mean: number, variance: number): number {
   if (posterior.noiseScale !== null) return posterior.noiseScale[k] * posterior.noiseScale[k];
   return Math.max(0, mean - (mean * mean + variance));
-}
-
-function uncertainty(posterior: Posterior, rows: number, mean: Float64Array, expectedMean: Float64Array) {
-  const K = posterior.model.outputSize;
-  const categorical = posterior.likelihood.kind === 'categorical';
-  const predictive = new Float32Array(categorical ? rows : rows * K);
-  for (let i = 0; i < predictive.length; i++) {
-    if (categorical) {
-      let h = 0;
-      for (let k = 0; k < K; k++) h += plogp(mean[i * K + k]);
-      predictive[i] = h;
-    } else {
-      predictive[i] = plogp(mean[i]) + plogp(1 - mean[i]);
-    }
-  }
-  const expected = Float32Array.from(expectedMean);
-  const mutual = predictive.map((h, i) => Math.max(0, h - expected[i]));
-  return { predictive, expected, mutual };
 }
 
 /** −p·log p, 0 at 0. */

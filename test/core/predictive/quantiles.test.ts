@@ -102,3 +102,50 @@ it('fills float32 output and says what is wrong', () => {
   expect(() => mixtureQuantiles(out, [50], [1], 1)).toThrow(/levels from 0 to 1, got 50/);
   expect(() => mixtureQuantiles(out, [0.5], [1], -1)).toThrow(/noise scale of 0 or more, got -1/);
 });
+
+describe('with a scale for each draw', () => {
+  const component = fc.tuple(finite(-10, 10), finite(0.05, 5));
+  const cdfOf = (x: number, components: readonly (readonly [number, number])[]) =>
+    components.reduce((sum, [d, scale]) => sum + normalCdf((x - d) / scale), 0) / components.length;
+  const of = (components: readonly (readonly [number, number])[], asked: number[]) => {
+    const out = new Float64Array(asked.length);
+    const [draws, scales] = [components.map(([d]) => d), components.map(([, scale]) => scale)];
+    mixtureQuantiles(out, asked, draws, scales);
+    return [...out];
+  };
+
+  it('cdf(quantile(p)) = p, rising with the level, whatever the order of the draws', () => {
+    fc.assert(
+      fc.property(fc.array(component, { minLength: 1, maxLength: 12 }), (components) => {
+        const got = of(components, levels);
+        for (const [l, level] of levels.entries()) {
+          // Where the density all but vanishes between components the CDF is flat to rounding.
+          expect(Math.abs(cdfOf(got[l], components) - level)).toBeLessThan(1e-7);
+          if (l > 0) expect(got[l]).toBeGreaterThanOrEqual(got[l - 1]);
+        }
+        expect(of([...components].reverse(), levels)).toEqual(got);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives the bits of one scale where all are equal', () => {
+    fc.assert(
+      fc.property(anyDraws, anyScale, (draws, scale) => {
+        const each = new Float64Array(draws.length).fill(scale);
+        const out = new Float64Array(levels.length);
+        mixtureQuantiles(out, levels, draws, each);
+        expect([...out]).toEqual(quantiles(levels, draws, scale));
+      }),
+    );
+  });
+
+  it('refuses scales that do not fit', () => {
+    const out = new Float64Array(1);
+    expect(() => mixtureQuantiles(out, [0.5], [1, 2], [1])).toThrow(
+      /expected 2 noise scales like draws, got 1/,
+    );
+    expect(() => mixtureQuantiles(out, [0.5], [1, 2], [1, 0])).toThrow(/all 0 or all above, got both/);
+    expect(() => mixtureQuantiles(out, [0.5], [1, 2], [1, -1])).toThrow(/noise scale of 0 or more, got -1/);
+  });
+});

@@ -1,0 +1,51 @@
+// The members of an ensemble beside the mixture: what one of them is worth on average, and each alone.
+
+import type { Manifest } from '../experiment/manifest.ts';
+import type { MemberTable } from '../report/reportData.ts';
+import type { Evaluation } from '../scheduler/options.ts';
+import { metricRows } from './metrics.ts';
+
+type Members = NonNullable<Manifest['members']>;
+
+/** Members listed one by one in a report; of more, the average says enough. */
+const MAX_LISTED = 64;
+
+/** Metrics averaged over members: what to expect of one alone. Null where they were not measured. */
+export function averageMember(members: Members | undefined): Evaluation | null {
+  const tests = (members ?? []).flatMap(({ test }) => (test === null ? [] : [test]));
+  if (tests.length === 0) return null;
+  const average = Object.keys(tests[0]).map((key) => [
+    key,
+    tests.reduce((sum, test) => sum + (test[key] ?? Number.NaN), 0) / tests.length,
+  ]);
+  return Object.fromEntries(average) as unknown as Evaluation;
+}
+
+/** Rows of a table on the terminal. */
+export function memberRows(members: Members | undefined): [label: string, value: string][] {
+  const average = averageMember(members);
+  return average === null ? [] : metricRows(average, 'one member, ');
+}
+
+/** The table of a report; null where there are no members or no metrics of them. */
+export function memberTable(test: Evaluation | null, members: Members | undefined): MemberTable | null {
+  const average = averageMember(members);
+  if (average === null || test === null || members === undefined) return null;
+  const shown = (evaluation: Evaluation) => metricRows(evaluation, '');
+  const values = (evaluation: Evaluation) =>
+    shown(evaluation).map(([, value]) => value.replace(' nats per row', ''));
+  return {
+    columns: shown(test).map(([label]) => (label === 'NLL' ? 'NLL (nats per row)' : label)),
+    rows: [
+      { label: `ensemble of ${members.length}`, values: values(test) },
+      { label: 'one member on average', values: values(average) },
+      ...members
+        .slice(0, MAX_LISTED)
+        .flatMap((member, m) =>
+          member.test === null
+            ? []
+            : [{ label: `member ${m}`, values: values(member.test as unknown as Evaluation) }],
+        ),
+    ],
+  };
+}

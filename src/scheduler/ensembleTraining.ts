@@ -1,0 +1,155 @@
+// Trains the members of an ensemble: which run at the same time, how one's failure ends the others, progress of all together.
+// A member is a training like any other; how workers are shared out among them is the seats' business.
+
+import { ensembleOf } from '../core/ensemble.ts';
+import type { Posterior } from '../core/posterior.ts';
+import { totalSteps } from '../core/problem.ts';
+import { trainingMemory } from '../core/trainingMemory.ts';
+import { DivergedError, WorkerLostError } from '../errors.ts';
+import { memberSeed } from '../random/seed.ts';
+import type { PhaseTimes } from '../workers/protocol.ts';
+import { availableMemory } from './memory.node.ts';
+import type {
+  EnsembleOptions,
+  MemberReport,
+  TrainingReport,
+  TrainOptions,
+  TrainProgress,
+} from './options.ts';
+import type { PreparedTraining } from './prepare.ts';
+import type { TrainerHost } from './trainer.ts';
+import type { EnsembleResult, TrainingResult } from './trainingRun.ts';
+
+export { memberSeed };
+
+/** What differs between members besides the seed. */
+type MemberOptions = Pick<TrainOptions, 'signal' | 'onProgress' | 'checkpoint' | 'resume'> &
+  Required<Pick<TrainOptions, 'onReport'>>;
+
+/** Trains one member; the runtime's own way to train. */
+type Train = (
+  prepared: PreparedTraining,
+  options: MemberOptions,
+  report: (report: TrainingReport) => void,
+) => Promise<TrainingResult>;
+
+/** Memory that members beyond one a worker may take together. */
+const SPARE_BYTES = 256 << 20;
+
+/**
+ * Members to train at the same time. One a worker keeps all of them busy without a barrier. More than that, in turns, end more evenly
+ * (5 on 2 workers take 2.5 trainings' time, not 3), which costs memory: as many as are small.
+ * @param bytes memory of one member's training
+ */
+export function membersAtOnce(M: number, workers: number, bytes: number, available: number): number {
+  const wanted = Math.max(workers, Math.floor(SPARE_BYTES / bytes));
+  return Math.max(1, Math.min(M, wanted, Math.floor(available / 2 / bytes)));
+}
+
+/** @throws DivergedError, WorkerLostError, both naming the member, or the signal's reason, once no member is under way any more */
+export async function trainMembers(
+  host: TrainerHost,
+  prepared: PreparedTraining,
+  options: EnsembleOptions,
+  report: (report: MemberReport) => void,
+  train: Train,
+): Promise<EnsembleResult> {
+  const { members: M, trained, onMember, signal, memberOptions: of = () => ({}) } = options;
+  const done = new Map<number, Posterior>();
+  const todo: number[] = [];
+  for (let m = 0; m < M; m++) {
+    const there = trained?.get(m);
+    if (there === undefined) todo.push(m);
+    else done.set(m, there);
+  }
+  checkTrained(prepared, done);
+  const phases = { prologue: 0, pass: 0, finish: 0, wait: 0 };
+  const failure = new AbortController();
+  const both = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal]);
+  const progress = new MemberProgress(prepared, done, of, options);
+  const one = async (m: number) => {
+    const problem = { ...prepared.problem, seed: memberSeed(prepared.problem.seed, m) };
+    const { posterior, phases: own } = await train(
+      { ...prepared, problem },
+      {
+        ...of(m),
+        signal: both,
+        ...(options.onProgress === undefined ? {} : { onProgress: progress.of(m) }),
+        onReport: (epoch) => options.onReport?.({ member: m, ...epoch }),
+      },
+      (epoch) => report({ member: m, ...epoch }),
+    );
+    for (const key of Object.keys(own) as (keyof PhaseTimes)[]) phases[key] += own[key];
+    done.set(m, posterior);
+    onMember?.(m, posterior);
+  };
+  const lane = async () => {
+    for (let m = todo.shift(); m !== undefined; m = todo.shift()) {
+      try {
+        await one(m);
+      } catch (error) {
+        // The first failure is the run's; the others only follow from it.
+        todo.length = 0;
+        failure.abort(naming(error, m));
+      }
+    }
+  };
+  const { bytes } = trainingMemory(prepared.problem, host.pool.size + 1).arena;
+  const atOnce = Math.min(todo.length, membersAtOnce(M, host.pool.size, bytes, availableMemory()));
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  failure.signal.throwIfAborted();
+  const posteriors = Array.from({ length: M }, (_, m) => done.get(m) as Posterior);
+  return { posterior: ensembleOf(posteriors), phases, atOnce };
+}
+
+/** Members that are there must fit those to come: found out now, not when these are trained. */
+function checkTrained({ problem }: PreparedTraining, done: ReadonlyMap<number, Posterior>): void {
+  for (const [m, { model, likelihood }] of done) {
+    const shape = `${model.inputSize} inputs, ${model.outputSize} outputs, ${likelihood.kind}`;
+    const wanted = `${problem.model.inputSize} inputs, ${problem.model.outputSize} outputs, ${problem.likelihood.kind}`;
+    if (shape === wanted) continue;
+    throw new RangeError(
+      `train: trained: expected members of ${wanted}, got ${shape} in member ${m} — pass members of this model and data`,
+    );
+  }
+}
+
+/** The error with the member it is about. */
+function naming(error: unknown, m: number): unknown {
+  const named = (message: string) => message.replace(/^train: /, `train: member ${m}: `);
+  if (error instanceof DivergedError)
+    return new DivergedError(named(error.message), error.step, error.tensor, m);
+  if (error instanceof WorkerLostError) return new WorkerLostError(named(error.message), { cause: error });
+  return error;
+}
+
+/** Steps of all members together; the epoch is that of the member that is least far. */
+class MemberProgress {
+  readonly #steps: number[];
+  readonly #each: number;
+
+  constructor(
+    readonly prepared: PreparedTraining,
+    done: ReadonlyMap<number, unknown>,
+    of: NonNullable<EnsembleOptions['memberOptions']>,
+    readonly options: EnsembleOptions,
+  ) {
+    this.#each = totalSteps(prepared.problem);
+    this.#steps = Array.from({ length: options.members }, (_, m) =>
+      done.has(m) ? this.#each : (of(m).resume?.step ?? 0),
+    );
+  }
+
+  of(member: number): (progress: TrainProgress) => void {
+    return ({ step, epochs }) => {
+      this.#steps[member] = step;
+      const least = this.#steps.reduce((a, b) => Math.min(a, b));
+      this.options.onProgress?.({
+        step: this.#steps.reduce((a, b) => a + b),
+        steps: this.#steps.length * this.#each,
+        epoch: Math.floor((least * epochs) / this.#each),
+        epochs,
+      });
+    };
+  }
+}

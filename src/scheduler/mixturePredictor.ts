@@ -1,0 +1,117 @@
+// Predictions of a posterior or of an ensemble: which draws each member gives, and how its results come into the mixture's.
+// Members are predicted one after the other, each on all workers, so that one member's weights are in memory at a time.
+
+import { drawsOfMember, membersOf } from '../core/ensemble.ts';
+import type { Matrix } from '../core/matrix.ts';
+import type { AnyPosterior, Posterior } from '../core/posterior.ts';
+import {
+  interleave,
+  originalNoiseScale,
+  type PredictiveChunk,
+  predictiveChunk,
+  toOriginalUnits,
+} from '../core/predictive/drawQuantiles.ts';
+import type { Draw, Prediction } from '../core/predictive/prediction.ts';
+import { PredictiveSummary } from '../core/predictive/summarize.ts';
+import type { MemberChunks } from './evaluate.ts';
+import { Predictor, type PredictorOptions } from './predictor.ts';
+import type { TrainerHost } from './trainer.ts';
+
+/** A member with the draws it gives. */
+interface Part {
+  readonly member: number;
+  readonly posterior: Posterior;
+  readonly draws: number;
+}
+
+export class MixturePredictor {
+  readonly #parts: readonly Part[];
+  readonly #outputs: number;
+
+  constructor(
+    posterior: AnyPosterior,
+    readonly x: Matrix,
+    readonly host: TrainerHost,
+    readonly options: PredictorOptions,
+  ) {
+    const members = membersOf(posterior);
+    this.#outputs = posterior.model.outputSize;
+    this.#parts = members
+      .map((own, member) => {
+        const draws = drawsOfMember(options.draws, members.length, member);
+        return { member, posterior: own, draws };
+      })
+      .filter(({ draws }) => draws > 0);
+  }
+
+  async summary(): Promise<Prediction> {
+    const summary = new PredictiveSummary(this.x.rows, this.#outputs);
+    for (const part of this.#parts) {
+      const { outputs, entropies } = await this.#predictor(part, false).moments();
+      summary.add(part.posterior, part.draws, outputs, entropies);
+    }
+    return summary.prediction();
+  }
+
+  /** Each member's draws, a member at a time. */
+  *memberChunks(): Generator<MemberChunks> {
+    for (const part of this.#parts) {
+      yield { ...part, chunks: this.#predictor(part, true).drawChunks() };
+    }
+  }
+
+  /** All draws of some rows at a time. */
+  async *chunks(): AsyncGenerator<PredictiveChunk> {
+    const { draws: chunkDraws } = this.options;
+    const sources = this.#parts.map((part) => ({
+      posterior: part.posterior,
+      chunks: this.#predictor(part, true, { chunkDraws }).drawChunks(),
+    }));
+    for (;;) {
+      const members: PredictiveChunk[] = [];
+      for (const { posterior, chunks } of sources) {
+        const { value, done } = await chunks.next();
+        if (done) return;
+        members.push(predictiveChunk(posterior, value));
+      }
+      yield interleave(members);
+    }
+  }
+
+  /** Draws in order, all rows at once. */
+  async *eachDraw(): AsyncGenerator<Draw> {
+    const sources = this.#parts.map(({ member, posterior, ...part }) => ({
+      member,
+      posterior,
+      noiseScale: posterior.noiseScale === null ? null : originalNoiseScale(posterior),
+      draws: this.#predictor({ member, posterior, ...part }, true).eachDraw(),
+    }));
+    for (let draw = 0; draw < this.options.draws; draw++) {
+      const { member, posterior, noiseScale, draws } = sources[draw % sources.length];
+      const { value } = await draws.next();
+      const values = Float32Array.from(toOriginalUnits(posterior, value!.values));
+      yield { draw, member, rows: this.x.rows, outputs: this.#outputs, values, noiseScale };
+    }
+  }
+
+  #predictor(part: Part, keepDraws: boolean, more: Partial<PredictorOptions> = {}): Predictor {
+    const { member, posterior, draws } = part;
+    const { onProgress, ...options } = this.options;
+    const parts = this.#parts.length;
+    // Tiles of each member are counted by themselves; all members have about as many.
+    const progress =
+      onProgress === undefined
+        ? {}
+        : {
+            onProgress: ({ done, total }: { readonly done: number; readonly total: number }) =>
+              onProgress({ done: member * total + done, total: parts * total }),
+          };
+    return new Predictor(
+      posterior,
+      this.x,
+      this.host,
+      { ...options, ...more, ...progress, draws },
+      keepDraws,
+    );
+  }
+}
