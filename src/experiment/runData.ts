@@ -30,18 +30,14 @@ export interface PreparedRun {
 /**
  * Reads the data of a config and builds its network.
  * @param where what errors call the config: its file
+ * @param data the rows of the config, where they were read before
  * @throws DataError or ConfigError, in one line, for anything that would stop the training before its first step
  */
-export function prepareRun(config: ResolvedConfig, where: string): PreparedRun {
-  const data = loadData(dataSpec(config), {
-    baseDir: config.directory,
-    task: dataTask(config),
-    shuffle: (order, purpose) =>
-      void order.set(
-        shuffled(order.length, config.seed, `${purpose === 'test' ? 'test' : 'validation'} rows`),
-      ),
-    curveSources: (part, seed) => curveSources(SYNTHETIC_PART[part], seed ?? config.seed),
-  });
+export function prepareRun(
+  config: ResolvedConfig,
+  where: string,
+  data: LoadedData = loadRunData(config),
+): PreparedRun {
   const { features, targets } = data.train;
   const { batchSize } = config.training;
   if (batchSize > features.rows) {
@@ -69,6 +65,19 @@ export function prepareRun(config: ResolvedConfig, where: string): PreparedRun {
     }),
     classNames: targets.kind === 'labels' ? targets.classNames : null,
   };
+}
+
+/** The rows of a config, its hold-outs drawn by its seed. @throws DataError, in one line, naming file and place */
+export function loadRunData(config: ResolvedConfig): LoadedData {
+  return loadData(dataSpec(config), {
+    baseDir: config.directory,
+    task: dataTask(config),
+    shuffle: (order, purpose) =>
+      void order.set(
+        shuffled(order.length, config.seed, `${purpose === 'test' ? 'test' : 'validation'} rows`),
+      ),
+    curveSources: (part, seed) => curveSources(SYNTHETIC_PART[part], seed ?? config.seed),
+  });
 }
 
 /** How the reader has to take the target column. */
