@@ -8,7 +8,9 @@ import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { predictCommand } from './commands/predict.ts';
 import { resumeCommand } from './commands/resume.ts';
+import { rowsCommand } from './commands/rows.ts';
 import { trainCommand } from './commands/train.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { EXIT, report, usageProblem } from './failure.ts';
 import { guardStreams } from './output.ts';
 
@@ -43,7 +45,7 @@ function createProgram(): Command {
     .helpCommand(false)
     .addHelpText(
       'after',
-      '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 5 workers lost, 130 interrupted.\nStart with: varpool demo',
+      '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 4 verify found a difference, 5 workers lost, 130 interrupted.\nStart with: varpool demo',
     );
   for (const command of [
     demoCommand(),
@@ -51,6 +53,8 @@ function createProgram(): Command {
     resumeCommand(),
     predictCommand(),
     evaluateCommand(),
+    verifyCommand(),
+    rowsCommand(),
     benchCommand(),
     doctorCommand(),
   ]) {
