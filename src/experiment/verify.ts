@@ -4,8 +4,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
+import { CheckpointStore } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
 import {
   type Difference,
@@ -18,11 +20,16 @@ import { fileProblem } from './fileProblems.ts';
 import type { Manifest } from './manifest.ts';
 import { readMetrics } from './metricsLog.ts';
 import type { RepeatableRun } from './repeatable.ts';
-import { RUN_FILES, RunWriter } from './run.ts';
+import type { ResumePoint } from './resumeRun.ts';
+import { RUN_FILES, type Run, RunWriter } from './run.ts';
+import type { PreparedRun } from './runData.ts';
 import { dataSectionSha256, readSafetensors } from './safetensors.ts';
 import { type TrainRunOptions, trainRun } from './trainRun.ts';
 
-export type VerifyOptions = Pick<TrainRunOptions, 'signal' | 'onProgress' | 'onEpoch'>;
+export interface VerifyOptions extends Pick<TrainRunOptions, 'signal' | 'onProgress' | 'onEpoch'> {
+  /** Train only from this state of the run on, taken on trust like the epochs before it. */
+  readonly from?: TrainingState;
+}
 
 /** What training a run again came to. */
 export interface Verification {
@@ -43,7 +50,7 @@ export interface Verification {
 export async function verifyRun(
   { run, prepared }: RepeatableRun,
   runtime: Runtime,
-  options: VerifyOptions = {},
+  { from, ...options }: VerifyOptions = {},
 ): Promise<Verification> {
   // Read first: a file that is not there should not take a training to find out.
   const saved = readSafetensors(run.path('posterior'));
@@ -51,7 +58,10 @@ export async function verifyRun(
   const dir = temporaryDirectory();
   try {
     const again = new RunWriter(dir);
-    const { manifest } = await trainRun(prepared, runtime, again, options);
+    const { manifest } = await trainRun(prepared, runtime, again, {
+      ...options,
+      ...(from === undefined ? {} : { resume: resumePoint(run, prepared, again, from) }),
+    });
     const differences = [
       posteriorDifference(saved, readSafetensors(again.path('posterior'))),
       manifestDifference(run.manifest, manifest),
@@ -66,6 +76,14 @@ export async function verifyRun(
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** A run as it was when its training had come to a state, in another directory. */
+function resumePoint(run: Run, prepared: PreparedRun, again: RunWriter, state: TrainingState): ResumePoint {
+  for (const { epoch, step, ...metrics } of run.metrics())
+    if (step <= state.step) again.logEpoch({ epoch, step, ...metrics });
+  const store = new CheckpointStore(again.dir);
+  return { prepared, run: again, manifest: run.manifest, store, state, posterior: null };
 }
 
 function temporaryDirectory(): string {

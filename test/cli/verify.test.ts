@@ -118,6 +118,22 @@ describe('verify', () => {
     });
   });
 
+  test('--from-checkpoint trains the last stretch, and says so where there is nothing to start from', () => {
+    const none = varpool(dir, 'verify', 'run', '--from-checkpoint');
+    expect(none).toMatchObject({ status: 2, stdout: '' });
+    expect(none.stderr).toMatch(
+      /^varpool: run: expected a checkpoint from before step 15, the last one, got none — /,
+    );
+    const config = `${readFileSync(join(dir, 'flowers.yaml'), 'utf8')}checkpoint: { everySteps: 6 }\n`;
+    writeFileSync(join(dir, 'saving.yaml'), config);
+    expect(varpool(dir, 'train', 'saving.yaml', '--out', 'saving', '--quiet').status).toBe(0);
+    const ended = varpool(dir, 'verify', 'saving', '--from-checkpoint', '--json');
+    expect(ended.status, ended.stderr).toBe(0);
+    expect(ended.stderr).toContain('again from step 12 (saving/checkpoint.safetensors) on ');
+    expect(ended.stdout).toMatch(/^from step +12 of 15$/m);
+    expect(lastJson(ended)).toMatchObject({ same: true, fromStep: 12 });
+  });
+
   test('an interrupt ends it with 130', async () => {
     // A run that says it was longer than it was, under a manifest that has no record of the config.
     const ended = varpool(dir, 'train', 'flowers.yaml', '--out', 'long', '--quiet');

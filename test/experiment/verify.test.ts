@@ -8,7 +8,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KERNEL_EPOCH } from '../../src/backend/kernelEpoch.ts';
 import { demoConfig } from '../../src/cli/demoConfig.ts';
+import type { TrainingState } from '../../src/core/trainingState.ts';
 import { CheckpointError, ConfigError, DataError } from '../../src/errors.ts';
+import { checkpointBefore } from '../../src/experiment/checkpointBefore.ts';
 import { parseConfig, type ResolvedConfig } from '../../src/experiment/config.ts';
 import { posteriorDifference } from '../../src/experiment/differences.ts';
 import { repeatableRun } from '../../src/experiment/repeatable.ts';
@@ -42,12 +44,13 @@ afterAll(async () => {
 });
 
 let copies = 0;
-/** A copy of the good run, to be spoiled. Beside the original, so that its relative paths hold. */
-function copy(): string {
+/** A copy of a run, to be spoiled. Beside the original, so that its relative paths hold. */
+function copyOf(name: string): string {
   const target = join(dir, `copy-${++copies}`);
-  cpSync(join(dir, 'good'), target, { recursive: true });
+  cpSync(join(dir, name), target, { recursive: true });
   return target;
 }
+const copy = () => copyOf('good');
 
 /** Replaces text in a file of a run. */
 function edit(run: string, file: string, change: (text: string) => string): void {
@@ -230,6 +233,71 @@ describe('what was changed after the run is named', () => {
     expect(line).toMatch(
       /— other bits were made here than by the run, which is a bug: report it with both manifests$/,
     );
+  });
+});
+
+describe('from a checkpoint', () => {
+  const saved = join(dir, 'saved');
+  beforeAll(async () => {
+    const text =
+      'seed: c\ndata: { kind: synthetic, rows: 40, testRows: 10, validation: 4 }\nmodel: { hiddenSizes: [5] }\n' +
+      'training: { epochs: 6, batchSize: 8 }\nprediction: { draws: 5 }\ncheckpoint: { everySteps: 9, keep: 3 }\n';
+    await trained(parseConfig(text, join(dir, 'c.yaml')), 'saved');
+  });
+  const warnings: string[] = [];
+  const stateOf = (run: string) => {
+    warnings.length = 0;
+    return checkpointBefore(openRun(run), (message) => warnings.push(message)).state;
+  };
+  const verifiedFrom = (run: string, from: TrainingState) =>
+    verifyRun(repeatableRun(openRun(run)), runtime, { from });
+
+  test('only the last stretch is trained, to the same bits', async () => {
+    const from = stateOf(saved);
+    expect(from.step).toBe(27); // Of 30, every ninth.
+    const epochs: number[] = [];
+    const onEpoch = ({ epoch }: { epoch: number }) => epochs.push(epoch);
+    const { differences } = await verifyRun(repeatableRun(openRun(saved)), runtime, { from, onEpoch });
+    expect(differences).toEqual([]);
+    expect(epochs).toEqual([6]);
+  });
+
+  test('a damaged one is passed over with a warning; without any there is a refusal', async () => {
+    const run = copyOf('saved');
+    writeFileSync(join(run, 'checkpoint.safetensors'), 'torn');
+    const from = stateOf(run);
+    expect(from.step).toBe(18);
+    expect(warnings).toEqual([
+      expect.stringMatching(/checkpoint\.safetensors: expected .* looking for an older one$/),
+    ]);
+    expect((await verifiedFrom(run, from)).differences).toEqual([]);
+    expect(() => stateOf(join(dir, 'good'))).toThrow(
+      /good: expected a checkpoint from before step 20, the last one, got none — verify the whole run, without --from-checkpoint$/,
+    );
+  });
+
+  test('another state, a bit of the posterior, a metric of an epoch after it: each is a difference', async () => {
+    const from = stateOf(saved);
+    const tensors = from.tensors.map(({ data, ...tensor }) => ({ ...tensor, data: data.slice() }));
+    const { data } = tensors.find(({ name }) => name === 'layers.1.bias.mu')!;
+    new Uint32Array(data.buffer)[0] ^= 1;
+    const { differences } = await verifiedFrom(saved, { ...from, tensors });
+    expect(differences[0].file).toBe('posterior.safetensors');
+    const run = copyOf('saved');
+    const bytes = readFileSync(join(run, 'posterior.safetensors'));
+    bytes[bytes.length - 8] ^= 2;
+    writeFileSync(join(run, 'posterior.safetensors'), bytes);
+    edit(run, 'metrics.jsonl', (text) => text.replace(/("epoch":6,.*?"nll":)/, '$19'));
+    expect((await verifiedFrom(run, from)).differences).toMatchObject([
+      { place: 'layers.1.bias.rho', index: 0, count: 1 },
+      { place: 'line 6: nll', count: 1 },
+    ]);
+  });
+
+  test('other times of checkpoints are no edit that matters', () => {
+    const run = copyOf('saved');
+    edit(run, 'config.yaml', (text) => text.replace('everySteps: 9', 'everySteps: 10'));
+    expect(repeatableRun(openRun(run)).notes).toHaveLength(1);
   });
 });
 

@@ -1,6 +1,8 @@
 // varpool verify RUN: trains a run again from its directory and holds it to the bits it saved.
 
 import { Command } from 'commander';
+import { checkpointBefore } from '../../experiment/checkpointBefore.ts';
+import type { FoundCheckpoint } from '../../experiment/checkpointStore.ts';
 import { type RepeatableRun, repeatableRun } from '../../experiment/repeatable.ts';
 import { openRun } from '../../experiment/run.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify.ts';
@@ -13,12 +15,18 @@ import { metricRows } from '../metrics.ts';
 import { note, printJson, printTable, seconds, warn } from '../output.ts';
 import { trainingDisplay } from '../progress.ts';
 
-type VerifyFlags = RuntimeFlags & OutputFlags;
+interface VerifyFlags extends RuntimeFlags, OutputFlags {
+  readonly fromCheckpoint?: boolean;
+}
 
 export function verifyCommand(): Command {
   const command = new Command('verify')
     .description('train a finished run again and compare every bit of it; status 4 where one differs')
-    .argument('<run>', 'run directory');
+    .argument('<run>', 'run directory')
+    .option(
+      '--from-checkpoint',
+      "train only the last stretch, from the run's newest checkpoint before its end",
+    );
   return withOutput(withRuntime(command)).action(verify);
 }
 
@@ -26,11 +34,12 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   const started = performance.now();
   const repeatable = repeatableRun(openRun(dir));
   for (const line of repeatable.notes) warn(line);
+  const from = flags.fromCheckpoint === true ? checkpointBefore(repeatable.run, warn) : undefined;
   const { prepared } = repeatable;
   const { verification, runtime } = await withRuntimeOf(flags, { seed: prepared.config.seed }, (open) =>
     interruptible(async (signal) => ({
       runtime: open,
-      verification: await shown(repeatable, open, flags, signal),
+      verification: await shown(repeatable, open, flags, signal, from),
     })),
   );
   const { differences, posteriorDigest, test } = verification;
@@ -39,6 +48,7 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   printTable([
     ['verified', same ? 'the same to every bit' : `no: ${differences.map(({ file }) => file).join(', ')}`],
     ...metricRows(finite(test)),
+    from === undefined ? null : ['from step', `${from.state.step} of ${repeatable.run.manifest.steps}`],
     ['workers', String(runtime.workers)],
     ['backend', runtime.backend],
     ['seconds', seconds(wallSeconds)],
@@ -52,6 +62,7 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
     printJson({
       run: dir,
       same,
+      fromStep: from?.state.step ?? 0,
       differences,
       posteriorDigest,
       test,
@@ -74,12 +85,14 @@ async function shown(
   runtime: Runtime,
   flags: OutputFlags,
   signal: AbortSignal,
+  from: FoundCheckpoint | undefined,
 ): Promise<Verification> {
   const { config, data } = repeatable.prepared;
   const quiet = flags.quiet === true;
   if (!quiet) {
     const on = `${runtime.workers} workers (${runtime.backend})`;
-    note(`${data.description}\ntraining ${repeatable.run.dir} again on ${on}`);
+    const part = from === undefined ? '' : ` from step ${from.state.step} (${from.path})`;
+    note(`${data.description}\ntraining ${repeatable.run.dir} again${part} on ${on}`);
   }
   const display = trainingDisplay(config.training.epochs, quiet);
   try {
@@ -87,6 +100,7 @@ async function shown(
       signal,
       onProgress: display.onProgress,
       onEpoch: display.onEpoch,
+      ...(from === undefined ? {} : { from: from.state }),
     });
   } finally {
     display.end();
