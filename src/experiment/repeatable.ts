@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import { parse } from 'yaml';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
+import { BACKEND_NAMES, backendFactory } from '../backend/registry.ts';
 import type { LoadedData } from '../data/load.ts';
 import { CheckpointError, ConfigError, DataError } from '../errors.ts';
 import { seedText } from '../random/seed.ts';
@@ -47,6 +48,7 @@ export function repeatableRun(run: Run): RepeatableRun {
     );
   }
   checkEpoch(run);
+  checkBackends(run);
   const { data, notes } = recordedData(run);
   return { run, prepared: prepareRun(run.config, run.path('config'), data), posteriorDigest, notes };
 }
@@ -69,6 +71,20 @@ function checkEpoch({ manifest, path }: Run): void {
   throw new CheckpointError(
     oneLine(
       `${path('manifest')}: kernelEpoch: expected ${KERNEL_EPOCH} (this varpool's), got ${kernelEpoch} — digests differ between epochs: verify it with varpool ${varpool}, or train its config.yaml again`,
+    ),
+  );
+}
+
+/** Backends whose bits are those of every other one here. */
+export const REPRODUCIBLE = BACKEND_NAMES.filter((name) => backendFactory(name).reproducible);
+
+function checkBackends({ manifest, path }: Run): void {
+  const used = [manifest.backend, ...(manifest.resumptions ?? []).map(({ backend }) => backend)];
+  const other = used.find((name) => !REPRODUCIBLE.includes(name));
+  if (other === undefined) return;
+  throw new CheckpointError(
+    oneLine(
+      `${path('manifest')}: backend: expected one whose bits are the same everywhere (${REPRODUCIBLE.join(', ')}), got ${other} — train its config.yaml again with one of these`,
     ),
   );
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TrainingState } from '../core/trainingState.ts';
-import { CheckpointError } from '../errors.ts';
+import { CheckpointError, ConfigError } from '../errors.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
@@ -19,7 +19,7 @@ import {
 import { fileProblem } from './fileProblems.ts';
 import type { Manifest } from './manifest.ts';
 import { readMetrics } from './metricsLog.ts';
-import type { RepeatableRun } from './repeatable.ts';
+import { REPRODUCIBLE, type RepeatableRun } from './repeatable.ts';
 import type { ResumePoint } from './resumeRun.ts';
 import { RUN_FILES, type Run, RunWriter } from './run.ts';
 import type { PreparedRun } from './runData.ts';
@@ -45,13 +45,19 @@ export interface Verification {
 
 /**
  * Trains the run again on this runtime, whatever its backend and workers, and compares.
- * @throws CheckpointError when a file of the run cannot be read at all; whatever training throws
+ * @throws ConfigError for a backend that is not reproducible; CheckpointError when a file of the run cannot be read at all; whatever
+ * training throws
  */
 export async function verifyRun(
   { run, prepared }: RepeatableRun,
   runtime: Runtime,
   { from, ...options }: VerifyOptions = {},
 ): Promise<Verification> {
+  if (!REPRODUCIBLE.includes(runtime.backend)) {
+    throw new ConfigError(
+      `--backend: expected one whose bits are the same everywhere (${REPRODUCIBLE.join(', ')}), got ${runtime.backend} — use one of these`,
+    );
+  }
   // Read first: a file that is not there should not take a training to find out.
   const saved = readSafetensors(run.path('posterior'));
   const epochs = run.metrics();

@@ -376,6 +376,32 @@ describe('a run that cannot be repeated is refused, with the place', () => {
     expect(openRun(run).manifest.kernelEpoch).toBe(1);
   });
 
+  test('a backend whose bits are its own, then or now', async () => {
+    const run = copy();
+    const tfjs = { ...repeatableRun(openRun(run)) };
+    await expect(verifyRun(tfjs, { backend: 'tfjs' } as Runtime)).rejects.toThrow(
+      '--backend: expected one whose bits are the same everywhere (native, wasm, reference), got tfjs — use one of these',
+    );
+    const resumed = {
+      at: '2030-01-31T12:00:00.000Z',
+      step: 3,
+      varpool: '0',
+      backend: 'tfjs',
+      workers: 1,
+      node: '20',
+    };
+    edit(run, 'manifest.json', (text) => JSON.stringify({ ...JSON.parse(text), resumptions: [resumed] }));
+    expect(refusal(run, CheckpointError)).toContain(
+      'manifest.json: backend: expected one whose bits are the same',
+    );
+    edit(run, 'manifest.json', (text) =>
+      JSON.stringify({ ...JSON.parse(text), resumptions: [], backend: 'tfjs' }),
+    );
+    expect(refusal(run, CheckpointError)).toContain(
+      '(native, wasm, reference), got tfjs — train its config.yaml again',
+    );
+  });
+
   test('a run that is not finished', () => {
     const run = copy();
     edit(run, 'manifest.json', (text) => text.replace('"finished"', '"interrupted"'));
