@@ -60,6 +60,7 @@ export type {
   TrainOptions,
   TrainProgress,
 } from './scheduler/options.ts';
+export { epochRows, stepRows } from './scheduler/rowOrder.ts';
 export { createRuntime, type Runtime, type RuntimeOptions } from './scheduler/runtime.ts';
 export {
   openSession,

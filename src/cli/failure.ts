@@ -9,6 +9,7 @@ export const EXIT = {
   internal: 1,
   usage: 2,
   diverged: 3,
+  different: 4,
   workersLost: 5,
   interrupted: 130,
 } as const;

@@ -100,7 +100,7 @@ function parseWorkers(text: string): number | 'auto' {
   return text === 'auto' ? 'auto' : wholeNumber('--workers', text, MAX_WORKERS, ' or auto');
 }
 
-function wholeNumber(flag: string, text: string, max: number, or = ''): number {
+export function wholeNumber(flag: string, text: string, max: number, or = ''): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 1 && value <= max) return value;
   throw bad(flag, `a whole number from 1 to ${max}${or}`, describeValue(text), 'correct it');

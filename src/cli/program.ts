@@ -8,8 +8,10 @@ import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { predictCommand } from './commands/predict.ts';
 import { resumeCommand } from './commands/resume.ts';
+import { rowsCommand } from './commands/rows.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { trainCommand } from './commands/train.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { EXIT, report, usageProblem } from './failure.ts';
 import { guardStreams } from './output.ts';
 
@@ -44,7 +46,7 @@ function createProgram(): Command {
     .helpCommand(false)
     .addHelpText(
       'after',
-      '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 5 workers lost, 130 interrupted.\nStart with: varpool demo',
+      '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 4 verify found a difference, 5 workers lost, 130 interrupted.\nStart with: varpool demo',
     );
   for (const command of [
     demoCommand(),
@@ -52,6 +54,8 @@ function createProgram(): Command {
     resumeCommand(),
     predictCommand(),
     evaluateCommand(),
+    verifyCommand(),
+    rowsCommand(),
     benchCommand(),
     sweepCommand(),
     doctorCommand(),

@@ -10,6 +10,7 @@ import { idxTable, readIdxParts } from './idx.ts';
 import { readIndices } from './indices.ts';
 import { count, fail, showPath } from './message.ts';
 import { npyMatrix, npyTargets, readNpy } from './npy.ts';
+import { allRows, type SplitRows } from './partRows.ts';
 import type { ColumnFile, CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
 import type { Shuffle, Split, SplitOptions } from './split.ts';
 import { splitRows } from './split.ts';
@@ -32,6 +33,8 @@ export interface LoadedData {
   readonly train: Table;
   readonly validation: Table | null;
   readonly test: Table | null;
+  /** Which rows the parts are made of. */
+  readonly rows: SplitRows;
   /** Every file read, index files included, with paths as the spec gives them. */
   readonly provenance: readonly FileProvenance[];
   /** One line for people: `mnist: 50000 train, 10000 validation, 10000 test rows of 784 features, 10 classes`. */
@@ -43,6 +46,7 @@ interface Parts {
   readonly train: Table;
   readonly validation: Table | null;
   readonly test: Table | null;
+  readonly rows: SplitRows;
 }
 
 /**
@@ -52,8 +56,8 @@ interface Parts {
 export function loadData(spec: DataSpec, context: LoadContext): LoadedData {
   const files = new Files(context);
   const parts = loadParts(spec, context, files);
-  const { train, validation, test } = parts;
-  return { train, validation, test, provenance: files.provenance(), description: describe(parts) };
+  const { train, validation, test, rows } = parts;
+  return { train, validation, test, rows, provenance: files.provenance(), description: describe(parts) };
 }
 
 function loadParts(spec: DataSpec, context: LoadContext, files: Files): Parts {
@@ -89,11 +93,18 @@ function loadIdx(spec: IdxSpec, context: LoadContext, files: Files): Parts {
   }
   const { train, validation } = splitRows(parts.train.labels.length, spec, context.shuffle, showPath(dir));
   const divisor = spec.divisor ?? 255;
+  const of = basename(parts.train.images.source.path);
+  const { test } = parts;
   return {
     name: basename(dir),
     train: idxTable(parts.train, divisor, train),
     validation: validation && idxTable(parts.train, divisor, validation),
-    test: parts.test && idxTable(parts.test, divisor),
+    test: test && idxTable(test, divisor),
+    rows: {
+      train: { of, indices: train },
+      validation: validation && { of, indices: validation },
+      test: test && allRows(basename(test.images.source.path), test.labels.length),
+    },
   };
 }
 
@@ -120,7 +131,8 @@ function loadCsv(spec: CsvSpec, context: LoadContext, files: Files): Parts {
   const test = readCsv(files.resolve(spec.testPath), { ...options, classNames });
   files.note(...test.source);
   sameFeatures(table, test, showPath(files.resolve(spec.testPath)));
-  return { ...divided(basename(path), table, spec, context, files, where), test };
+  const parts = divided(basename(path), table, spec, context, files, where);
+  return withTest(parts, test, basename(spec.testPath));
 }
 
 function loadNpy(spec: NpySpec, context: LoadContext, files: Files): Parts {
@@ -159,7 +171,12 @@ function loadSynthetic(spec: SyntheticSpec, context: LoadContext, files: Files):
     regressionCurve({ rows, low, high, noise }, curveSources(part, spec.seed ?? null));
   if (spec.testRows !== undefined) refuseSplit(spec, 'data', 'data.testRows');
   const parts = divided('regression curve', make('train', spec.rows ?? 1024), spec, context, files, 'data');
-  return spec.testRows === undefined ? parts : { ...parts, test: make('test', spec.testRows) };
+  return spec.testRows === undefined ? parts : withTest(parts, make('test', spec.testRows), 'fresh rows');
+}
+
+/** Parts with a test part of its own, all of whose rows count. */
+function withTest(parts: Parts, test: Table, of: string): Parts {
+  return { ...parts, test, rows: { ...parts.rows, test: allRows(of, test.features.rows) } };
 }
 
 function divided(
@@ -186,6 +203,11 @@ function divided(
     train: whole ? table : selectRows(table, split.train),
     validation: split.validation && selectRows(table, split.validation),
     test: split.test && selectRows(table, split.test),
+    rows: {
+      train: { of: name, indices: split.train },
+      validation: split.validation && { of: name, indices: split.validation },
+      test: split.test && { of: name, indices: split.test },
+    },
   };
 }
 

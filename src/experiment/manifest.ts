@@ -1,11 +1,15 @@
 // manifest.json: what a run was, so that it can be told, repeated and verified. Unknown fields of a later version are let pass.
 
 import * as z from 'zod';
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { CheckpointError } from '../errors.ts';
 import { writeFileAtomic } from './atomicFile.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
+import { type ConfigRecord, configRecordSchema } from './configRecord.ts';
 import { readTextFile } from './fileProblems.ts';
-import { currentPlatform, type KernelBuild, varpoolVersion } from './provenance.ts';
+import { hash, size, text, texts } from './manifestFields.ts';
+import { currentPlatform, type KernelBuild, packageVersions, varpoolVersion } from './provenance.ts';
+import { type SplitRecord, splitSchema } from './splitRecord.ts';
 import { parseStrictJson } from './strictJson.ts';
 
 /** Raised when a reader of today would misread a manifest of tomorrow. */
@@ -13,12 +17,6 @@ export const MANIFEST_VERSION = 1;
 const LIMIT_BYTES = 16_777_216;
 const MAX_DEPTH = 64;
 
-const text = z.string({ error: 'a string' });
-const hash = text.regex(/^[0-9a-f]{64}$/, { error: 'a SHA-256 in 64 hex digits' });
-const size = z
-  .number({ error: 'a whole number' })
-  .int({ error: 'a whole number' })
-  .min(0, { error: 'a whole number' });
 const seconds = z.number({ error: 'a number of seconds' }).min(0, { error: 'a number of seconds' });
 const instant = z.iso.datetime({ error: 'a time such as 2030-01-31T12:00:00.000Z' });
 
@@ -49,10 +47,16 @@ const manifestSchema = z.looseObject(
     workers: size,
     /** Null where the backend uses no compiled kernels. */
     kernels: z.object({ sources: hash, wasm: hash }, { error: 'sources and wasm' }).nullable(),
+    /** Number of the arithmetic: runs of different epochs have different digests. Epoch 1 did not write it. */
+    kernelEpoch: size.default(1),
     platform: z.object(
-      { node: text, platform: text, arch: text, cpu: text, cores: size },
+      { node: text, platform: text, arch: text, cpu: text, cores: size, features: texts.optional() },
       { error: 'a map' },
     ),
+    /** Versions of the packages varpool ran with, and of V8. */
+    packages: z.record(z.string(), text, { error: 'a map of versions' }).optional(),
+    config: configRecordSchema.optional(),
+    split: splitSchema.optional(),
     data: z.array(
       z.object(
         { path: text, bytes: size, sha256: hash, shape: z.array(size, { error: 'a list of sizes' }) },
@@ -115,6 +119,10 @@ export interface RunFacts {
   readonly reproducible?: boolean;
   readonly workers: number;
   readonly kernels: KernelBuild | null;
+  /** What config.yaml says. */
+  readonly config?: ConfigRecord;
+  /** Which rows were for training, validation and test. */
+  readonly split?: SplitRecord;
   /** Every file the rows came from. */
   readonly data: readonly {
     readonly path: string;
@@ -141,7 +149,11 @@ export function startManifest(facts: RunFacts, now: Date = new Date()): Manifest
     reproducible: facts.reproducible ?? true,
     workers: facts.workers,
     kernels: facts.kernels === null ? null : { sources: facts.kernels.sources, wasm: facts.kernels.wasm },
+    kernelEpoch: KERNEL_EPOCH,
     platform: currentPlatform(),
+    packages: packageVersions(),
+    ...(facts.config === undefined ? {} : { config: facts.config }),
+    ...(facts.split === undefined ? {} : { split: facts.split }),
     data: facts.data.map(({ path, bytes, sha256, shape }) => ({ path, bytes, sha256, shape: [...shape] })),
     ...(facts.featureNames === undefined ? {} : { featureNames: copied(facts.featureNames) }),
     ...(facts.targetNames === undefined ? {} : { targetNames: copied(facts.targetNames) }),

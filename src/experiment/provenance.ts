@@ -1,32 +1,61 @@
 // Where a run was made: the package's version, the kernels' build, and the machine.
 
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
 import { oneLine } from './configProblems.ts';
+import { cpuFeatures } from './cpuFeatures.ts';
 import { readTextFile } from './fileProblems.ts';
 import { parseStrictJson } from './strictJson.ts';
 
 const LIMIT_BYTES = 1_048_576;
 
-let version: string | undefined;
-
 /** Version of this package, as it was when it was first asked for: the files may be replaced while a training runs. */
 export function varpoolVersion(): string {
-  version ??= readVersion();
-  return version;
+  return ownPackage().version;
 }
 
-function readVersion(): string {
+/**
+ * Versions of what varpool runs with, by name: V8, and each package of its own package.json that is installed.
+ * @throws ConfigError, in one line, when a package.json is damaged
+ */
+export function packageVersions(): Record<string, string> {
+  const { dependencies, optionalDependencies } = ownPackage();
+  const versions: Record<string, string> = { v8: process.versions.v8 };
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies }).sort()) {
+    // Not by import: a package need not export its package.json.
+    const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+    const path = folders.map((folder) => join(folder, name, 'package.json')).find(existsSync);
+    if (path !== undefined) versions[name] = readPackage(path).version;
+  }
+  return versions;
+}
+
+const packageSchema = z.object({
+  version: z.string(),
+  dependencies: z.record(z.string(), z.string()).default({}),
+  optionalDependencies: z.record(z.string(), z.string()).default({}),
+});
+
+let own: z.output<typeof packageSchema> | undefined;
+
+function ownPackage(): z.output<typeof packageSchema> {
   // Two folders up from src/experiment and from dist/experiment alike.
-  const path = fileURLToPath(new URL('../../package.json', import.meta.url));
+  own ??= readPackage(fileURLToPath(new URL('../../package.json', import.meta.url)));
+  return own;
+}
+
+function readPackage(path: string): z.output<typeof packageSchema> {
   return readJson(
     path,
-    'the package.json of varpool',
-    z.object({ version: z.string() }),
+    'the package.json of varpool or of a package it needs',
+    packageSchema,
     'install varpool again',
-  ).version;
+  );
 }
 
 /** What was built of kernels/: SHA-256 in hex of the sources (with flags and compiler) and of the module made of them. */
@@ -57,6 +86,8 @@ export interface Platform {
   readonly arch: string;
   readonly cpu: string;
   readonly cores: number;
+  /** Vector instruction sets; empty where the system does not tell. */
+  readonly features: string[];
 }
 
 export function currentPlatform(): Platform {
@@ -66,6 +97,7 @@ export function currentPlatform(): Platform {
     arch: process.arch,
     cpu: cpus()[0]?.model.trim() || 'unknown',
     cores: availableParallelism(),
+    features: cpuFeatures(),
   };
 }
 

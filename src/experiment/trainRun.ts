@@ -9,7 +9,8 @@ import { CheckpointError, DivergedError } from '../errors.ts';
 import type { Evaluation, TrainOptions, TrainProgress } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
-import type { CheckpointConfig } from './config.ts';
+import { type CheckpointConfig, formatConfig } from './config.ts';
+import { configRecord } from './configRecord.ts';
 import { VALIDATIONS, validationEvery } from './configSelection.ts';
 import {
   endManifest,
@@ -35,6 +36,7 @@ import { type ResumePoint, reportsOf } from './resumeRun.ts';
 import type { RunWriter } from './run.ts';
 import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
 import { lockRun } from './runLock.ts';
+import { splitRecord } from './splitRecord.ts';
 
 /** Enough to see where training goes; the test metrics use all draws of the config. */
 const VALIDATION_DRAWS = 10;
@@ -213,6 +215,8 @@ async function begin(prepared: PreparedRun, runtime: Runtime, run: RunWriter): P
     reproducible: runtime.reproducible,
     workers: runtime.workers,
     kernels: runtime.backend === 'reference' ? null : await kernelBuild(),
+    config: configRecord(formatConfig(config, run.dir)),
+    split: splitRecord(config, data),
     data: data.provenance,
     featureNames: data.train.featureNames,
     targetNames: targets.kind === 'values' ? targets.names : null,

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { readKernelBuild, varpoolVersion } from '../../src/experiment/provenance.ts';
+import { cpuFeatures } from '../../src/experiment/cpuFeatures.ts';
+import {
+  currentPlatform,
+  packageVersions,
+  readKernelBuild,
+  varpoolVersion,
+} from '../../src/experiment/provenance.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-provenance-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -33,5 +39,23 @@ describe('provenance', () => {
 
   it('knows its own version', () => {
     expect(varpoolVersion()).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version);
+  });
+
+  it('knows the versions of what it runs with', () => {
+    const versions = packageVersions();
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(Object.keys(versions)).toEqual(expect.arrayContaining(['v8', ...Object.keys(dependencies)]));
+    const installed = readFileSync('node_modules/seedrandom/package.json', 'utf8');
+    expect(versions.seedrandom).toBe(JSON.parse(installed).version);
+    expect(versions.v8).toBe(process.versions.v8);
+  });
+
+  it('reads the vector instructions of x86 and arm64, and none where nothing tells them', () => {
+    const x86 =
+      'processor\t: 0\nmodel name\t: Any\nflags\t\t: fpu sse2 avx2 fma erms avx512f\n\nprocessor\t: 1\nflags\t: sse2\n';
+    expect(cpuFeatures(x86)).toEqual(['sse2', 'avx2', 'fma', 'avx512f']);
+    expect(cpuFeatures('Features\t: fp asimd evtstrm sve crc32\n')).toEqual(['asimd', 'sve']);
+    expect(cpuFeatures('')).toEqual([]);
+    expect(currentPlatform().features).toEqual(cpuFeatures());
   });
 });

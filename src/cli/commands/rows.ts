@@ -1,0 +1,60 @@
+// varpool rows RUN: which rows of the data a part, an epoch or a step of a run took.
+
+import { Command, Option } from 'commander';
+import { ConfigError } from '../../errors.ts';
+import { describeValue } from '../../experiment/configProblems.ts';
+import { openRun } from '../../experiment/run.ts';
+import { PARTS, type Part, runRows } from '../../experiment/runRows.ts';
+import { type OutputFlags, wholeNumber, withOutput } from '../flags.ts';
+import { note, print, printJson, warn } from '../output.ts';
+
+interface RowsFlags extends OutputFlags {
+  readonly part: Part;
+  readonly epoch?: number;
+  readonly step?: number;
+}
+
+export function rowsCommand(): Command {
+  const counted = (flag: string, description: string) =>
+    new Option(`${flag} <n>`, description).argParser((text) => wholeNumber(flag, text, 2 ** 40));
+  const command = new Command('rows')
+    .description('row numbers of a part of a run, in the order of an epoch or of one step if asked')
+    .argument('<run>', 'run directory')
+    .addOption(
+      new Option('--part <name>', `which part: ${PARTS.join(', ')}`).argParser(parsePart).default('train'),
+    )
+    .addOption(counted('--epoch', 'the training rows in the order of this epoch, from 1'))
+    .addOption(
+      counted('--step', 'the minibatch of this step, from 1: within --epoch, or without it over all epochs'),
+    );
+  return withOutput(command).action(rows);
+}
+
+function parsePart(text: string): Part {
+  const found = PARTS.find((part) => part === text);
+  if (found !== undefined) return found;
+  throw new ConfigError(
+    `--part: expected ${PARTS.join(', ')}, got ${describeValue(text)} — use one of these`,
+  );
+}
+
+function rows(dir: string, flags: RowsFlags): void {
+  const { part, epoch, step } = flags;
+  const found = runRows(openRun(dir), {
+    part,
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(step === undefined ? {} : { step }),
+  });
+  for (const line of found.notes) warn(line);
+  const at =
+    found.step !== null
+      ? `step ${found.step}, epoch ${found.epoch}`
+      : found.epoch !== null
+        ? `epoch ${found.epoch}`
+        : found.part;
+  if (!flags.quiet) note(`${at}: ${found.rows.length} rows of ${found.of}, counted from 0`);
+  if (flags.json) {
+    const { notes: _, ...result } = found;
+    printJson({ run: dir, ...result, rows: [...found.rows] });
+  } else print([...found.rows].map((row) => `${row}\n`).join(''));
+}

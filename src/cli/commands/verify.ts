@@ -1,0 +1,108 @@
+// varpool verify RUN: trains a run again from its directory and holds it to the bits it saved.
+
+import { Command } from 'commander';
+import { checkpointBefore } from '../../experiment/checkpointBefore.ts';
+import type { FoundCheckpoint } from '../../experiment/checkpointStore.ts';
+import { type RepeatableRun, repeatableRun } from '../../experiment/repeatable.ts';
+import { openRun } from '../../experiment/run.ts';
+import { describeDifference, type Verification, verifyRun } from '../../experiment/verify.ts';
+import type { Evaluation } from '../../scheduler/options.ts';
+import type { Runtime } from '../../scheduler/runtime.ts';
+import { EXIT } from '../failure.ts';
+import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime, withRuntimeOf } from '../flags.ts';
+import { interruptible } from '../interrupt.ts';
+import { metricRows } from '../metrics.ts';
+import { note, printJson, printTable, seconds, warn } from '../output.ts';
+import { trainingDisplay } from '../progress.ts';
+
+interface VerifyFlags extends RuntimeFlags, OutputFlags {
+  readonly fromCheckpoint?: boolean;
+}
+
+export function verifyCommand(): Command {
+  const command = new Command('verify')
+    .description('train a finished run again and compare every bit of it; status 4 where one differs')
+    .argument('<run>', 'run directory')
+    .option(
+      '--from-checkpoint',
+      "train only the last stretch, from the run's newest checkpoint before its end",
+    );
+  return withOutput(withRuntime(command)).action(verify);
+}
+
+async function verify(dir: string, flags: VerifyFlags): Promise<void> {
+  const started = performance.now();
+  const repeatable = repeatableRun(openRun(dir));
+  for (const line of repeatable.notes) warn(line);
+  const from = flags.fromCheckpoint === true ? checkpointBefore(repeatable.run, warn) : undefined;
+  const { prepared } = repeatable;
+  const { verification, runtime } = await withRuntimeOf(flags, { seed: prepared.config.seed }, (open) =>
+    interruptible(async (signal) => ({
+      runtime: open,
+      verification: await shown(repeatable, open, flags, signal, from),
+    })),
+  );
+  const { differences, posteriorDigest, test } = verification;
+  const same = differences.length === 0;
+  const wallSeconds = (performance.now() - started) / 1000;
+  printTable([
+    ['verified', same ? 'the same to every bit' : `no: ${differences.map(({ file }) => file).join(', ')}`],
+    ...metricRows(finite(test)),
+    from === undefined ? null : ['from step', `${from.state.step} of ${repeatable.run.manifest.steps}`],
+    ['workers', String(runtime.workers)],
+    ['backend', runtime.backend],
+    ['seconds', seconds(wallSeconds)],
+    ['posteriorDigest', posteriorDigest],
+  ]);
+  if (!same) {
+    note(`varpool: ${describeDifference(repeatable, verification)}`);
+    process.exitCode = EXIT.different;
+  }
+  if (flags.json) {
+    printJson({
+      run: dir,
+      same,
+      fromStep: from?.state.step ?? 0,
+      differences,
+      posteriorDigest,
+      test,
+      wallSeconds,
+      workers: runtime.workers,
+      backend: runtime.backend,
+    });
+  }
+}
+
+/** Metrics of a manifest that are numbers. */
+function finite(test: Verification['test']): Evaluation {
+  const numbers = Object.entries(test ?? {}).filter(([, value]) => value !== null);
+  return Object.fromEntries(numbers) as unknown as Evaluation;
+}
+
+/** Verifies with the display of a training. */
+async function shown(
+  repeatable: RepeatableRun,
+  runtime: Runtime,
+  flags: OutputFlags,
+  signal: AbortSignal,
+  from: FoundCheckpoint | undefined,
+): Promise<Verification> {
+  const { config, data } = repeatable.prepared;
+  const quiet = flags.quiet === true;
+  if (!quiet) {
+    const on = `${runtime.workers} workers (${runtime.backend})`;
+    const part = from === undefined ? '' : ` from step ${from.state.step} (${from.path})`;
+    note(`${data.description}\ntraining ${repeatable.run.dir} again${part} on ${on}`);
+  }
+  const display = trainingDisplay(config.training.epochs, quiet);
+  try {
+    return await verifyRun(repeatable, runtime, {
+      signal,
+      onProgress: display.onProgress,
+      onEpoch: display.onEpoch,
+      ...(from === undefined ? {} : { from: from.state }),
+    });
+  } finally {
+    display.end();
+  }
+}

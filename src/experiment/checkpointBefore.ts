@@ -1,0 +1,29 @@
+// The state from which the last stretch of a finished run can be trained again.
+
+import { CheckpointError } from '../errors.ts';
+import { NewerCheckpointError, readCheckpoint } from './checkpoint.ts';
+import { CheckpointStore, type FoundCheckpoint } from './checkpointStore.ts';
+import { oneLine } from './configProblems.ts';
+import type { Run } from './run.ts';
+
+/**
+ * The newest whole checkpoint of a run from before its last step. For each one that is damaged, `warn` is told.
+ * @throws CheckpointError when there is none
+ */
+export function checkpointBefore(run: Run, warn: (message: string) => void): FoundCheckpoint {
+  const { steps } = run.manifest;
+  for (const path of new CheckpointStore(run.dir).paths()) {
+    try {
+      const found = { ...readCheckpoint(path), path };
+      if (found.state.step < steps) return found;
+    } catch (error) {
+      if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
+      warn(`${error.message}; looking for an older one`);
+    }
+  }
+  throw new CheckpointError(
+    oneLine(
+      `${run.dir}: expected a checkpoint from before step ${steps}, the last one, got none — verify the whole run, without --from-checkpoint`,
+    ),
+  );
+}
