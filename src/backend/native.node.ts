@@ -102,7 +102,8 @@ export function nativeFactoryOf(wanted?: string): BackendFactory {
       // The memory never grows, so it never moves: its address is as good as the memory for as long as the arena lives.
       const base = Number(koffi().address(arena.u8));
       const kernels = Object.fromEntries(
-        KERNEL_NAMES.map((name) => [name, kernel(choice, name).bind(null, base)]),
+        // Bound to the arena, which `this` is not needed for: an address alone would not keep memory in use from being collected.
+        KERNEL_NAMES.map((name) => [name, kernel(choice, name).bind(arena, base)]),
       );
       return { name: 'native', ...(kernels as unknown as Kernels) };
     },

@@ -1,19 +1,35 @@
-// The diagnostics of a run as the report shows them: curves over the epochs that were diagnosed.
+// The diagnostics of a run as the report shows them: curves over the epochs that were diagnosed; of an ensemble, means over its members.
 
 import type { WeightDiagnostics } from '../core/metrics/diagnostics.ts';
-import type { DiagnosticsSection } from '../report/reportData.ts';
-import type { TrainingReport } from '../scheduler/options.ts';
+import type { DecibelHistogram } from '../core/metrics/weightTally.ts';
+import { type RunReport, reportsByMember } from '../experiment/memberRuns.ts';
+import type { DiagnosticsSection, Value } from '../report/reportData.ts';
+
+type Diagnosed = { readonly epoch: number } & NonNullable<RunReport['diagnostics']>;
 
 /** Null where no epoch was diagnosed. */
-export function diagnosticsSection(reports: readonly TrainingReport[]): DiagnosticsSection | null {
-  const diagnosed = reports.flatMap(({ epoch, diagnostics }) =>
-    diagnostics === undefined ? [] : [{ epoch, ...diagnostics }],
-  );
-  const last = diagnosed.at(-1);
-  if (last === undefined) return null;
-  const all = <T>(value: (part: WeightDiagnostics) => T) => diagnosed.map((one) => value(one.all));
+export function diagnosticsSection(reports: readonly RunReport[]): DiagnosticsSection | null {
+  const members = [...reportsByMember(reports)].flatMap(([member, own]) => {
+    const diagnosed = own.flatMap(({ epoch, diagnostics }) =>
+      diagnostics === undefined ? [] : [{ epoch, ...diagnostics }],
+    );
+    return diagnosed.length === 0 ? [] : [{ member, diagnosed }];
+  });
+  if (members.length === 0) return null;
+  // Members that stop early are diagnosed less often, at the same epochs.
+  const { diagnosed: longest } = members.reduce((a, b) => (b.diagnosed.length > a.diagnosed.length ? b : a));
+  const epochs = longest.map(({ epoch }) => epoch);
+  const byEpoch = members.map(({ diagnosed }) => new Map(diagnosed.map((one) => [one.epoch, one])));
+  const curve = (value: (one: Diagnosed) => number | null) =>
+    epochs.map((epoch) =>
+      mean(byEpoch.flatMap((own) => own.get(epoch) ?? []).map((one) => value(one) ?? Number.NaN)),
+    );
+  const all = (value: (part: WeightDiagnostics) => number | null) => curve((one) => value(one.all));
+  const last = members.map(({ diagnosed }) => diagnosed.at(-1) as Diagnosed);
+  const ensemble = reports.some(({ member }) => member !== undefined);
   return {
-    epochs: diagnosed.map(({ epoch }) => epoch),
+    epochs,
+    ...(ensemble ? { members: members.length } : {}),
     klShare: all((part) => part.klShare),
     sigma: {
       p05: all((part) => part.sigma.p05),
@@ -24,15 +40,37 @@ export function diagnosticsSection(reports: readonly TrainingReport[]): Diagnost
       mu: all((part) => part.smoothedGradientNorm?.mu ?? null),
       rho: all((part) => part.smoothedGradientNorm?.rho ?? null),
     },
-    layers: last.layers.map(({ name, count, snrHistogram }, l) => ({
+    layers: last[0].layers.map(({ name, count }, l) => ({
       name,
       count,
-      snr: snrHistogram,
-      collapsed: diagnosed.map(({ layers }) => layers[l].collapsed),
-      klPerWeight: diagnosed.map(({ layers }) => layers[l].kl / count),
+      snr: together(last.map(({ layers }) => layers[l].snrHistogram)),
+      collapsed: curve(({ layers }) => layers[l].collapsed),
+      klPerWeight: curve(({ layers }) => layers[l].kl / count),
     })),
-    warnings: diagnosed.flatMap(({ epoch, warnings }) =>
-      warnings.map(({ message }) => `Epoch ${epoch}: ${message}`),
+    warnings: members.flatMap(({ member, diagnosed }) =>
+      diagnosed.flatMap(({ epoch, warnings }) =>
+        warnings.map(({ message }) =>
+          ensemble ? `Member ${member}, epoch ${epoch}: ${message}` : `Epoch ${epoch}: ${message}`,
+        ),
+      ),
     ),
   };
+}
+
+/** One histogram of all; their bins are as wide, but may begin elsewhere. */
+function together(histograms: readonly DecibelHistogram[]): DecibelHistogram {
+  const { step } = histograms[0];
+  const first = ({ from }: DecibelHistogram) => Math.round(from / step);
+  const low = histograms.reduce((least, own) => Math.min(least, first(own)), Number.POSITIVE_INFINITY);
+  const high = histograms.reduce((most, own) => Math.max(most, first(own) + own.counts.length), low);
+  const counts = Array.from({ length: high - low }, (_, b) =>
+    histograms.reduce((sum, own) => sum + (own.counts[low + b - first(own)] ?? 0), 0),
+  );
+  return { from: low * step, step, counts };
+}
+
+/** Null where there is no number. */
+function mean(values: readonly number[]): Value {
+  const finite = values.filter(Number.isFinite);
+  return finite.length === 0 ? null : finite.reduce((a, b) => a + b) / finite.length;
 }

@@ -1,21 +1,17 @@
 // The training curves of an ensemble as a report shows them: the mean over members, and from the lowest to the highest.
 
-import type { RunReport } from '../experiment/memberRuns.ts';
+import { type RunReport, reportsByMember } from '../experiment/memberRuns.ts';
 import type { TrainingCurves, Value, ValueBand } from '../report/reportData.ts';
 
-/** @param curvesOf the curves of one training */
+/** @param curvesOf the curves of one training, as one of so many epochs would show them */
 export function memberCurves(
   reports: readonly RunReport[],
-  curvesOf: (reports: readonly RunReport[]) => TrainingCurves,
+  curvesOf: (reports: readonly RunReport[], length: number) => TrainingCurves,
 ): TrainingCurves {
-  const byMember = new Map<number, RunReport[]>();
-  for (const report of reports) {
-    const member = report.member ?? 0;
-    const own = byMember.get(member);
-    if (own === undefined) byMember.set(member, [report]);
-    else own.push(report);
-  }
-  const all = [...byMember.values()].map(curvesOf);
+  const own = [...reportsByMember(reports).values()];
+  // Members that stopped early have fewer epochs; all keep the same ones of those they have.
+  const length = own.reduce((most, one) => Math.max(most, one.length), 0);
+  const all = own.map((one) => curvesOf(one, length));
   // A member that was trained in an earlier life of the run has told its epochs elsewhere: all lines are as long as the longest.
   const longest = all.reduce((a, b) => (b.epochs.length > a.epochs.length ? b : a));
   const over = (curve: (one: TrainingCurves) => readonly Value[] | undefined) =>
@@ -38,6 +34,7 @@ export function memberCurves(
   return {
     epochs: longest.epochs,
     members: all.length,
+    ...(all.some(({ epochs }) => epochs.at(-1) !== longest.epochs.at(-1)) ? { stopApart: true } : {}),
     elbo: mean(elbo),
     nll: mean(nll),
     kl: mean(kl),

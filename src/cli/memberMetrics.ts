@@ -9,6 +9,8 @@ type Members = NonNullable<Manifest['members']>;
 
 /** Members listed one by one in a report; of more, the average says enough. */
 const MAX_LISTED = 64;
+/** Epochs that a line has room for. */
+const MAX_SHOWN = 8;
 
 /** Metrics averaged over members: what to expect of one alone. Null where they were not measured. */
 export function averageMember(members: Members | undefined): Evaluation | null {
@@ -24,28 +26,53 @@ export function averageMember(members: Members | undefined): Evaluation | null {
 /** Rows of a table on the terminal. */
 export function memberRows(members: Members | undefined): [label: string, value: string][] {
   const average = averageMember(members);
-  return average === null ? [] : metricRows(average, 'one member, ');
+  const kept = keptEpochs(members);
+  return [
+    ...(average === null ? [] : metricRows(average, 'one member, ')),
+    ...(kept === null ? [] : [['epochs kept', kept] satisfies [string, string]]),
+  ];
+}
+
+/** The epochs whose posteriors are the members, where there was a choice or a stop; null where all are simply the last. */
+function keptEpochs(members: Members | undefined): string | null {
+  const kept = (members ?? []).flatMap(({ selection }) => selection ?? []);
+  const told = kept.find(({ metric, stopped }) => metric !== null || stopped !== 'epochs');
+  if (told === undefined) return null;
+  const why = told.metric === null ? 'the last ones' : `best validation ${told.metric}`;
+  const early = kept.filter(({ stopped }) => stopped === 'earlyStopping').length;
+  const end = early === 0 ? '' : `, ${early} of ${kept.length} stopped early`;
+  const shown = kept.slice(0, MAX_SHOWN).map(({ epoch }) => epoch);
+  return `${shown.join(', ')}${kept.length > shown.length ? ', …' : ''} (${why}${end})`;
 }
 
 /** The table of a report; null where there are no members or no metrics of them. */
 export function memberTable(test: Evaluation | null, members: Members | undefined): MemberTable | null {
   const average = averageMember(members);
   if (average === null || test === null || members === undefined) return null;
+  const chosen = keptEpochs(members) !== null;
   const shown = (evaluation: Evaluation) => metricRows(evaluation, '');
-  const values = (evaluation: Evaluation) =>
-    shown(evaluation).map(([, value]) => value.replace(' nats per row', ''));
+  const values = (evaluation: Evaluation, kept = '') => [
+    ...shown(evaluation).map(([, value]) => value.replace(' nats per row', '')),
+    ...(chosen ? [kept] : []),
+  ];
   return {
-    columns: shown(test).map(([label]) => (label === 'NLL' ? 'NLL (nats per row)' : label)),
+    columns: [
+      ...shown(test).map(([label]) => (label === 'NLL' ? 'NLL (nats per row)' : label)),
+      ...(chosen ? ['epoch kept'] : []),
+    ],
     rows: [
       { label: `ensemble of ${members.length}`, values: values(test) },
       { label: 'one member on average', values: values(average) },
-      ...members
-        .slice(0, MAX_LISTED)
-        .flatMap((member, m) =>
-          member.test === null
-            ? []
-            : [{ label: `member ${m}`, values: values(member.test as unknown as Evaluation) }],
-        ),
+      ...members.slice(0, MAX_LISTED).flatMap((member, m) =>
+        member.test === null
+          ? []
+          : [
+              {
+                label: `member ${m}`,
+                values: values(member.test as unknown as Evaluation, `${member.selection?.epoch ?? ''}`),
+              },
+            ],
+      ),
     ],
   };
 }

@@ -101,11 +101,9 @@ function trainingCurves(reports: readonly RunReport[]): TrainingCurves {
     : curvesOf(reports);
 }
 
-function curvesOf(reports: readonly RunReport[]): TrainingCurves {
-  const stride = Math.ceil(reports.length / MAX_CURVE_POINTS);
-  const kept = reports.filter(
-    (report, i) => (reports.length - 1 - i) % stride === 0 || report.validation !== null,
-  );
+function curvesOf(reports: readonly RunReport[], length = reports.length): TrainingCurves {
+  const stride = Math.ceil(length / MAX_CURVE_POINTS);
+  const kept = reports.filter((report, i) => (length - 1 - i) % stride === 0 || report.validation !== null);
   const validation = (['nll', 'error', 'rmse'] as const).flatMap((key) => {
     const values = kept.map((report) => report.validation?.[key] ?? null);
     const name = { nll: 'NLL', error: 'error', rmse: 'RMSE' }[key];

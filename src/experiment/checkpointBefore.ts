@@ -4,14 +4,23 @@ import { CheckpointError } from '../errors.ts';
 import { NewerCheckpointError, readCheckpoint } from './checkpoint.ts';
 import { CheckpointStore, type FoundCheckpoint } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
+import { memberCount } from './memberRuns.ts';
 import type { Run } from './run.ts';
 
 /**
  * The newest whole checkpoint of a run from before its last step. For each one that is damaged, `warn` is told.
- * @throws CheckpointError when there is none
+ * @throws CheckpointError when there is none, or for an ensemble
  */
 export function checkpointBefore(run: Run, warn: (message: string) => void): FoundCheckpoint {
   const { steps } = run.manifest;
+  const members = memberCount(run.config);
+  if (members !== null) {
+    throw new CheckpointError(
+      oneLine(
+        `${run.dir}: expected a run of one posterior for --from-checkpoint, got ${members} members, whose states are not kept when all are done — verify the whole run, or one member with --member`,
+      ),
+    );
+  }
   for (const path of new CheckpointStore(run.dir).paths()) {
     try {
       const found = { ...readCheckpoint(path), path };

@@ -2,7 +2,7 @@
 
 import { describeValue } from './configProblems.ts';
 import { changes } from './jsonChanges.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest, MemberOutcome } from './manifest.ts';
 import type { EpochMetrics } from './metricsLog.ts';
 import { RUN_FILES, type RunFile } from './run.ts';
 import type { Safetensors, Tensor } from './safetensors.ts';
@@ -108,19 +108,43 @@ export function manifestDifference(saved: Manifest, now: Manifest): Difference |
   );
 }
 
-/** What a line of metrics.jsonl says that every repetition must say again; when, and how fast, is no result. */
-function repeated({ step, elbo, nll, kl, validation = {} }: EpochMetrics) {
-  return { step, elbo, nll, kl, validation };
+/** Of one member in two manifests; what the saved one is too old to tell is passed over. */
+export function memberDifference(
+  saved: MemberOutcome,
+  now: MemberOutcome,
+  member: number,
+): Difference | null {
+  const told = Object.entries(now).filter(([key]) => Object.hasOwn(saved, key));
+  const was = Object.fromEntries(told.map(([key]) => [key, (saved as Record<string, unknown>)[key]]));
+  return firstOf(
+    'manifest',
+    changes(was, Object.fromEntries(told), undefined, `members[${member}]`).map((change) =>
+      field(change.field, change.before, change.now),
+    ),
+  );
 }
 
-/** Of two lists of lines: epoch by epoch of each member. An epoch with several lines counts with its last. */
+/** What a line of metrics.jsonl says that every repetition must say again; when, and how fast, is no result. */
+function repeated({ step, elbo, nll, kl, validation = {}, best, stopped }: EpochMetrics) {
+  return { step, elbo, nll, kl, validation, best, stopped };
+}
+
+/**
+ * Of two lists of lines: epoch by epoch of each member. An epoch with several lines counts with its last.
+ * @param member whose lines alone are compared; undefined for all
+ */
 export function epochsDifference(
   saved: readonly EpochMetrics[],
   now: readonly EpochMetrics[],
+  member?: number,
 ): Difference | null {
   const name = ({ member, epoch }: EpochMetrics) =>
     member === undefined ? `epoch ${epoch}` : `member ${member}, epoch ${epoch}`;
-  const lines = new Map(saved.map((line, i) => [name(line), { line, number: i + 1 }]));
+  const lines = new Map(
+    [...saved.entries()]
+      .filter(([, line]) => member === undefined || line.member === member)
+      .map(([i, line]) => [name(line), { line, number: i + 1 }]),
+  );
   const found: Place[] = [];
   for (const line of now) {
     const there = lines.get(name(line));

@@ -9,6 +9,7 @@ import { type ConfigRecord, configRecordSchema } from './configRecord.ts';
 import { readTextFile } from './fileProblems.ts';
 import { hash, size, text, texts } from './manifestFields.ts';
 import { currentPlatform, type KernelBuild, packageVersions, varpoolVersion } from './provenance.ts';
+import { selectionSchema } from './selectionRecord.ts';
 import { type SplitRecord, splitSchema } from './splitRecord.ts';
 import { parseStrictJson } from './strictJson.ts';
 
@@ -26,7 +27,13 @@ const metrics = z
   .record(z.string(), z.number({ error: 'a number or null' }).nullable(), { error: 'a map of numbers' })
   .nullable();
 const memberSchema = z.looseObject(
-  { seed: text, posteriorDigest: hash.nullable(), test: metrics },
+  {
+    seed: text,
+    posteriorDigest: hash.nullable(),
+    test: metrics,
+    /** As `selection` of a run of its own; null until the member is done. */
+    selection: selectionSchema.nullable().optional(),
+  },
   { error: 'a map with seed, posteriorDigest and test' },
 );
 
@@ -73,18 +80,7 @@ const manifestSchema = z.looseObject(
     /** Metrics on the test rows by name; null where there are none (yet), or for one that is not finite. */
     test: metrics,
     /** The epoch whose posterior was kept, by which metric of the validation rows if by one, and what ended the training. */
-    selection: z
-      .object(
-        {
-          epoch: size,
-          metric: text.nullable(),
-          value: z.number({ error: 'a number or null' }).nullable(),
-          stopped: z.enum(['epochs', 'earlyStopping'], { error: 'epochs or earlyStopping' }),
-        },
-        { error: 'a map' },
-      )
-      .nullable()
-      .optional(),
+    selection: selectionSchema.nullable().optional(),
     /** Of an ensemble: each member by its number, with the digest and metrics it has when trained alone. */
     members: z.array(memberSchema, { error: 'a list of members' }).optional(),
     /** Of all lives of the run, as far as they are known: what a killed process did after its last checkpoint is not. */

@@ -1,5 +1,5 @@
 // members/M/ of a run directory: what single members of an ensemble leave while the others still train. Once all are in
-// posterior.safetensors of the run, these files are not needed any more.
+// posterior.safetensors of the run, these files are not needed any more, but for TensorBoard's events.
 
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { oneLine } from './configProblems.ts';
 import { fileProblem } from './fileProblems.ts';
 import { makeMissing } from './makeMissing.ts';
 import { loadPosterior, savePosterior } from './posteriorFile.ts';
+import { EVENT_FILE } from './tensorboard/eventLog.ts';
 
 const MEMBERS = 'members';
 const POSTERIOR = 'posterior.safetensors';
@@ -66,8 +67,11 @@ export function readMembers(dir: string, members: number, seed: string): Map<num
   return done;
 }
 
-/** Removes the files of members and the directories they leave empty; what else lies there stays. */
-export function removeMembers(dir: string): void {
+/**
+ * Removes the files of members and the directories they leave empty; what else lies there stays.
+ * @param options.events take away TensorBoard's event files too, which tell of members that are done
+ */
+export function removeMembers(dir: string, { events = false } = {}): void {
   const all = join(dir, MEMBERS);
   if (!existsSync(all)) return;
   try {
@@ -75,7 +79,8 @@ export function removeMembers(dir: string): void {
       const own = join(all, member);
       new CheckpointStore(own).clear();
       for (const name of readdirSync(own))
-        if (TEMPORARY_NAME.test(name) || name === POSTERIOR) rmSync(join(own, name), { force: true });
+        if (TEMPORARY_NAME.test(name) || name === POSTERIOR || (events && EVENT_FILE.test(name)))
+          rmSync(join(own, name), { force: true });
       if (readdirSync(own).length === 0) rmdirSync(own);
     }
     if (readdirSync(all).length === 0) rmdirSync(all);

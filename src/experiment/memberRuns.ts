@@ -2,6 +2,7 @@
 // that is done, goes on with those that are not, and tells of each in the manifest.
 
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Ensemble, Posterior } from '../core/posterior.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
@@ -16,7 +17,10 @@ import type { MemberOutcome } from './manifest.ts';
 import { makeMemberDirectory, memberDirectory, readMembers, writeMember } from './memberFiles.ts';
 import { type EpochMetrics, readMetrics } from './metricsLog.ts';
 import { posteriorDigest } from './posteriorFile.ts';
-import { type PreparedRun, trainingData } from './runData.ts';
+import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
+import { onlySelection, selectionRecord } from './selectionRecord.ts';
+
+const RUN_METRICS = 'metrics.jsonl';
 
 /** A line of metrics.jsonl as it is measured; `member` in ensembles only. */
 export type RunReport = Omit<MemberReport, 'member'> & { readonly member?: number };
@@ -26,6 +30,8 @@ export interface MemberPoint {
   readonly posterior: Posterior | null;
   readonly found: FoundCheckpoint | null;
   readonly store: CheckpointStore;
+  /** Steps it has behind it. */
+  readonly step: number;
 }
 
 /** Members to train; null where one posterior is wanted, be it one member of an ensemble. */
@@ -33,31 +39,47 @@ export function memberCount({ ensemble }: ResolvedConfig): number | null {
   return ensemble === undefined || ensemble.member !== undefined ? null : ensemble.members;
 }
 
+/** Reports by member, each member's in their order; those of a training of one posterior are all of member 0. */
+export function reportsByMember<Report extends { readonly member?: number | undefined }>(
+  reports: readonly Report[],
+): Map<number, Report[]> {
+  const byMember = new Map<number, Report[]>();
+  for (const report of reports) {
+    const own = byMember.get(report.member ?? 0);
+    if (own === undefined) byMember.set(report.member ?? 0, [report]);
+    else own.push(report);
+  }
+  return byMember;
+}
+
 /**
  * Where the members of the run in `dir` go on.
+ * @param trained all of them have come to their end, whatever is left of their own files
  * @throws CheckpointError if a file of a member is damaged beyond what is kept of it, or of another run
  */
 export function memberPoints(
   dir: string,
-  { config }: Pick<PreparedRun, 'config'>,
+  { config, data }: Pick<PreparedRun, 'config' | 'data'>,
   seed: string,
   warn: (message: string) => void,
+  trained = false,
 ): MemberPoint[] {
   const members = memberCount(config) ?? 0;
   const done = readMembers(dir, members, seed);
+  const metrics = join(dir, RUN_METRICS);
+  const lines = reportsByMember(existsSync(metrics) ? readMetrics(metrics) : []);
+  const { epochs, batchSize } = config.training;
+  const all = epochs * Math.ceil(data.train.features.rows / batchSize);
+  // One that stopped early was done before the last step.
+  const end = (m: number) => lines.get(m)?.find(({ stopped }) => stopped !== undefined)?.step ?? all;
   return Array.from({ length: members }, (_, m) => {
     const own = memberDirectory(dir, m);
     const store = new CheckpointStore(own, { keep: config.checkpoint.keep });
     const posterior = done.get(m) ?? null;
-    return { posterior, store, found: posterior === null && existsSync(own) ? store.newest(warn) : null };
+    const found = posterior === null && existsSync(own) ? store.newest(warn) : null;
+    const step = posterior !== null || trained ? end(m) : (found?.state.step ?? 0);
+    return { posterior, store, found, step };
   });
-}
-
-/** Steps each member has behind it; all of them for one that is done. */
-export function memberSteps(points: readonly MemberPoint[], { config, data }: PreparedRun): number[] {
-  const { epochs, batchSize } = config.training;
-  const all = epochs * Math.ceil(data.train.features.rows / batchSize);
-  return points.map(({ posterior, found }) => (posterior === null ? (found?.state.step ?? 0) : all));
 }
 
 /** What the run around them does for members. */
@@ -67,7 +89,7 @@ export interface MemberWork {
   readonly checkpoint: Pick<CheckpointOptions, 'everySteps' | 'everySeconds'>;
   /** Kernels the states are made with. */
   readonly kernels: string | null;
-  /** Called before and after a state is saved. */
+  /** Called before and after a state is saved, and before a member that is done is. */
   beforeSave(): void;
   afterSave(member: number, state: TrainingState): void;
 }
@@ -86,6 +108,8 @@ export async function trainMemberRuns(
       [...points.entries()].flatMap(([m, { posterior }]) => (posterior === null ? [] : [[m, posterior]])),
     ),
     onMember: (m, posterior) => {
+      // Its lines tell which epoch was kept: they must not be lost before it is.
+      beforeSave();
       writeMember(dir, m, posterior);
       points[m].store.clear();
     },
@@ -122,24 +146,40 @@ export function progressOf(
   reports: readonly RunReport[],
   members: number | null,
 ): { steps: number; epochs: number } {
-  const last = new Map(reports.map((report) => [report.member ?? 0, report]));
-  const newest = Array.from({ length: members ?? 1 }, (_, m) => last.get(m));
+  const own = reportsByMember(reports);
+  const newest = Array.from({ length: members ?? 1 }, (_, m) => own.get(m)?.at(-1));
   return {
     steps: newest.reduce((sum, report) => sum + (report?.step ?? 0), 0),
     epochs: newest.reduce((least, report) => Math.min(least, report?.epoch ?? 0), Number.POSITIVE_INFINITY),
   };
 }
 
-/** What the manifest says of each member. @param tests metrics of single members, where they were measured */
+/** What is known of members that are trained, or being trained. */
+export interface MemberFacts {
+  readonly reports: readonly RunReport[];
+  /** What an earlier life of the run wrote down. */
+  readonly before: readonly MemberOutcome[];
+  readonly posteriors?: readonly Posterior[];
+  /** Metrics of single members, where they were measured. */
+  readonly tests?: readonly (Evaluation | null)[];
+}
+
+/** What the manifest says of each member. */
 export function memberOutcomes(
-  seed: string,
+  config: ResolvedConfig,
   members: number,
-  posteriors: readonly Posterior[] = [],
-  tests: readonly (Evaluation | null)[] = [],
+  { reports, before, posteriors = [], tests = [] }: MemberFacts,
 ): MemberOutcome[] {
-  return Array.from({ length: members }, (_, m) => ({
-    seed: memberSeed(seed, m),
-    posteriorDigest: posteriors[m] === undefined ? null : posteriorDigest(posteriors[m]),
-    test: tests[m] ? { ...tests[m] } : null,
-  }));
+  const seed = trainingSeed(config);
+  const own = reportsByMember(reports);
+  return Array.from({ length: members }, (_, m) => {
+    const posterior = posteriors[m];
+    const known = before[m]?.selection ?? (posterior === undefined ? null : onlySelection(config));
+    return {
+      seed: memberSeed(seed, m),
+      posteriorDigest: posterior === undefined ? null : posteriorDigest(posterior),
+      test: tests[m] ? { ...tests[m] } : null,
+      selection: selectionRecord(own.get(m) ?? [], config, known),
+    };
+  });
 }

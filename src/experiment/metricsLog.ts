@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import * as z from 'zod';
 import { CheckpointError } from '../errors.ts';
+import { VALIDATION_METRICS } from '../scheduler/earlyStopping.ts';
 import type { TrainingReport } from '../scheduler/options.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
 import { diagnosticsSchema } from './diagnosticsSchema.ts';
@@ -41,6 +42,19 @@ const epochSchema = z.looseObject(
     seconds: number,
     validation: z.record(z.string(), number, { error: 'a map of numbers' }).optional(),
     diagnostics: diagnosticsSchema.optional(),
+    /** The best epoch until then, where one is to be chosen. */
+    best: z
+      .object(
+        {
+          epoch: size,
+          metric: z.enum(VALIDATION_METRICS, { error: VALIDATION_METRICS.join(', ') }),
+          value: z.number({ error: 'a number' }),
+        },
+        { error: 'a map with epoch, metric and value' },
+      )
+      .optional(),
+    /** Why training ended after this epoch, if before its time. */
+    stopped: z.literal('earlyStopping', { error: 'earlyStopping' }).optional(),
   },
   { error: 'a map' },
 );

@@ -8,12 +8,11 @@ import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { BACKEND_NAMES, backendFactory } from '../backend/registry.ts';
 import type { LoadedData } from '../data/load.ts';
 import { CheckpointError, ConfigError, DataError } from '../errors.ts';
-import { seedText } from '../random/seed.ts';
 import { describeValue, oneLine } from './configProblems.ts';
 import { changedField } from './configRecord.ts';
 import { readTextFile } from './fileProblems.ts';
 import type { Run } from './run.ts';
-import { loadRunData, type PreparedRun, prepareRun } from './runData.ts';
+import { loadRunData, type PreparedRun, prepareRun, trainingSeed } from './runData.ts';
 import { type SplitRecord, splitRecord } from './splitRecord.ts';
 
 const CONFIG_LIMIT_BYTES = 16_777_216;
@@ -47,7 +46,7 @@ export function repeatableRun(run: Run): RepeatableRun {
       `${where}: posteriorDigest: expected the digest of a finished run, got null — the file was changed after the run`,
     );
   }
-  checkEpoch(run);
+  checkEpoch(run, 'verify');
   checkBackends(run);
   const { data, notes } = recordedData(run);
   return { run, prepared: prepareRun(run.config, run.path('config'), data), posteriorDigest, notes };
@@ -65,12 +64,16 @@ export function recordedData(run: Run): { data: LoadedData; notes: readonly stri
   return { data, notes };
 }
 
-function checkEpoch({ manifest, path }: Run): void {
+/**
+ * @param todo what is wanted of the run, for the next step an error names
+ * @throws CheckpointError for a run of another kernel epoch
+ */
+export function checkEpoch({ manifest, path }: Run, todo: string): void {
   const { kernelEpoch, varpool } = manifest;
   if (kernelEpoch === KERNEL_EPOCH) return;
   throw new CheckpointError(
     oneLine(
-      `${path('manifest')}: kernelEpoch: expected ${KERNEL_EPOCH} (this varpool's), got ${kernelEpoch} — digests differ between epochs: verify it with varpool ${varpool}, or train its config.yaml again`,
+      `${path('manifest')}: kernelEpoch: expected ${KERNEL_EPOCH} (this varpool's), got ${kernelEpoch} — digests differ between epochs: ${todo} it with varpool ${varpool}, or train its config.yaml again`,
     ),
   );
 }
@@ -80,7 +83,9 @@ export const REPRODUCIBLE = BACKEND_NAMES.filter((name) => backendFactory(name).
 
 function checkBackends({ manifest, path }: Run): void {
   const used = [manifest.backend, ...(manifest.resumptions ?? []).map(({ backend }) => backend)];
-  const other = used.find((name) => !REPRODUCIBLE.includes(name));
+  const other =
+    used.find((name) => !REPRODUCIBLE.includes(name)) ??
+    (manifest.reproducible === false ? manifest.backend : undefined);
   if (other === undefined) return;
   throw new CheckpointError(
     oneLine(
@@ -95,7 +100,8 @@ function checkConfig({ manifest, config, path }: Run): string[] {
   const record = manifest.config;
   if (record === undefined) {
     // The one thing such a manifest tells of the config.
-    if (seedText(config.seed) !== manifest.seed) throw edited(where, 'seed', manifest.seed, config.seed);
+    const seed = trainingSeed(config);
+    if (seed !== manifest.seed) throw edited(where, 'seed', manifest.seed, seed);
     return [`${path('manifest')}: no record of the config, so an edit would not show`];
   }
   const text = readTextFile(where, 'the config of a run', CONFIG_LIMIT_BYTES, ConfigError);

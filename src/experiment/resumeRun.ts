@@ -1,12 +1,12 @@
-// A run that was cut short, opened to go on: what there is of it, and whether its data, config and kernels are still the same.
+// A run that was cut short, opened to go on: what there is of it, and whether data, config and kernel epoch are still the same.
 // Nothing on disk is changed here; trainRun does that when it takes the run over.
 
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { kernelBuild } from '../backend/kernelFile.node.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { rateFactor } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
-import type { FileProvenance } from '../data/dataset.ts';
-import { CheckpointError, DataError } from '../errors.ts';
+import { CheckpointError } from '../errors.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
@@ -14,6 +14,7 @@ import type { Manifest } from './manifest.ts';
 import { type MemberPoint, memberCount, memberPoints, type RunReport } from './memberRuns.ts';
 import type { EpochMetrics } from './metricsLog.ts';
 import { varpoolVersion } from './provenance.ts';
+import { checkEpoch, recordedData } from './repeatable.ts';
 import { openRun, type Run, RunWriter } from './run.ts';
 import { type PreparedRun, prepareRun, trainingSeed } from './runData.ts';
 import { checkUnlocked } from './runLock.ts';
@@ -34,10 +35,11 @@ export interface ResumePoint {
 
 /**
  * Opens a run directory to go on with its training.
- * @param warn told of a damaged checkpoint that was passed over, and of another version of varpool
+ * @param warn told of a damaged checkpoint that was passed over, of another version of varpool or build of its kernels, and of an edited
+ * config.yaml that comes to the same
  * @returns the point to hand to trainRun, or the run itself where it is finished
- * @throws CheckpointError for what is no run, diverged, is being trained, has kernels of another build or only damaged checkpoints;
- * DataError for data that changed; ConfigError for a config.yaml that cannot be used
+ * @throws CheckpointError for what is no run, diverged, is being trained, is of another kernel epoch or has only damaged checkpoints;
+ * DataError for data that changed; ConfigError for a config.yaml that cannot be used or was edited in what decides the result
  */
 export async function openResume(
   dir: string,
@@ -51,18 +53,21 @@ export async function openResume(
     fail(dir, 'a run that was cut short', 'one that diverged', next);
   }
   checkUnlocked(dir);
-  const prepared = prepareRun(config, opened.path('config'));
-  checkSameData(manifest, prepared.data.provenance);
+  checkEpoch(opened, 'go on with');
+  const { data, notes } = recordedData(opened);
+  for (const note of notes) warn(note);
+  const prepared = prepareRun(config, opened.path('config'), data);
+  const posterior = fitted(opened, warn);
   const store = new CheckpointStore(dir, { keep: config.checkpoint.keep });
   const found = store.newest(warn);
   const seed = trainingSeed(config);
-  const members = memberCount(config) === null ? null : memberPoints(dir, prepared, seed, warn);
+  const members =
+    memberCount(config) === null ? null : memberPoints(dir, prepared, seed, warn, posterior !== null);
   const kernels = (members ?? []).map((member) => member.found?.kernels);
-  await checkKernels(dir, [manifest.kernels?.sources, found?.kernels, ...kernels]);
+  await compareKernels(dir, [manifest.kernels?.sources, found?.kernels, ...kernels], warn);
   const version = found?.varpool ?? manifest.varpool;
   if (version !== varpoolVersion())
     warn(`${dir}: begun with varpool ${version}, going on with ${varpoolVersion()}`);
-  const posterior = fitted(opened, warn);
   const state = found?.state ?? null;
   return { prepared, run: new RunWriter(dir), manifest, store, state, posterior, members };
 }
@@ -79,39 +84,19 @@ function fitted(run: Run, warn: (message: string) => void): AnyPosterior | null 
   }
 }
 
-/**
- * Holds data files to those a run was trained on.
- * @throws DataError naming the first file that differs
- */
-export function checkSameData(manifest: Manifest, now: readonly FileProvenance[]): void {
-  for (const [i, { path, sha256 }] of now.entries()) {
-    const was = manifest.data[i];
-    if (was?.sha256 === sha256) continue;
-    const expected =
-      was === undefined
-        ? `no more than the ${manifest.data.length} data files of the run`
-        : `the data of the run (SHA-256 ${was.sha256.slice(0, 16)}…)`;
-    throw new DataError(
-      oneLine(`${path}: expected ${expected}, got ${sha256.slice(0, 16)}… — put it back or train anew`),
-    );
-  }
-  const missing = manifest.data[now.length];
-  if (missing !== undefined)
-    throw new DataError(
-      oneLine(
-        `${missing.path}: expected the data of the run, got a config without it — put it back or train anew`,
-      ),
-    );
-}
-
-async function checkKernels(dir: string, builds: readonly (string | null | undefined)[]): Promise<void> {
+/** Other sources of the same epoch give the same bits, or should: whoever doubts the result is to know of them. */
+async function compareKernels(
+  dir: string,
+  builds: readonly (string | null | undefined)[],
+  warn: (message: string) => void,
+): Promise<void> {
   const { sources } = await kernelBuild();
-  for (const built of builds) {
-    if (built === null || built === undefined || built === sources) continue;
-    const got = `${sources.slice(0, 16)}…`;
-    const next = 'go on with the varpool it was begun with, or train anew';
-    fail(dir, `kernels ${built.slice(0, 16)}…, with which it was begun`, got, next);
-  }
+  const other = builds.find((built) => built && built !== sources);
+  if (other === undefined || other === null) return;
+  const [was, is] = [other, sources].map((hash) => `${hash.slice(0, 16)}…`);
+  warn(
+    `${dir}: begun with other sources of the kernels, ${was}, going on with ${is} of the same kernel epoch, ${KERNEL_EPOCH}`,
+  );
 }
 
 /** Reports as a training gave them, from the lines kept of them. */

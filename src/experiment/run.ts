@@ -4,7 +4,6 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
-import type { TrainingReport } from '../scheduler/options.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from './config.ts';
@@ -13,7 +12,8 @@ import { anyPosteriorDigest, loadAnyPosterior, saveAnyPosterior } from './ensemb
 import { type ErrorType, fileProblem } from './fileProblems.ts';
 import { makeMissing } from './makeMissing.ts';
 import { isManifest, type Manifest, readManifest, writeManifest } from './manifest.ts';
-import { removeMembers } from './memberFiles.ts';
+import { makeMemberDirectory, memberDirectory, removeMembers } from './memberFiles.ts';
+import type { RunReport } from './memberRuns.ts';
 import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
 import { checkUnlocked, LOCK_NAME } from './runLock.ts';
 import { EVENT_FILE, EventLog } from './tensorboard/eventLog.ts';
@@ -32,7 +32,8 @@ export type RunFile = keyof typeof RUN_FILES;
 /** A run directory that is being written. */
 export class RunWriter {
   #log: MetricsLog | null = null;
-  #events: EventLog | null = null;
+  /** By member; null for what has none. */
+  readonly #events = new Map<number | null, EventLog>();
 
   /** @param dir a directory from createRun or createNumberedRun */
   constructor(readonly dir: string) {}
@@ -67,10 +68,16 @@ export class RunWriter {
     this.#log?.sync();
   }
 
-  /** Adds an epoch to a TensorBoard event file, which is made with the first. */
-  logEvents(report: TrainingReport): void {
-    this.#events ??= new EventLog(this.dir);
-    this.#events.append(report);
+  /** Adds an epoch to a TensorBoard event file, which is made with the first; members have files, and so curves, of their own. */
+  logEvents(report: RunReport): void {
+    const { member } = report;
+    let events = this.#events.get(member ?? null);
+    if (events === undefined) {
+      if (member !== undefined) makeMemberDirectory(this.dir, member);
+      events = new EventLog(member === undefined ? this.dir : memberDirectory(this.dir, member));
+      this.#events.set(member ?? null, events);
+    }
+    events.append(report);
   }
 
   /** @returns the posteriorDigest */
@@ -85,8 +92,8 @@ export class RunWriter {
   close(): void {
     this.#log?.close();
     this.#log = null;
-    this.#events?.close();
-    this.#events = null;
+    for (const events of this.#events.values()) events.close();
+    this.#events.clear();
   }
 
   [Symbol.dispose](): void {
@@ -208,7 +215,7 @@ function openPosterior(path: string, manifest: Manifest): AnyPosterior {
 function clear(dir: string): void {
   const stale = list(dir).filter((name) => TEMPORARY_NAME.test(name) || EVENT_FILE.test(name));
   const { manifest, ...others } = RUN_FILES;
-  removeMembers(dir);
+  removeMembers(dir, { events: true });
   new CheckpointStore(dir).clear();
   for (const name of [...stale, ...Object.values(others), LOCK_NAME, manifest]) {
     try {

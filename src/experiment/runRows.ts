@@ -2,7 +2,9 @@
 
 import { rowsSha256 } from '../data/partRows.ts';
 import { ConfigError } from '../errors.ts';
+import { memberSeed } from '../random/seed.ts';
 import { epochRows, stepRows } from '../scheduler/rowOrder.ts';
+import { memberCount } from './memberRuns.ts';
 import { recordedData } from './repeatable.ts';
 import type { Run } from './run.ts';
 
@@ -16,6 +18,8 @@ export interface RowsQuery {
   readonly epoch?: number;
   /** From 1: the minibatch of that step, counted within `epoch` where that is given, else over all epochs. */
   readonly step?: number;
+  /** Of an ensemble, from 0: whose epoch or step it is; each member has an order of its own. */
+  readonly member?: number;
 }
 
 export interface RunRows {
@@ -33,10 +37,11 @@ export interface RunRows {
 }
 
 /**
- * @throws ConfigError for a part, an epoch or a step that the run does not have, or an edited config; DataError for changed data
+ * @throws ConfigError for a part, an epoch, a step or a member that the run does not have, or an edited config; DataError for changed data
  */
-export function runRows(run: Run, { part = 'train', epoch, step }: RowsQuery = {}): RunRows {
+export function runRows(run: Run, { part = 'train', epoch, step, member }: RowsQuery = {}): RunRows {
   const ordered = epoch !== undefined || step !== undefined;
+  const seed = orderSeed(run, ordered, member);
   if (ordered && part !== 'train')
     fail('--part', `train with --epoch or --step`, part, 'other parts are not shuffled: leave these out');
   const { data, notes } = recordedData(run);
@@ -52,13 +57,16 @@ export function runRows(run: Run, { part = 'train', epoch, step }: RowsQuery = {
     notes,
   });
   if (!ordered) return answer({ epoch: null, step: null }, indices);
-  const { seed } = run.manifest;
   const { training } = run.config;
   const rows = indices.length;
   const perEpoch = Math.ceil(rows / training.batchSize);
-  if (epoch !== undefined && epoch > training.epochs)
-    fail('--epoch', `1 to ${training.epochs}`, `${epoch}`, 'see training.epochs of its config.yaml');
-  const limit = epoch === undefined ? perEpoch * training.epochs : perEpoch;
+  const early = run.metrics().find((line) => line.member === member && line.stopped !== undefined);
+  const epochs = early?.epoch ?? training.epochs;
+  if (epoch !== undefined && epoch > epochs) {
+    const next = early === undefined ? 'see training.epochs of its config.yaml' : 'it stopped early there';
+    fail('--epoch', `1 to ${epochs}`, `${epoch}`, next);
+  }
+  const limit = epoch === undefined ? perEpoch * epochs : perEpoch;
   if (step !== undefined && step > limit)
     fail(
       '--step',
@@ -73,6 +81,20 @@ export function runRows(run: Run, { part = 'train', epoch, step }: RowsQuery = {
     { epoch: Math.ceil(at / perEpoch), step: at },
     own(stepRows(seed, at, rows, training.batchSize)),
   );
+}
+
+/** The seed that orders the rows of a run or of a member of it. */
+function orderSeed({ manifest, config, dir }: Run, ordered: boolean, member: number | undefined): string {
+  const members = memberCount(config);
+  if (member === undefined) {
+    if (ordered && members !== null)
+      fail('--member', `a member from 0 to ${members - 1}`, 'none', 'each has an order of its own');
+    return manifest.seed;
+  }
+  if (members === null) fail('--member', 'a run of an ensemble', `${dir}, which is none`, 'leave it out');
+  if (!(member < members))
+    fail('--member', `a member from 0 to ${members - 1}`, `${member}`, 'members are counted from 0');
+  return memberSeed(manifest.seed, member);
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {

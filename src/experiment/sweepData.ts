@@ -4,6 +4,7 @@ import { freemem } from 'node:os';
 import type { FileProvenance } from '../data/dataset.ts';
 import type { LoadedData } from '../data/load.ts';
 import type { ResolvedConfig } from './config.ts';
+import { memberCount } from './memberRuns.ts';
 import { dataTask, loadRunData, type PreparedRun, prepareRun } from './runData.ts';
 import type { SweepCell } from './sweepCells.ts';
 
@@ -21,10 +22,11 @@ export interface Need {
 
 export function need({ config, data, model }: PreparedRun): Need {
   const { epochs, draws } = config.training;
+  const members = memberCount(config) ?? 1;
   const weights = model.layers.reduce((sum, { inputSize, outputSize }) => sum + inputSize * outputSize, 0);
   return {
-    work: epochs * draws * data.train.features.rows * weights,
-    bytes: 4 * PARAMETER_ARRAYS * weights + bytesOf(data),
+    work: members * epochs * draws * data.train.features.rows * weights,
+    bytes: 4 * PARAMETER_ARRAYS * weights * members + bytesOf(data),
   };
 }
 

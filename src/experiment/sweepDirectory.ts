@@ -10,6 +10,7 @@ import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { formatConfig, type ResolvedConfig } from './config.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
 import { fileProblem, readTextFile } from './fileProblems.ts';
+import { size } from './manifestFields.ts';
 import { cutTornLine } from './metricsLog.ts';
 import { makeDirectory } from './run.ts';
 import { LOCK_NAME, lockRun, type RunLock } from './runLock.ts';
@@ -63,6 +64,10 @@ const manifestSchema = z.looseObject(
     varpool: text,
     status: z.enum(['running', 'finished', 'interrupted'], { error: 'running, finished or interrupted' }),
     kernels: z.object({ sources: text, wasm: text }, { error: 'sources and wasm' }).nullable(),
+    /** As of a run. */
+    kernelEpoch: size.default(1),
+    /** False where a cell was trained by a backend whose bits are its own. */
+    reproducible: z.boolean({ error: 'true or false' }).default(true),
     data: z.array(z.looseObject({ path: text, sha256: text }, { error: 'a map with path and sha256' }), {
       error: 'a list of files',
     }),

@@ -2,6 +2,7 @@
 // not done again; one that fails does not stop the rest.
 
 import { join, relative, resolve } from 'node:path';
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { kernelBuild } from '../backend/kernelFile.node.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { FileProvenance } from '../data/dataset.ts';
@@ -136,7 +137,11 @@ async function runCell(
       validation: finite(validation),
       test: finite(trained.test),
       epochs: trained.manifest.epochs,
-      epochKept: trained.manifest.selection?.epoch ?? trained.manifest.epochs,
+      // Each member of an ensemble keeps one of its own: the manifest of the cell's run tells which.
+      epochKept:
+        trained.manifest.members === undefined
+          ? (trained.manifest.selection?.epoch ?? trained.manifest.epochs)
+          : null,
       seconds: (performance.now() - started) / 1000,
       error: null,
     };
@@ -161,7 +166,9 @@ async function resumePoint(dir: string): Promise<ResumePoint | null> {
   if (!isManifest(join(dir, RUN_FILES.manifest))) return null;
   try {
     const point = await openResume(dir, () => undefined);
-    return 'finished' in point || (point.state === null && point.posterior === null) ? null : point;
+    if ('finished' in point) return null;
+    const begun = (point.members ?? []).some(({ posterior, found }) => posterior ?? found);
+    return point.state === null && point.posterior === null && !begun ? null : point;
   } catch (error) {
     // Damaged, or of something that was begun differently: the cell is known by its config and can be done anew.
     if (error instanceof CheckpointError || error instanceof ConfigError) return null;
@@ -229,6 +236,9 @@ function startManifest(
     backend: runtime.backend,
     workers: runtime.workers,
     kernels: kernels ? { sources: kernels.sources, wasm: kernels.wasm } : (earlier?.kernels ?? null),
+    kernelEpoch: KERNEL_EPOCH,
+    // As good as the worst of its lives.
+    reproducible: runtime.reproducible && earlier?.reproducible !== false,
     platform: currentPlatform(),
     // Files of cells that an edited sweep no longer has are remembered: it may have them again.
     data: [
@@ -239,15 +249,13 @@ function startManifest(
   };
 }
 
-/** Results of other kernels or other rows do not belong into one table. */
+/** Results of another arithmetic or of other rows do not belong into one table. */
 function refuseChanges({ dir, earlier }: SweepDirectory, now: SweepManifest): void {
   if (earlier === null) return;
   const next = 'begin again with --force, or choose another directory';
-  if (earlier.kernels && now.kernels && earlier.kernels.sources !== now.kernels.sources) {
-    const expected = `kernels ${earlier.kernels.sources.slice(0, 12)}… as in its finished cells`;
-    throw new CheckpointError(
-      `${dir}: expected ${expected}, got ${now.kernels.sources.slice(0, 12)}… — ${next}`,
-    );
+  if (earlier.kernelEpoch !== now.kernelEpoch) {
+    const expected = `kernel epoch ${earlier.kernelEpoch} as in its finished cells`;
+    throw new CheckpointError(`${dir}: expected ${expected}, got ${now.kernelEpoch} — ${next}`);
   }
   const known = new Map(earlier.data.map(({ path, sha256 }) => [path, sha256]));
   for (const { path, sha256 } of now.data) {

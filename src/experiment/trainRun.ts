@@ -3,7 +3,7 @@
 
 import { kernelBuild } from '../backend/kernelFile.node.ts';
 import { membersOf } from '../core/ensemble.ts';
-import type { AnyPosterior, Posterior } from '../core/posterior.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError, DivergedError } from '../errors.ts';
 import type { Evaluation, TrainOptions, TrainProgress } from '../scheduler/options.ts';
@@ -12,21 +12,14 @@ import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
 import { type CheckpointConfig, formatConfig } from './config.ts';
 import { configRecord } from './configRecord.ts';
 import { VALIDATIONS, validationEvery } from './configSelection.ts';
-import {
-  endManifest,
-  type Manifest,
-  type MemberOutcome,
-  type RunStatus,
-  resumeManifest,
-  startManifest,
-} from './manifest.ts';
+import { endManifest, type Manifest, type RunStatus, resumeManifest, startManifest } from './manifest.ts';
 import { removeMembers } from './memberFiles.ts';
 import {
   cutMemberMetrics,
+  type MemberFacts,
   memberCount,
   memberOutcomes,
   memberPoints,
-  memberSteps,
   progressOf,
   type RunReport,
   trainMemberRuns,
@@ -36,6 +29,7 @@ import { type ResumePoint, reportsOf } from './resumeRun.ts';
 import type { RunWriter } from './run.ts';
 import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
 import { lockRun } from './runLock.ts';
+import { selectionRecord } from './selectionRecord.ts';
 import { splitRecord } from './splitRecord.ts';
 
 /** Enough to see where training goes; the test metrics use all draws of the config. */
@@ -106,16 +100,19 @@ async function trainLocked(
       : goOn(resume, run, runtime, options.onWarning ?? (() => undefined));
   const { reports } = first;
   let posteriorDigest: string | null = null;
-  let selection: Manifest['selection'] = first.manifest.selection ?? null;
   let savedStep = resume?.state?.step ?? 0;
-  const end = (status: RunStatus, test: Evaluation | null = null, each?: MemberOutcome[]): Manifest => {
+  const outcomes = (found: Pick<MemberFacts, 'posteriors' | 'tests'> = {}) =>
+    memberOutcomes(config, members ?? 0, { reports, before: first.manifest.members ?? [], ...found });
+  const end = (status: RunStatus, test: Evaluation | null = null, each = outcomes()): Manifest => {
     const { steps, epochs } = progressOf(reports, members);
     const manifest = endManifest(first.manifest, {
       status,
       steps: Math.max(members === null ? savedStep : 0, steps),
       epochs,
       test: test === null ? null : { ...test },
-      ...(members === null ? { selection } : { members: each ?? memberOutcomes(seed, members) }),
+      ...(members === null
+        ? { selection: selectionRecord(reports, config, first.manifest.selection) }
+        : { members: each }),
       wallSeconds: first.manifest.wallSeconds + (performance.now() - started) / 1000,
       posteriorDigest,
     });
@@ -147,20 +144,12 @@ async function trainLocked(
       },
     };
     const checkpoint = checkpointTimes(config.checkpoint);
-    const one = async (): Promise<Posterior> => {
-      const { posterior, selected, stopped } = await runtime.train(
-        prepared.model,
-        trainingData(prepared.data.train),
-        {
-          ...training,
-          ...(resume?.state ? { resume: resume.state } : {}),
-          checkpoint: { ...checkpoint, save },
-        },
-      ).result;
-      const last = { epoch: reports.at(-1)?.epoch ?? config.training.epochs, metric: null, value: null };
-      selection = { ...(selected ?? last), stopped };
-      return posterior;
-    };
+    const one = () =>
+      runtime.train(prepared.model, trainingData(prepared.data.train), {
+        ...training,
+        ...(resume?.state ? { resume: resume.state } : {}),
+        checkpoint: { ...checkpoint, save },
+      });
     const several = () =>
       trainMemberRuns(prepared, runtime, training, {
         dir: run.dir,
@@ -178,13 +167,10 @@ async function trainLocked(
     end('running');
     const measure = (fitted: AnyPosterior) => testMetrics(prepared, runtime, fitted, options.signal);
     const test = await (options.measure ?? measure)(posterior);
-    let each: MemberOutcome[] | undefined;
-    if (members !== null) {
-      const tests: (Evaluation | null)[] = [];
-      for (const member of membersOf(posterior)) tests.push(await measure(member));
-      each = memberOutcomes(seed, members, membersOf(posterior), tests);
-    }
-    const manifest = end('finished', test, each);
+    const posteriors = members === null ? [] : membersOf(posterior);
+    const tests: (Evaluation | null)[] = [];
+    for (const member of posteriors) tests.push(await measure(member));
+    const manifest = end('finished', test, outcomes({ posteriors, tests }));
     removeMembers(run.dir);
     return { posterior, posteriorDigest, reports, test, manifest, secondsPerEpoch };
   } catch (error) {
@@ -236,10 +222,8 @@ function goOn(
   removeTemporaries(run.dir);
   const perEpoch = Math.ceil(prepared.data.train.features.rows / prepared.config.training.batchSize);
   // A training that stopped early was done before its last step.
-  const all = members === null ? manifest.steps : prepared.config.training.epochs * perEpoch;
-  const ends = (members === null ? [state?.step ?? 0] : memberSteps(members, prepared)).map((step) =>
-    posterior === null ? step : all,
-  );
+  const own = posterior === null ? (state?.step ?? 0) : manifest.steps;
+  const ends = members === null ? [own] : members.map((member) => member.step);
   const step = ends.reduce((sum, own) => sum + own, 0);
   const epochs = members === null ? run.cutMetrics(step) : cutMemberMetrics(run.path('metrics'), ends);
   const wanted = ends.reduce((sum, own) => sum + Math.floor(own / perEpoch), 0);

@@ -13,12 +13,14 @@ import {
   type Difference,
   epochsDifference,
   manifestDifference,
+  memberDifference,
   placeOf,
   posteriorDifference,
 } from './differences.ts';
 import { fileProblem } from './fileProblems.ts';
 import type { Manifest } from './manifest.ts';
-import { readMetrics } from './metricsLog.ts';
+import { asMemberLines, asMemberOutcome, asMemberPart, memberAlone, memberPart } from './memberOfRun.ts';
+import { type EpochMetrics, readMetrics } from './metricsLog.ts';
 import { REPRODUCIBLE, type RepeatableRun } from './repeatable.ts';
 import type { ResumePoint } from './resumeRun.ts';
 import { RUN_FILES, type Run, RunWriter } from './run.ts';
@@ -29,6 +31,8 @@ import { type TrainRunOptions, trainRun } from './trainRun.ts';
 export interface VerifyOptions extends Pick<TrainRunOptions, 'signal' | 'onProgress' | 'onEpoch'> {
   /** Train only from this state of the run on, taken on trust like the epochs before it. */
   readonly from?: TrainingState;
+  /** Of an ensemble: train this member alone, from 0, and compare what the run has of it. */
+  readonly member?: number;
 }
 
 /** What training a run again came to. */
@@ -37,8 +41,10 @@ export interface Verification {
   readonly differences: readonly Difference[];
   /** Of the posterior trained now. */
   readonly posteriorDigest: string;
-  /** Of posterior.safetensors as it is. */
+  /** Of posterior.safetensors as it is, or of the member's part of it. */
   readonly savedDigest: string;
+  /** What the manifest says of it. */
+  readonly recordedDigest: string | null;
   /** Test metrics of the posterior trained now. */
   readonly test: Manifest['test'];
 }
@@ -51,7 +57,7 @@ export interface Verification {
 export async function verifyRun(
   { run, prepared }: RepeatableRun,
   runtime: Runtime,
-  { from, ...options }: VerifyOptions = {},
+  { from, member, ...options }: VerifyOptions = {},
 ): Promise<Verification> {
   if (!REPRODUCIBLE.includes(runtime.backend)) {
     throw new ConfigError(
@@ -59,29 +65,71 @@ export async function verifyRun(
     );
   }
   // Read first: a file that is not there should not take a training to find out.
-  const saved = readSafetensors(run.path('posterior'));
-  const epochs = run.metrics();
+  const saved = savedResult(run, member);
   const dir = temporaryDirectory();
   try {
     const again = new RunWriter(dir);
-    const { manifest } = await trainRun(prepared, runtime, again, {
+    const training = silent(member === undefined ? prepared : memberAlone(prepared, member));
+    const { manifest } = await trainRun(training, runtime, again, {
       ...options,
-      ...(from === undefined ? {} : { resume: resumePoint(run, prepared, again, from) }),
+      ...(from === undefined ? {} : { resume: resumePoint(run, training, again, from) }),
     });
-    const differences = [
-      posteriorDifference(saved, readSafetensors(again.path('posterior'))),
-      manifestDifference(run.manifest, manifest),
-      epochs.length === 0 ? null : epochsDifference(epochs, readMetrics(again.path('metrics'))),
-    ];
+    const now = { posterior: readSafetensors(again.path('posterior')), manifest };
+    const lines = readMetrics(again.path('metrics'));
+    const differences =
+      member === undefined ? runDifferences(saved, now, lines) : memberDifferences(saved, now, lines, member);
     return {
       differences: differences.filter((difference) => difference !== null),
       posteriorDigest: manifest.posteriorDigest as string,
-      savedDigest: dataSectionSha256(saved.tensors),
+      savedDigest: dataSectionSha256(saved.posterior.tensors),
+      recordedDigest:
+        member === undefined
+          ? run.manifest.posteriorDigest
+          : (run.manifest.members?.[member]?.posteriorDigest ?? null),
       test: manifest.test,
     };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Posterior (a member's part of it, if one is asked for), manifest and metrics of a run. */
+function savedResult(run: Run, member: number | undefined) {
+  const posterior = readSafetensors(run.path('posterior'));
+  return {
+    posterior: member === undefined ? posterior : memberPart(posterior, member),
+    manifest: run.manifest,
+    epochs: run.metrics(),
+  };
+}
+type Saved = ReturnType<typeof savedResult>;
+type Result = Omit<Saved, 'epochs'>;
+
+function runDifferences(saved: Saved, now: Result, lines: readonly EpochMetrics[]): (Difference | null)[] {
+  return [
+    posteriorDifference(saved.posterior, now.posterior),
+    manifestDifference(saved.manifest, now.manifest),
+    saved.epochs.length === 0 ? null : epochsDifference(saved.epochs, lines),
+  ];
+}
+
+function memberDifferences(
+  saved: Saved,
+  now: Result,
+  lines: readonly EpochMetrics[],
+  member: number,
+): (Difference | null)[] {
+  const told = saved.manifest.members?.[member];
+  return [
+    posteriorDifference(saved.posterior, asMemberPart(now.posterior, member)),
+    told === undefined ? null : memberDifference(told, asMemberOutcome(now.manifest), member),
+    saved.epochs.length === 0 ? null : epochsDifference(saved.epochs, asMemberLines(lines, member), member),
+  ];
+}
+
+/** What nobody is going to look at is not written. */
+function silent(prepared: PreparedRun): PreparedRun {
+  return { ...prepared, config: { ...prepared.config, logging: { tensorboard: false } } };
 }
 
 /** A run as it was when its training had come to a state, in another directory. */
@@ -108,15 +156,17 @@ export function describeDifference({ run }: RepeatableRun, verification: Verific
   const more = count > 1 ? ` (and ${count - 1} more in this file)` : '';
   const where = `${join(run.dir, file)}: ${placeOf(difference)}`;
   return oneLine(
-    `${where}: expected ${saved} as saved, got ${recomputed} when trained again${more} — ${verdict(run.manifest.posteriorDigest, verification)}`,
+    `${where}: expected ${saved} as saved, got ${recomputed} when trained again${more} — ${verdict(verification)}`,
   );
 }
 
 /** Which of the three digests stands alone: that of the manifest, of the file, of the training now. */
-function verdict(
-  then: string | null,
-  { differences, posteriorDigest: now, savedDigest }: Verification,
-): string {
+function verdict({
+  differences,
+  posteriorDigest: now,
+  savedDigest,
+  recordedDigest: then,
+}: Verification): string {
   const { file } = differences[0];
   if (now !== then && savedDigest === then)
     return 'other bits were made here than by the run, which is a bug: report it with both manifests';

@@ -12,17 +12,18 @@ const LIMIT_DB = 40;
 
 /** @throws RangeError if a curve has not one value per epoch */
 export function diagnosticsCharts(data: DiagnosticsSection): ChartSpec[] {
-  const { epochs, klShare, sigma, gradientNorm } = data;
+  const { epochs, klShare, sigma, gradientNorm, members } = data;
+  const note = members === undefined ? '' : ` Mean of ${members} members.`;
   const layers = outermost(data.layers);
   const curves = (values: (layer: LayerDiagnostics) => readonly (number | null)[]) =>
     layers.map((layer, l) => ({ label: layer.name, color: COLORS[l], values: values(layer) }));
   return [
-    snrChart(layers),
+    snrChart(layers, members),
     epochChart(
       epochs,
       'collapsed',
       'Weights collapsed to the prior',
-      'Share of weights whose KL is below 0.01 nats: the data have told them nothing. A layer near 100 % passes on noise.',
+      `Share of weights whose KL is below 0.01 nats: the data have told them nothing. A layer near 100 % passes on noise.${note}`,
       'share of weights',
       curves((layer) => layer.collapsed),
       { yFormat: 'percent' },
@@ -31,7 +32,7 @@ export function diagnosticsCharts(data: DiagnosticsSection): ChartSpec[] {
       epochs,
       'kl-per-weight',
       'KL per weight',
-      'How far the weights of a layer are from the prior, on average.',
+      `How far the weights of a layer are from the prior, on average.${note}`,
       'nats per weight',
       curves((layer) => layer.klPerWeight),
     ),
@@ -41,7 +42,7 @@ export function diagnosticsCharts(data: DiagnosticsSection): ChartSpec[] {
             epochs,
             'kl-share',
             'KL share',
-            'Part of −ELBO that is KL. It is large where weights are many and rows few; harmless while the data are fitted well.',
+            `Part of −ELBO that is KL. It is large where weights are many and rows few; harmless while the data are fitted well.${note}`,
             'of −ELBO',
             [{ label: 'KL share', color: 'purple' as const, values: klShare }],
             { yFormat: 'percent' },
@@ -52,7 +53,7 @@ export function diagnosticsCharts(data: DiagnosticsSection): ChartSpec[] {
       epochs,
       'sigma',
       'Sigma of the weights',
-      'Median, and the values below which 5 % and 95 % of the weights lie. Flat from the start means not learned.',
+      `Median, and the values below which 5 % and 95 % of the weights lie. Flat from the start means not learned.${note}`,
       'sigma',
       [
         { label: '95 %', color: 'muted', values: sigma.p95 },
@@ -64,7 +65,7 @@ export function diagnosticsCharts(data: DiagnosticsSection): ChartSpec[] {
       epochs,
       'gradient',
       'Smoothed gradient norm',
-      'Norm of the optimizer’s running mean of the gradients of −ELBO per row, by mu and by rho.',
+      `Norm of the optimizer’s running mean of the gradients of −ELBO per row, by mu and by rho.${note}`,
       'norm',
       [
         { label: 'mu', color: 'blue', values: gradientNorm.mu },
@@ -81,7 +82,7 @@ function outermost(layers: readonly LayerDiagnostics[]): readonly LayerDiagnosti
   return [...layers.slice(0, half), ...layers.slice(-half)];
 }
 
-function snrChart(layers: readonly LayerDiagnostics[]): ChartSpec {
+function snrChart(layers: readonly LayerDiagnostics[], members?: number): ChartSpec {
   const step = layers[0]?.snr.step ?? 2;
   const shares = layers.map(({ snr }) => sharesByBin(snr));
   const bins = shares.flatMap((share) => [...share.keys()]);
@@ -95,7 +96,7 @@ function snrChart(layers: readonly LayerDiagnostics[]): ChartSpec {
     title: 'Signal-to-noise of the weights, last epoch',
     caption:
       'Ten times the decimal logarithm of |mu|/sigma. Left of 0 dB a weight’s noise is larger than its mean: it could be pruned. ' +
-      'All far to the right means a posterior close to a point estimate.',
+      `All far to the right means a posterior close to a point estimate.${members === undefined ? '' : ` Weights of ${members} members together.`}`,
     wide: true,
     xLabel: '10·log10(|mu|/sigma) (dB)',
     yLabel: 'share of weights',

@@ -65,6 +65,8 @@ export interface TrainingCurves {
   readonly epochs: readonly number[];
   /** Of an ensemble: how many members there are. Values are then means over them, and `ranges` goes from the lowest to the highest. */
   readonly members?: number;
+  /** Of an ensemble: members stopped early, some before others. */
+  readonly stopApart?: boolean;
   readonly ranges?: {
     readonly elbo: ValueBand;
     readonly nll: ValueBand;
@@ -87,6 +89,8 @@ export interface TrainingCurves {
 /** What the weights did; one value per entry of `epochs`, which are those that were diagnosed. */
 export interface DiagnosticsSection {
   readonly epochs: readonly number[];
+  /** Of an ensemble: members that the curves are means over and the signal-to-noise is of together. */
+  readonly members?: number;
   /** Part of −ELBO that is KL, in [0, 1]. */
   readonly klShare: readonly Value[];
   /** Of all weights: what 5, 50 and 95 % of them lie below. */

@@ -21,9 +21,12 @@ interface Look {
 
 /** ELBO; its two parts; each validation metric; of an ensemble, means with the range of the members. @throws RangeError if a curve has not one value per epoch */
 export function trainingCharts(training: TrainingCurves): ChartSpec[] {
-  const { epochs, elbo, nll, kl, validation = [], keptEpoch, ranges, members } = training;
+  const { epochs, elbo, nll, kl, validation = [], keptEpoch, ranges, members, stopApart } = training;
   const look: Look = { keptEpoch: keptEpoch ?? null };
-  const note = members === undefined ? '' : ` Mean of ${members} members; the band holds all of them.`;
+  const note =
+    members === undefined
+      ? ''
+      : ` Mean of ${members} members; the band holds all of them.${stopApart ? ' Some stop before others.' : ''}`;
   return [
     epochChart(
       epochs,

@@ -28,6 +28,7 @@ type MemberOptions = Pick<TrainOptions, 'signal' | 'onProgress' | 'checkpoint' |
 
 /** Trains one member; the runtime's own way to train. */
 type Train = (
+  host: TrainerHost,
   prepared: PreparedTraining,
   options: MemberOptions,
   report: (report: TrainingReport) => void,
@@ -70,6 +71,7 @@ export async function trainMembers(
   const one = async (m: number) => {
     const problem = { ...prepared.problem, seed: memberSeed(prepared.problem.seed, m) };
     const { posterior, phases: own } = await train(
+      { ...host, warn: (message) => host.warn(named(message, m)) },
       { ...prepared, problem },
       {
         ...of(m),
@@ -81,6 +83,7 @@ export async function trainMembers(
     );
     for (const key of Object.keys(own) as (keyof PhaseTimes)[]) phases[key] += own[key];
     done.set(m, posterior);
+    progress.end(m);
     onMember?.(m, posterior);
   };
   const lane = async () => {
@@ -114,12 +117,16 @@ function checkTrained({ problem }: PreparedTraining, done: ReadonlyMap<number, P
   }
 }
 
+/** A message of training with the member it is about. */
+function named(message: string, m: number): string {
+  return message.replace(/^train: /, `train: member ${m}: `);
+}
+
 /** The error with the member it is about. */
 function naming(error: unknown, m: number): unknown {
-  const named = (message: string) => message.replace(/^train: /, `train: member ${m}: `);
   if (error instanceof DivergedError)
-    return new DivergedError(named(error.message), error.step, error.tensor, m);
-  if (error instanceof WorkerLostError) return new WorkerLostError(named(error.message), { cause: error });
+    return new DivergedError(named(error.message, m), error.step, error.tensor, m);
+  if (error instanceof WorkerLostError) return new WorkerLostError(named(error.message, m), { cause: error });
   return error;
 }
 
@@ -143,13 +150,24 @@ class MemberProgress {
   of(member: number): (progress: TrainProgress) => void {
     return ({ step, epochs }) => {
       this.#steps[member] = step;
-      const least = this.#steps.reduce((a, b) => Math.min(a, b));
-      this.options.onProgress?.({
-        step: this.#steps.reduce((a, b) => a + b),
-        steps: this.#steps.length * this.#each,
-        epoch: Math.floor((least * epochs) / this.#each),
-        epochs,
-      });
+      this.#tell(epochs);
     };
+  }
+
+  /** One that stopped early has no more steps to do. */
+  end(member: number): void {
+    if (this.#steps[member] === this.#each) return;
+    this.#steps[member] = this.#each;
+    this.#tell(this.prepared.problem.epochs);
+  }
+
+  #tell(epochs: number): void {
+    const least = this.#steps.reduce((a, b) => Math.min(a, b));
+    this.options.onProgress?.({
+      step: this.#steps.reduce((a, b) => a + b),
+      steps: this.#steps.length * this.#each,
+      epoch: Math.floor((least * epochs) / this.#each),
+      epochs,
+    });
   }
 }

@@ -130,8 +130,8 @@ export class Runtime implements AsyncDisposable {
       positiveInteger('trainEnsemble: members', options?.members);
       const prepared = this.#prepare(model, data, options);
       return this.#job((host) =>
-        trainMembers(host, prepared, options, report, (member, own, each) =>
-          this.#fit(host, member, { ...options, ...own }, each),
+        trainMembers(host, prepared, options, report, (place, member, own, each) =>
+          this.#fit(place, member, { ...options, ...own }, each),
         ),
       );
     });

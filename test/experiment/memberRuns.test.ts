@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ensemble } from '../../src/core/posterior.ts';
 import { formatConfig, parseConfig } from '../../src/experiment/config.ts';
 import { memberPath, readMembers, writeMember } from '../../src/experiment/memberFiles.ts';
-import { memberSteps } from '../../src/experiment/memberRuns.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import { openResume } from '../../src/experiment/resumeRun.ts';
 import { createRun, openRun, RunWriter } from '../../src/experiment/run.ts';
@@ -57,6 +56,7 @@ describe('a run of an ensemble', () => {
         seed: `s/member/${m}`,
         posteriorDigest: alone.posteriorDigest,
         test: alone.manifest.test,
+        selection: alone.manifest.selection,
       });
       expect(posteriorDigest(ensemble.members[m])).toBe(alone.posteriorDigest);
       const own = run.metrics().filter(({ member }) => member === m);
@@ -131,7 +131,7 @@ describe('a run of an ensemble', () => {
       expect(saved.length).toBeGreaterThanOrEqual(3);
       const point = await openResume(at, () => undefined);
       if ('finished' in point) throw new Error('finished');
-      const before = memberSteps(point.members!, point.prepared);
+      const before = point.members!.map(({ step }) => step);
       expect(Math.max(...before)).toBeGreaterThanOrEqual(stop);
       const done = new Set<number>();
       const warnings: string[] = [];

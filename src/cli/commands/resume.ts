@@ -3,7 +3,6 @@
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
-import { memberSteps } from '../../experiment/memberRuns.ts';
 import { openResume } from '../../experiment/resumeRun.ts';
 import type { Run } from '../../experiment/run.ts';
 import { isSweep } from '../../experiment/sweepDirectory.ts';
@@ -44,7 +43,7 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
   }
   const { prepared, run, state, posterior, members } = point;
   const { epochs } = prepared.config.training;
-  const steps = members === null ? [state?.step ?? 0] : memberSteps(members, prepared);
+  const steps = members === null ? [state?.step ?? 0] : members.map((member) => member.step);
   const step = steps.reduce((sum, own) => sum + own, 0);
   if (flags.quiet !== true)
     note(

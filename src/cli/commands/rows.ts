@@ -5,13 +5,14 @@ import { ConfigError } from '../../errors.ts';
 import { describeValue } from '../../experiment/configProblems.ts';
 import { openRun } from '../../experiment/run.ts';
 import { PARTS, type Part, runRows } from '../../experiment/runRows.ts';
-import { type OutputFlags, wholeNumber, withOutput } from '../flags.ts';
+import { memberOption, type OutputFlags, wholeNumber, withOutput } from '../flags.ts';
 import { note, print, printJson, warn } from '../output.ts';
 
 interface RowsFlags extends OutputFlags {
   readonly part: Part;
   readonly epoch?: number;
   readonly step?: number;
+  readonly member?: number;
 }
 
 export function rowsCommand(): Command {
@@ -26,7 +27,8 @@ export function rowsCommand(): Command {
     .addOption(counted('--epoch', 'the training rows in the order of this epoch, from 1'))
     .addOption(
       counted('--step', 'the minibatch of this step, from 1: within --epoch, or without it over all epochs'),
-    );
+    )
+    .addOption(memberOption('of an ensemble: whose epoch or step it is, from 0'));
   return withOutput(command).action(rows);
 }
 
@@ -39,11 +41,12 @@ function parsePart(text: string): Part {
 }
 
 function rows(dir: string, flags: RowsFlags): void {
-  const { part, epoch, step } = flags;
+  const { part, epoch, step, member } = flags;
   const found = runRows(openRun(dir), {
     part,
     ...(epoch === undefined ? {} : { epoch }),
     ...(step === undefined ? {} : { step }),
+    ...(member === undefined ? {} : { member }),
   });
   for (const line of found.notes) warn(line);
   const at =

@@ -4,7 +4,13 @@ import cliProgress from 'cli-progress';
 import { Command } from 'commander';
 import { runName } from '../../experiment/config.ts';
 import { readSweep, type Sweep, type SweepCell, shortNames } from '../../experiment/sweepCells.ts';
-import { type CellResult, isSweep, SweepDirectory, sweepSource } from '../../experiment/sweepDirectory.ts';
+import {
+  type CellResult,
+  isSweep,
+  readSweepManifest,
+  SweepDirectory,
+  sweepSource,
+} from '../../experiment/sweepDirectory.ts';
 import { runSweep, sweepResults } from '../../experiment/sweepRun.ts';
 import {
   type Averaged,
@@ -77,7 +83,9 @@ async function sweepInto(directory: SweepDirectory, wanted: Sweep, flags: SweepF
   tellFailures(results);
   print(terminalTable(table));
   print(`\n${summary(table, dir, wallSeconds)}`);
-  if (flags.json) printJson({ sweep: dir, wallSeconds, ...table });
+  const { reproducible } = readSweepManifest(directory.path('manifest'));
+  if (!reproducible) note('not reproducible: another run of these cells need not give these digests');
+  if (flags.json) printJson({ sweep: dir, wallSeconds, reproducible, ...table });
   const ended = [...results.values()];
   if (ended.every(({ status }) => status === 'diverged')) process.exitCode = EXIT.diverged;
   else if (ended.every(({ status }) => status !== 'finished')) process.exitCode = EXIT.internal;

@@ -3,13 +3,22 @@
 import { Command } from 'commander';
 import { checkpointBefore } from '../../experiment/checkpointBefore.ts';
 import type { FoundCheckpoint } from '../../experiment/checkpointStore.ts';
+import { memberCount } from '../../experiment/memberRuns.ts';
 import { type RepeatableRun, repeatableRun } from '../../experiment/repeatable.ts';
 import { openRun } from '../../experiment/run.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import { EXIT } from '../failure.ts';
-import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime, withRuntimeOf } from '../flags.ts';
+import {
+  checkMember,
+  memberOption,
+  type OutputFlags,
+  type RuntimeFlags,
+  withOutput,
+  withRuntime,
+  withRuntimeOf,
+} from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
 import { metricRows } from '../metrics.ts';
 import { note, printJson, printTable, seconds, warn } from '../output.ts';
@@ -17,6 +26,7 @@ import { trainingDisplay } from '../progress.ts';
 
 interface VerifyFlags extends RuntimeFlags, OutputFlags {
   readonly fromCheckpoint?: boolean;
+  readonly member?: number;
 }
 
 export function verifyCommand(): Command {
@@ -26,6 +36,9 @@ export function verifyCommand(): Command {
     .option(
       '--from-checkpoint',
       "train only the last stretch, from the run's newest checkpoint before its end",
+    )
+    .addOption(
+      memberOption('train this member of an ensemble alone, from 0, and compare what the run has of it'),
     );
   return withOutput(withRuntime(command)).action(verify);
 }
@@ -34,6 +47,8 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   const started = performance.now();
   const repeatable = repeatableRun(openRun(dir));
   for (const line of repeatable.notes) warn(line);
+  if (flags.member !== undefined)
+    checkMember(flags.member, memberCount(repeatable.run.config) ?? undefined, 'a run');
   const from = flags.fromCheckpoint === true ? checkpointBefore(repeatable.run, warn) : undefined;
   const { prepared } = repeatable;
   const { verification, runtime } = await withRuntimeOf(flags, { seed: prepared.config.seed }, (open) =>
@@ -52,6 +67,7 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
     ['workers', String(runtime.workers)],
     ['backend', runtime.backend],
     ['seconds', seconds(wallSeconds)],
+    flags.member === undefined ? null : ['member', String(flags.member)],
     ['posteriorDigest', posteriorDigest],
   ]);
   if (!same) {
@@ -61,6 +77,7 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   if (flags.json) {
     printJson({
       run: dir,
+      ...(flags.member === undefined ? {} : { member: flags.member }),
       same,
       fromStep: from?.state.step ?? 0,
       differences,
@@ -83,24 +100,28 @@ function finite(test: Verification['test']): Evaluation {
 async function shown(
   repeatable: RepeatableRun,
   runtime: Runtime,
-  flags: OutputFlags,
+  flags: VerifyFlags,
   signal: AbortSignal,
   from: FoundCheckpoint | undefined,
 ): Promise<Verification> {
   const { config, data } = repeatable.prepared;
   const quiet = flags.quiet === true;
+  const { member } = flags;
   if (!quiet) {
     const on = `${runtime.workers} workers (${runtime.backend})`;
     const part = from === undefined ? '' : ` from step ${from.state.step} (${from.path})`;
-    note(`${data.description}\ntraining ${repeatable.run.dir} again${part} on ${on}`);
+    const whose = member === undefined ? '' : `member ${member} of `;
+    note(`${data.description}\ntraining ${whose}${repeatable.run.dir} again${part} on ${on}`);
   }
-  const display = trainingDisplay(config.training.epochs, quiet);
+  const members = member === undefined ? (memberCount(config) ?? 1) : 1;
+  const display = trainingDisplay(config.training.epochs, quiet, members);
   try {
     return await verifyRun(repeatable, runtime, {
       signal,
       onProgress: display.onProgress,
       onEpoch: display.onEpoch,
       ...(from === undefined ? {} : { from: from.state }),
+      ...(member === undefined ? {} : { member }),
     });
   } finally {
     display.end();
