@@ -2,18 +2,15 @@
 // The fields themselves are in configSchema.ts.
 
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
-import { Document, isScalar, parseDocument, visit } from 'yaml';
+import { Document, visit } from 'yaml';
 import { softplusInverse } from '../core/float64.ts';
 import type { DataSpec } from '../data/spec.ts';
 import { ConfigError } from '../errors.ts';
 import { describeProblems, describeValue, oneLine } from './configProblems.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
 import { resolveSelection, type SelectionConfig } from './configSelection.ts';
+import { LIMIT_BYTES, parseYaml } from './configText.ts';
 import { readTextFile } from './fileProblems.ts';
-
-/** Larger than any config, and small enough that hostile YAML cannot hold the parser up. */
-export const LIMIT_BYTES = 65_536;
-const LIMIT_BRACKETS = 256;
 
 type Task = 'regression' | 'classification';
 type Standardize = 'features' | 'both' | 'none';
@@ -109,58 +106,8 @@ export function dataSpec({ data, writtenPaths }: ResolvedConfig): DataSpec {
   return written;
 }
 
-/** Any YAML, and how its numbers were written. @throws ConfigError naming the line */
-export function parseYaml(text: string, file: string) {
-  if (text.length > LIMIT_BYTES) {
-    throw problem(
-      file,
-      `a config of at most ${LIMIT_BYTES} bytes`,
-      `${text.length}`,
-      'is it the right file?',
-    );
-  }
-  // The YAML parser recurses, and runs out of memory in ways nobody can catch when brackets nest thousands deep.
-  const brackets = text.match(/[[{]/g)?.length ?? 0;
-  if (brackets > LIMIT_BRACKETS) {
-    throw problem(file, `at most ${LIMIT_BRACKETS} brackets`, `${brackets}`, 'is it the right file?');
-  }
-  try {
-    const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
-    const error = document.errors[0] ?? document.warnings[0];
-    if (error !== undefined) {
-      const at = error.linePos?.[0];
-      const what = error.message.split('\n')[0].replace(/ at line \d+, column \d+:?$/, '');
-      throw problem(
-        at === undefined ? file : `${file}:${at.line}:${at.col}`,
-        'YAML or JSON',
-        what,
-        'correct the syntax there',
-      );
-    }
-    const value: unknown = document.toJS({ maxAliasCount: 100 });
-    const written = (path: readonly PropertyKey[]) => {
-      const node = document.getIn(path, true);
-      return isScalar(node) && typeof node.value === 'number' && node.source !== undefined
-        ? node.source.slice(0, 60)
-        : undefined;
-    };
-    return { value, written };
-  } catch (cause) {
-    if (cause instanceof ConfigError) throw cause;
-    // Aliases that multiply, or nesting beyond the stack.
-    const what = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw problem(file, 'YAML or JSON', what, 'write it without aliases and deep nesting', { cause });
-  }
-}
-
-function problem(
-  where: string,
-  expected: string,
-  got: string,
-  next: string,
-  options?: ErrorOptions,
-): ConfigError {
-  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`), options);
+function problem(where: string, expected: string, got: string, next: string): ConfigError {
+  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
 }
 
 /** Fills in what depends on other fields and refuses what does not go together. */

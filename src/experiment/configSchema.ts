@@ -315,7 +315,7 @@ export type ConfigInput = z.input<typeof configSchema>;
 /** A config with the defaults that depend on nothing else; config.ts fills in the others. */
 export type ParsedConfig = z.output<typeof configSchema>;
 
-/** The JSON Schema (draft 2020-12) of what a user may write, to be published as varpool.schema.json. */
+/** The JSON Schema (draft 2020-12) of what a user may write, published as varpool/schema/config.schema.json. */
 export function configJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12' });
   return {

@@ -46,7 +46,7 @@ export function repeatableRun(run: Run): RepeatableRun {
       `${where}: posteriorDigest: expected the digest of a finished run, got null — the file was changed after the run`,
     );
   }
-  checkEpoch(run, 'verify');
+  checkEpoch(run, 'verify it');
   checkBackends(run);
   const { data, notes } = recordedData(run);
   return { run, prepared: prepareRun(run.config, run.path('config'), data), posteriorDigest, notes };
@@ -73,7 +73,7 @@ export function checkEpoch({ manifest, path }: Run, todo: string): void {
   if (kernelEpoch === KERNEL_EPOCH) return;
   throw new CheckpointError(
     oneLine(
-      `${path('manifest')}: kernelEpoch: expected ${KERNEL_EPOCH} (this varpool's), got ${kernelEpoch} — digests differ between epochs: ${todo} it with varpool ${varpool}, or train its config.yaml again`,
+      `${path('manifest')}: kernelEpoch: expected ${KERNEL_EPOCH} (this varpool's), got ${kernelEpoch} — digests differ between epochs: ${todo} with varpool ${varpool}, or train its config.yaml again`,
     ),
   );
 }

@@ -53,7 +53,7 @@ export async function openResume(
     fail(dir, 'a run that was cut short', 'one that diverged', next);
   }
   checkUnlocked(dir);
-  checkEpoch(opened, 'go on with');
+  checkEpoch(opened, 'go on');
   const { data, notes } = recordedData(opened);
   for (const note of notes) warn(note);
   const prepared = prepareRun(config, opened.path('config'), data);

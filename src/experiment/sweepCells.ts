@@ -3,8 +3,9 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { validationMetrics } from '../scheduler/earlyStopping.ts';
-import { configOf, LIMIT_BYTES, parseYaml, type ResolvedConfig } from './config.ts';
+import { configOf, type ResolvedConfig } from './config.ts';
 import { describeProblems, describeValue, dotted, oneLine } from './configProblems.ts';
+import { LIMIT_BYTES, parseYaml } from './configText.ts';
 import { readTextFile } from './fileProblems.ts';
 import { type ParsedSweep, sweepSchema } from './sweepSchema.ts';
 import { type Setting, settings } from './sweepSearch.ts';

@@ -96,7 +96,7 @@ export const sweepSchema = section({
 export type ParsedSweep = z.output<typeof sweepSchema>;
 export type Range = z.output<typeof range>;
 
-/** The JSON Schema (draft 2020-12) of what a user may write, to be published as varpool.sweep.schema.json. */
+/** The JSON Schema (draft 2020-12) of what a user may write, published as varpool/schema/sweep.schema.json. */
 export function sweepJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(sweepSchema, { io: 'input', target: 'draft-2020-12' });
   return {

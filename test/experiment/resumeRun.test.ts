@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CheckpointError, DataError } from '../../src/errors.ts';
+import { KERNEL_EPOCH } from '../../src/backend/kernelEpoch.ts';
+import { CheckpointError, ConfigError, DataError } from '../../src/errors.ts';
 import type { Manifest } from '../../src/experiment/manifest.ts';
 import { decodeSafetensors, writeSafetensors } from '../../src/experiment/safetensors.ts';
 import type { TrainRunOptions } from '../../src/experiment/trainRun.ts';
@@ -32,6 +33,7 @@ vi.mock('node:fs', async (original) => {
   return { ...real, writeSync };
 });
 const { parseConfig } = await import('../../src/experiment/config.ts');
+const { configRecord } = await import('../../src/experiment/configRecord.ts');
 const { openResume } = await import('../../src/experiment/resumeRun.ts');
 const { createRun, openRun, RunWriter } = await import('../../src/experiment/run.ts');
 const { prepareRun } = await import('../../src/experiment/runData.ts');
@@ -114,7 +116,9 @@ async function finish(more: TrainRunOptions = {}) {
   return { point, trained, manifest };
 }
 
-async function refusal(type: typeof CheckpointError | typeof DataError = CheckpointError): Promise<string> {
+async function refusal(
+  type: typeof CheckpointError | typeof ConfigError | typeof DataError = CheckpointError,
+): Promise<string> {
   const names = readdirSync(dir).sort();
   const error = await openResume(dir, warn).then(
     () => undefined,
@@ -295,7 +299,7 @@ describe('is not gone on with', () => {
     try {
       writeFileSync(data, `a,b,y\n${rows.join('').replace('4.9', '4.8')}`);
       expect(await refusal(DataError)).toMatch(
-        /data\.csv: expected the data of the run \(SHA-256 [0-9a-f]{16}…\), got [0-9a-f]{16}… — put it back or train anew$/,
+        /data\.csv: expected the file of the run \(835 bytes, \[50, 3\], sha256 [0-9a-f]{16}…\), got another content \(.+\) — put the old file back, or train a run on the new one$/,
       );
     } finally {
       writeFileSync(data, `a,b,y\n${rows.join('')}`);
@@ -304,37 +308,51 @@ describe('is not gone on with', () => {
   });
 
   test.each([
-    ['batchSize: 8', 'batchSize: 9', 'batchSize 9, got 8'],
-    ['hiddenSizes: \\[6\\]', 'hiddenSizes: [7]', 'model.layers.0.outputSize 7, got 6'],
-    ['seed: s', 'seed: t', 'seed "t", got "s"'],
-    ['epochs: 30', 'epochs: 40', 'epochs 40, got 30'],
-    ['validation: 5', 'validation: 6', 'rowCount 34, got 35'],
+    ['batchSize: 8', 'batchSize: 9', 'training.batchSize: expected 8 as in manifest.json, got 9'],
+    [
+      'hiddenSizes: \\[6\\]',
+      'hiddenSizes: [7]',
+      'model.hiddenSizes[0]: expected 6 as in manifest.json, got 7',
+    ],
+    ['seed: s', 'seed: t', 'seed: expected "s" as in manifest.json, got "t"'],
+    ['epochs: 30', 'epochs: 40', 'training.epochs: expected 30 as in manifest.json, got 40'],
+    ['validation: 5', 'validation: 6', 'data.validation: expected 5 as in manifest.json, got 6'],
   ])('with a config in which %s became %s', async (was, is, message) => {
     await cutShort(2);
     const before = readFileSync(path('config.yaml'), 'utf8');
     const edited = before.replace(new RegExp(was), is);
     expect(edited).not.toBe(before);
     writeFileSync(path('config.yaml'), edited);
-    const point = await openResume(dir, warn);
-    if ('finished' in point) throw new Error('finished');
-    const kept = readFileSync(path('checkpoint.safetensors'));
-    await expect(trainRun(point.prepared, runtime, point.run, { resume: point })).rejects.toThrow(
-      /^resume: expected a state with /,
+    const metrics = readFileSync(path('metrics.jsonl'));
+    expect(await refusal(ConfigError)).toBe(
+      `${path('config.yaml')}: ${message} — restore it, or train the edited config as a run of its own`,
     );
-    await expect(trainRun(point.prepared, runtime, point.run, { resume: point })).rejects.toThrow(message);
-    expect(readFileSync(path('checkpoint.safetensors'))).toEqual(kept);
+    expect(readFileSync(path('metrics.jsonl'))).toEqual(metrics);
     writeFileSync(path('config.yaml'), before);
     await finish();
   });
 
-  test('with kernels of another build, in the manifest or in the checkpoint', async () => {
+  test('with a state that its config could not have led to', async () => {
     await cutShort(2);
-    const { kernels } = openRun(dir).manifest;
-    setManifest({ kernels: { ...kernels, sources: '0'.repeat(64) } });
-    expect(await refusal()).toMatch(
-      /: expected kernels 0{16}…, with which it was begun, got [0-9a-f]{16}… — go on with the varpool it was begun with, or train anew$/,
+    const before = readFileSync(path('config.yaml'), 'utf8');
+    writeFileSync(path('config.yaml'), before.replace('batchSize: 8', 'batchSize: 9'));
+    setManifest({ config: configRecord(readFileSync(path('config.yaml'), 'utf8')) });
+    const point = await openResume(dir, warn);
+    if ('finished' in point) throw new Error('finished');
+    const kept = readFileSync(path('checkpoint.safetensors'));
+    await expect(trainRun(point.prepared, runtime, point.run, { resume: point })).rejects.toThrow(
+      /^resume: expected a state with batchSize 9, got 8/,
     );
-    setManifest({ kernels: null });
+    expect(readFileSync(path('checkpoint.safetensors'))).toEqual(kept);
+  });
+
+  test('with kernels of another epoch', async () => {
+    await cutShort(2);
+    setManifest({ kernelEpoch: 1 });
+    expect(await refusal()).toMatch(
+      /manifest\.json: kernelEpoch: expected \d+ \(this varpool's\), got 1 — digests differ between epochs: go on with varpool .+, or train its config\.yaml again$/,
+    );
+    setManifest({ kernelEpoch: KERNEL_EPOCH });
     await finish();
   });
 
@@ -352,6 +370,30 @@ describe('is not gone on with', () => {
     await expect(openResume(join(dir, 'none'), warn)).rejects.toThrow(
       'expected a run directory, got nothing there',
     );
+  });
+});
+
+describe('is gone on with, and a warning,', () => {
+  test('with other kernels of the same epoch, in the manifest or in the checkpoint', async () => {
+    await cutShort(2);
+    const { kernels } = openRun(dir).manifest;
+    setManifest({ kernels: { ...kernels, sources: '0'.repeat(64) } });
+    await finish();
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /: begun with other sources of the kernels, 0{16}…, going on with [0-9a-f]{16}… of the same kernel epoch, \d+$/,
+      ),
+    ]);
+  });
+
+  test('with a config edited in what decides no bit', async () => {
+    await cutShort(2);
+    const before = readFileSync(path('config.yaml'), 'utf8');
+    const edited = before.replace('everySteps: 7', 'everySteps: 9');
+    expect(edited).not.toBe(before);
+    writeFileSync(path('config.yaml'), edited);
+    await finish();
+    expect(warnings).toEqual([`${path('config.yaml')}: edited since the run, in nothing that decides a bit`]);
   });
 });
 

@@ -67,6 +67,8 @@ function checkContents({ files, size }) {
     'dist/workers/entry.node.js',
     'dist/kernels/varpool.wasm',
     'dist/kernels/build.json',
+    'dist/schema/config.schema.json',
+    'dist/schema/sweep.schema.json',
     pkg.bin.varpool,
   ]) {
     assert(paths.includes(needed), `package: expected ${needed}, got none — check "files" and the build`);
