@@ -4,6 +4,8 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFil
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { KERNEL_EPOCH } from '../../src/backend/kernelEpoch.ts';
+import type { Ensemble } from '../../src/core/posterior.ts';
 import { readConfig } from '../../src/experiment/config.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import { openRun } from '../../src/experiment/run.ts';
@@ -51,6 +53,50 @@ async function run(name: string, text = SWEEP, workers = 2, options: SweepOption
 }
 
 describe('cells', () => {
+  test('with an ensemble are the mixtures they say they are, cut short or not', async () => {
+    const text = SWEEP.replace(
+      'prediction: { draws: 5 }',
+      'ensemble: { members: 2 }\n  prediction: { draws: 6 }',
+    )
+      .replace('model.hiddenSizes: [[4], [5, 3]]', 'ensemble.members: [1, 3]')
+      .replace('[0.01, 0.1]', '[0.01]');
+    const results = await run('mixed', text);
+    expect([...results.values()].map(({ setting }) => setting['ensemble.members'])).toEqual([1, 1, 3, 3]);
+    for (const { run: at, ...result } of results.values()) {
+      const opened = openRun(join(dir, 'mixed', at));
+      const prepared = prepareRun(readConfig(opened.path('config')), 'config');
+      const posterior = opened.posterior() as Ensemble;
+      expect(posterior.members).toHaveLength(result.setting['ensemble.members'] as number);
+      expect(result).toMatchObject({ status: 'finished', epochKept: null });
+      expect(opened.manifest.members!.every(({ selection }) => selection?.metric === 'nll')).toBe(true);
+      for (const part of ['validation', 'test'] as const) {
+        const metrics = runtime(1).evaluate(posterior, trainingData(prepared.data[part]!), { draws: 6 });
+        expect(result[part]).toEqual(await metrics);
+      }
+    }
+    const controller = new AbortController();
+    const onCell = () => controller.abort(new Error('enough'));
+    await expect(run('mixed2', text, 2, { signal: controller.signal, onCell })).rejects.toThrow('enough');
+    const digests = (all: typeof results) => [...all.values()].map(({ posteriorDigest: digest }) => digest);
+    expect(digests(await run('mixed2', text, 1))).toEqual(digests(results));
+  });
+
+  test('are not mixed with those of another kernel epoch; other sources of the same one may go on', async () => {
+    const text = SWEEP.replace('[0.01, 0.1]', '[0.01]');
+    await run('epochs', text);
+    const path = join(dir, 'epochs', 'sweep.json');
+    const manifest = readSweepManifest(path);
+    expect(manifest).toMatchObject({ kernelEpoch: KERNEL_EPOCH, reproducible: true });
+    writeFileSync(path, JSON.stringify({ ...manifest, kernelEpoch: 1 }));
+    await expect(run('epochs', text)).rejects.toThrow(
+      `expected kernel epoch 1 as in its finished cells, got ${KERNEL_EPOCH} — begin again with --force`,
+    );
+    const kernels = { sources: '0'.repeat(64), wasm: '0'.repeat(64) };
+    writeFileSync(path, JSON.stringify({ ...manifest, kernels, reproducible: false }));
+    await run('epochs', text);
+    expect(readSweepManifest(path).reproducible, 'as good as the worst of its lives').toBe(false);
+  });
+
   test('have the digests and metrics of their configs trained alone, for any number of workers', async () => {
     const results = await run('a');
     expect(results.size).toBe(8);
