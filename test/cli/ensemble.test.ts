@@ -145,3 +145,45 @@ test.each([
   expect(ended.stderr).toMatch(message);
   expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1);
 });
+
+test('verify trains all members again or one, rows tells the order of one, and neither takes a member there is not', () => {
+  const { members, posteriorDigest } = lastJson(trained) as unknown as {
+    members: Members;
+    posteriorDigest: string;
+  };
+  const whole = varpool(dir, 'verify', 'all', '--workers', '1', '--json');
+  expect(whole.status, whole.stderr).toBe(0);
+  expect(lastJson(whole)).toMatchObject({ same: true, posteriorDigest });
+  const one = varpool(dir, 'verify', 'all', '--member', '2', '--json');
+  expect(one.status, one.stderr).toBe(0);
+  expect(one.stderr).toMatch(/training member 2 of all again on /);
+  expect(one.stdout).toMatch(/^member +2$/m);
+  const { posteriorDigest: digest, test: measured } = members[2];
+  expect(lastJson(one)).toMatchObject({ member: 2, same: true, posteriorDigest: digest, test: measured });
+
+  const rows = (...flags: string[]) => varpool(dir, 'rows', 'all', '--epoch', '2', '--quiet', ...flags);
+  const orders = ['0', '1', '2'].map((m) => rows('--member', m).stdout.trim().split('\n'));
+  expect(new Set(orders.map((order) => order.join())).size).toBe(3);
+  expect(
+    new Set(
+      orders.map((order) =>
+        order
+          .map(Number)
+          .sort((a, b) => a - b)
+          .join(),
+      ),
+    ).size,
+  ).toBe(1);
+  for (const [ended, message] of [
+    [rows(), 'varpool: --member: expected a member from 0 to 2, got none — each has an order of its own\n'],
+    [
+      varpool(dir, 'verify', 'all', '--member', '3'),
+      'varpool: --member: expected a member from 0 to 2, got 3 — members are counted from 0\n',
+    ],
+    [
+      varpool(dir, 'verify', 'all', '--from-checkpoint'),
+      'varpool: all: expected a run of one posterior for --from-checkpoint, got 3 members, whose states are not kept when all are done — verify the whole run, or one member with --member\n',
+    ],
+  ] as const)
+    expect(ended).toEqual({ status: 2, stdout: '', stderr: message });
+});
