@@ -206,10 +206,18 @@ describe('tensors out', () => {
     for await (const draw of runtime.draws(categorical, rows, { draws: 1 })) {
       expect(contents(toTensors(tf, draw))).toEqual({
         draw: 0,
+        member: 0,
         rows: 12,
         outputs: 3,
         values: table(draw.values, 12, 3),
+        noiseScale: null,
       });
+    }
+    for await (const draw of runtime.draws(gaussian, rows, { draws: 1 })) {
+      const { values, noiseScale } = toTensors(tf, draw);
+      expect(values.shape).toEqual([12, 1]);
+      expect(noiseScale?.shape).toEqual([1]);
+      expect(noiseScale?.dataSync()).toEqual(Float32Array.from(draw.noiseScale!));
     }
   });
 

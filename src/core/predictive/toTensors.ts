@@ -17,8 +17,11 @@ export type TensorPrediction<Tensor> = {
   readonly quantiles: ReadonlyArray<{ readonly level: number; readonly values: Tensor }> | null;
 };
 
-/** A draw whose values are a tensor [rows, outputs]. */
-export type TensorDraw<Tensor> = Omit<Draw, 'values'> & { readonly values: Tensor };
+/** A draw whose values are a tensor [rows, outputs], and its noise one of [outputs], in float32. */
+export type TensorDraw<Tensor> = Omit<Draw, 'values' | 'noiseScale'> & {
+  readonly values: Tensor;
+  readonly noiseScale: Tensor | null;
+};
 
 /**
  * The same prediction, or the same draw, with a tensor of `tf` in place of every array; numbers are copied. The tensors are the
@@ -36,6 +39,7 @@ export function toTensors<Tensor>(
     tf.tensor(values.slice(), values.length === rows && outputs > 1 ? [rows] : [rows, outputs], 'float32');
   const converted = (value: unknown): unknown => {
     if (value instanceof Float32Array) return tensor(value);
+    if (value instanceof Float64Array) return tf.tensor(Float32Array.from(value), [value.length], 'float32');
     if (!Array.isArray(value)) return value;
     return value.map(({ level, values }) => ({ level, values: tensor(values) }));
   };
