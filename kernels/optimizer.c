@@ -13,20 +13,21 @@ typedef struct {
   vf value, m, v;
 } parameter;
 
-/** One step; lanes off the mask keep everything. */
-INLINE parameter step(const int adam, const float *c, parameter p, vf grad, vi mask) {
+/** One step; where it is masked, lanes off the mask keep everything. */
+INLINE parameter step(const int adam, const int masked, const float *c, parameter p, vf grad, vi mask) {
   parameter next;
   if (adam) {
     next.m = madd(p.m, splat(c[BETA1]), grad * c[ONE_MINUS_BETA1]);
     next.v = madd(p.v, splat(c[BETA2]), (grad * grad) * c[ONE_MINUS_BETA2]);
     next.value = p.value - (next.m * c[STEP_SIZE]) / madd(square_root(next.v), splat(c[V_SCALE]), splat(c[EPS]));
-    next.v = select(mask, next.v, p.v);
   } else {
     next.m = madd(p.m, splat(c[BETA1]), grad);
     next.value = madd(next.m, splat(-c[STEP_SIZE]), p.value);
     next.v = p.v;
   }
+  if (!masked) return next;
   next.m = select(mask, next.m, p.m);
+  next.v = select(mask, next.v, p.v);
   next.value = select(mask, next.value, p.value);
   return next;
 }
@@ -57,8 +58,8 @@ INLINE void update_vectors(
     vf ratio = select(rho[j].value < 0.0f, t, splat(1.0f)) / ((t + 1.0f) * sigma);
     vf gradMu = madd(mu[j].value, splat(c[KL_PRECISION]), gMu);
     vf gradRho = madd(madd(sigma, splat(c[KL_PRECISION]), gSigma), ratio * sigma, ratio * -c[KL_SCALE]);
-    mu[j] = step(adam, c, mu[j], gradMu, mask[j]);
-    rho[j] = step(adam, c, rho[j], gradRho, mask[j]);
+    mu[j] = step(adam, masked, c, mu[j], gradMu, mask[j]);
+    rho[j] = step(adam, masked, c, rho[j], gradRho, mask[j]);
   }
   i -= (uint32_t)(side * VW);
   UNROLLED

@@ -24,6 +24,12 @@ export interface StepDetail {
 
 /** Minibatches of an epoch of the rows made up here. */
 const BATCHES = 16;
+/**
+ * A training of fewer steps, or a prediction of fewer draws, is mostly its beginning: the first write to every page of fresh
+ * memory, weights brought into panels.
+ */
+const STEADY_STEPS = 96;
+const STEADY_DRAWS = 96;
 /** Rows of a prediction. */
 export const DRAW_ROWS = 128;
 
@@ -48,7 +54,7 @@ function trainOptions({ sizes, batchSize, draws = 1 }: Network, epochs: number):
     epochs,
     draws,
     optimizer: { kind: 'adam', learningRate: 1e-3 },
-    // Trained to measure time, not to fit: what is said of the weights is neither wanted nor to be timed.
+    // Made-up rows teach nothing, and nobody needs to be told.
     diagnostics: { every: 0 },
   };
 }
@@ -59,6 +65,11 @@ export class NetworkBench {
 
   /** @param milliseconds a sample aims at this long */
   constructor(readonly milliseconds: number) {}
+
+  /** Repetitions of a sample at least, unless it is only to be seen that all runs. */
+  least(count: number): number {
+    return this.milliseconds < 100 ? 1 : count;
+  }
 
   #runtime(backend: string, workers: number): Runtime {
     const key = `${backend} ${workers}`;
@@ -94,7 +105,10 @@ export class NetworkBench {
           // A first guess from a cold run, a better one from a run of that length.
           for (let guess = 1, tries = 0; tries < 2; tries++) {
             const { ms } = await train(guess);
-            guess = Math.max(1, Math.round(this.milliseconds / (ms * BATCHES)));
+            guess = Math.max(
+              this.least(STEADY_STEPS / BATCHES),
+              Math.round(this.milliseconds / (ms * BATCHES)),
+            );
             epochs = guess;
           }
         }
@@ -124,7 +138,8 @@ export class NetworkBench {
       sample: async () => {
         if (draws === 0) {
           await predict(16);
-          draws = Math.max(2, Math.round(this.milliseconds / (await predict(32)) / 16)) * 16;
+          const fits = Math.round(this.milliseconds / (await predict(32)) / 16);
+          draws = Math.max(this.least(STEADY_DRAWS / 16), fits, 2) * 16;
         }
         return { ms: await predict(draws) };
       },

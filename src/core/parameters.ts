@@ -84,12 +84,18 @@ export function packLayer(
   weight: Float32Array,
   bias: Float32Array,
 ): void {
-  const { I, O, panelRows, offset, size } = layout;
+  const { I, O, panels, panelRows, offset, size } = layout;
   buffer.fill(0, offset, offset + size);
-  for (let o = 0; o < O; o++) {
-    const column = offset + Math.floor(o / LANES) * panelRows * LANES + (o % LANES);
-    buffer[column] = bias[o];
-    for (let i = 0; i < I; i++) buffer[column + (i + 1) * LANES] = weight[i * O + o];
+  // Row by row: neighbors in a row are neighbors on both sides, and a prediction of few rows is little more than this.
+  for (let p = 0; p < panels; p++) {
+    const lanes = Math.min(LANES, O - p * LANES);
+    let to = offset + p * panelRows * LANES;
+    let from = p * LANES;
+    for (let l = 0; l < lanes; l++) buffer[to + l] = bias[from + l];
+    for (let i = 0; i < I; i++, from += O) {
+      to += LANES;
+      for (let l = 0; l < lanes; l++) buffer[to + l] = weight[from + l];
+    }
   }
 }
 
@@ -98,13 +104,18 @@ export function unpackLayer(
   buffer: Float32Array,
   layout: LayerLayout,
 ): { weight: Float32Array; bias: Float32Array } {
-  const { I, O, panelRows, offset } = layout;
+  const { I, O, panels, panelRows, offset } = layout;
   const weight = new Float32Array(I * O);
   const bias = new Float32Array(O);
-  for (let o = 0; o < O; o++) {
-    const column = offset + Math.floor(o / LANES) * panelRows * LANES + (o % LANES);
-    bias[o] = buffer[column];
-    for (let i = 0; i < I; i++) weight[i * O + o] = buffer[column + (i + 1) * LANES];
+  for (let p = 0; p < panels; p++) {
+    const lanes = Math.min(LANES, O - p * LANES);
+    let from = offset + p * panelRows * LANES;
+    let to = p * LANES;
+    for (let l = 0; l < lanes; l++) bias[to + l] = buffer[from + l];
+    for (let i = 0; i < I; i++, to += O) {
+      from += LANES;
+      for (let l = 0; l < lanes; l++) weight[to + l] = buffer[from + l];
+    }
   }
   return { weight, bias };
 }
