@@ -11,6 +11,8 @@ export const PURPOSE = {
   initial: 3,
   /** Synthetic data. */
   synthetic: 4,
+  /** ε of pre-activations in marginal predictions: the number of the row stands where the step does, index 16·unit. */
+  marginal: 6,
 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 
