@@ -15,6 +15,7 @@ import { cores } from './cores.node.ts';
 import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
 import {
   type Evaluation,
+  jointDraws,
   type PredictOptions,
   positiveInteger,
   predictDraws,
@@ -157,9 +158,13 @@ export class Runtime implements AsyncDisposable {
     });
   }
 
-  /** Single draws, one after the other: draw s is the same whatever `draws` is. */
+  /**
+   * Single draws, one after the other, each of one network for all rows: draw s is the same whatever `draws` is.
+   * @throws as predict, and RangeError for mode `marginal`, which has no such networks
+   */
   async *draws(posterior: Posterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
     const draws = predictDraws('draws', options);
+    jointDraws('draws', options);
     const matrix = checkFeatures('draws', posterior.model, x);
     const release = this.#hold();
     try {

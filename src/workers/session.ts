@@ -31,6 +31,8 @@ export class PredictionSession {
   readonly #memory: PredictionMemory;
   readonly #arena: Arena;
   readonly #tiles: TilePredictor;
+  /** What mode marginal needs is there. */
+  #prepared = false;
 
   /** @throws RangeError when there is no memory for it, BackendUnavailableError when the backend cannot run in this thread */
   constructor({ posterior, backend, compiled, capacity, cacheBytes }: SessionSetup) {
@@ -45,6 +47,7 @@ export class PredictionSession {
       tileRows: capacity,
       slots: 1,
       mode: 'sample',
+      anyMode: true,
       keepDraws: true,
       keepMoments: true,
       cachedDraws: Math.floor(cacheBytes / (parameterLayout(model).size * 4)),
@@ -64,6 +67,11 @@ export class PredictionSession {
     const quantiles = levels.map((level) => ({ level, values: new Float32Array(x.rows * K) }));
     const keepDraws = levels.length > 0;
     const work: TileWork = { mode, keepDraws, keepMoments: true };
+    const tileDraws = TILE_DRAWS[mode];
+    if (mode === 'marginal' && !this.#prepared) {
+      this.#tiles.prepare(0, this.#memory.layout.size);
+      this.#prepared = true;
+    }
     const { capacity } = this.#problem;
     const most = keepDraws ? Math.min(capacity, chunkRows(x.rows, K, draws)) : capacity;
     for (let firstRow = 0; firstRow < x.rows; firstRow += most) {
@@ -71,9 +79,18 @@ export class PredictionSession {
       const values = new Float32Array(keepDraws ? draws * rows * K : 0);
       const part = x.data.subarray(firstRow * x.columns, (firstRow + rows) * x.columns);
       loadRows(this.#arena, this.#memory, part, x.columns, posterior.standardization.features);
-      for (let firstDraw = 0; firstDraw < draws; firstDraw += TILE_DRAWS) {
-        const lastDraw = Math.min(draws, firstDraw + TILE_DRAWS);
-        const tile = { slot: 0, firstDraw, lastDraw, firstRow: 0, lastRow: rows };
+      for (let firstDraw = 0; firstDraw < draws; firstDraw += tileDraws) {
+        const lastDraw = Math.min(draws, firstDraw + tileDraws);
+        const sameRows = firstDraw > 0;
+        const tile = {
+          slot: 0,
+          firstDraw,
+          lastDraw,
+          firstRow: 0,
+          lastRow: rows,
+          rowOffset: firstRow,
+          sameRows,
+        };
         this.#tiles.predict(tile, work);
         addMoments(moments, this.#arena, this.#memory, tile, firstRow);
         if (keepDraws) copyDraws(values, this.#arena, this.#memory, tile, 0, rows);

@@ -3,12 +3,14 @@
 import { Command } from 'commander';
 import { auroc } from '../../core/metrics/auroc.ts';
 import type { Posterior } from '../../core/posterior.ts';
+import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { openRun, type Run } from '../../experiment/run.ts';
 import { prepareRun } from '../../experiment/runData.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import {
   drawsOption,
+  modeOption,
   type OutputFlags,
   type RuntimeFlags,
   withOutput,
@@ -26,6 +28,7 @@ interface EvaluateFlags extends RuntimeFlags, OutputFlags {
   readonly targets?: string;
   readonly ood?: string;
   readonly draws?: number;
+  readonly mode: PredictionMode;
 }
 
 export function evaluateCommand(): Command {
@@ -38,7 +41,8 @@ export function evaluateCommand(): Command {
       '--ood <file>',
       'inputs from elsewhere: how well uncertainty tells them from the test rows (AUROC)',
     )
-    .addOption(drawsOption('posterior draws, in place of those of the config'));
+    .addOption(drawsOption('posterior draws, in place of those of the config'))
+    .addOption(modeOption());
   return withOutput(withRuntime(command)).action(evaluate);
 }
 
@@ -57,7 +61,7 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
   const elsewhere = flags.ood === undefined ? null : runInputs(run, posterior, flags.ood);
   const { measured, ood } = await withRuntimeOf(flags, { seed: posterior.seed }, (runtime) =>
     interruptible(async (signal) => {
-      const options = { draws: flags.draws ?? run.config.prediction.draws, signal };
+      const options = { draws: flags.draws ?? run.config.prediction.draws, mode: flags.mode, signal };
       const test = await measureTable(runtime, posterior, table, options);
       return {
         measured: test,
@@ -102,7 +106,7 @@ async function outside(
   posterior: Posterior,
   test: Measured,
   x: ReturnType<typeof runInputs>,
-  options: { draws: number; signal: AbortSignal },
+  options: { draws: number; mode: PredictionMode; signal: AbortSignal },
 ) {
   const there = await runtime.predict(posterior, x, options);
   const score = (key: 'mutualInformation' | 'predictiveEntropy') =>

@@ -1,14 +1,15 @@
 // varpool predict RUN --data FILE: predictive statistics of rows, from the posterior of a run.
 
 import { Command, Option } from 'commander';
+import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { writeFileAtomic } from '../../experiment/atomicFile.ts';
 import { openRun } from '../../experiment/run.ts';
 import {
   drawsOption,
+  modeOption,
   type OutputFlags,
   parseLevels,
-  parseMode,
   type RuntimeFlags,
   withOutput,
   withRuntime,
@@ -23,7 +24,7 @@ interface PredictFlags extends RuntimeFlags, OutputFlags {
   readonly data: string;
   readonly out?: string;
   readonly draws?: number;
-  readonly mode: 'sample' | 'mean';
+  readonly mode: PredictionMode;
   readonly quantiles?: number[];
 }
 
@@ -42,11 +43,7 @@ export function predictCommand(): Command {
     .requiredOption('--data <file>', 'features: text, .npy, an IDX file or a directory of them (.gz too)')
     .option('--out <file>', 'where to write: .csv, .npy or .json')
     .addOption(drawsOption('posterior draws, in place of those of the config'))
-    .addOption(
-      new Option('--mode <mode>', 'sample: average over weight draws; mean: one pass with every mu')
-        .argParser(parseMode)
-        .default('sample'),
-    )
+    .addOption(modeOption())
     .addOption(
       new Option(
         '--quantiles <levels>',
