@@ -69,6 +69,31 @@ export interface Kernels {
     firstRow: number,
   ): void;
 
+  /** out = softplus(rho)², the variances of the weights; out may be rho. [rows, 16] */
+  variance_f32(out: number, rho: number, rows: number): void;
+
+  /**
+   * z = fma(sqrt(variance), noise, mean), the noise that of units and rows of data instead of weights; z may be mean or variance.
+   * All are [units, 16·panels] in panels of `units` rows.
+   *
+   * Lanes are rows of data and, where `width` (1, 2, 4, 8 or 16) is less than 16, draws: lane l of panel p stands for
+   * row = firstRow + p·width + (l mod width) and drawOf = draw + floor(l / width), all modulo 2^32. The noise of unit u in it is
+   * normal(key, row, drawOf, stream, 16·u): the place of the step in the address is the row's.
+   */
+  marginal_f32(
+    z: number,
+    mean: number,
+    variance: number,
+    units: number,
+    panels: number,
+    key0: number,
+    key1: number,
+    firstRow: number,
+    width: number,
+    draw: number,
+    stream: number,
+  ): void;
+
   /**
    * out = start + A·B, every element adding its products for k = 0, 1, …, K − 1 one at a time, in that order:
    * sum = fma(a(m, k), b(k, n), sum).
@@ -256,6 +281,8 @@ export interface Kernels {
 export const KERNEL_NAMES = [
   'normal_f32',
   'perturb_f32',
+  'variance_f32',
+  'marginal_f32',
   'gemm_f32',
   'transpose_f32',
   'gather_f32',

@@ -10,6 +10,8 @@ import { findNativeLibrary, koffi, type NativeLibrary, openLibrary } from './nat
 const ARGUMENTS: { readonly [K in keyof Kernels]: readonly [uint32: number, float: number] } = {
   normal_f32: [8, 0],
   perturb_f32: [11, 0],
+  variance_f32: [3, 0],
+  marginal_f32: [11, 0],
   gemm_f32: [12, 0],
   transpose_f32: [6, 0],
   gather_f32: [6, 0],

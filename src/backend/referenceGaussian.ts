@@ -2,13 +2,16 @@
 // in float32.
 
 import { expNonPositive, fma, log, softplus, softplusFrom } from '../random/float32.ts';
-import { normalBlock } from '../random/normal.ts';
+import { normal, normalBlock } from '../random/normal.ts';
 import { type Kernels, LANES, UPDATE_SCALARS } from './backend.ts';
 import { fold, type Views } from './referenceLinear.ts';
 
 const f = Math.fround;
 
-type GaussianKernels = Pick<Kernels, 'normal_f32' | 'perturb_f32' | 'kl_f32' | 'adam_f32' | 'sgd_f32'>;
+type GaussianKernels = Pick<
+  Kernels,
+  'normal_f32' | 'perturb_f32' | 'variance_f32' | 'marginal_f32' | 'kl_f32' | 'adam_f32' | 'sgd_f32'
+>;
 
 export function gaussianKernels({ f32 }: Views): GaussianKernels {
   const four = new Float32Array(4);
@@ -87,6 +90,28 @@ export function gaussianKernels({ f32 }: Views): GaussianKernels {
         if (noiseOut) f32[(noiseOut >>> 2) + i] = noise;
         f32[(w >>> 2) + i] = fma(softplus(f32[(rho >>> 2) + i]), noise, f32[(mu >>> 2) + i]);
       });
+    },
+
+    variance_f32(out, rho, rows) {
+      for (let i = 0; i < rows * LANES; i++) {
+        const sigma = softplus(f32[(rho >>> 2) + i]);
+        f32[(out >>> 2) + i] = sigma * sigma;
+      }
+    },
+
+    marginal_f32(z, mean, variance, units, panels, key0, key1, firstRow, width, draw, stream) {
+      for (let p = 0; p < panels; p++) {
+        for (let u = 0; u < units; u++) {
+          for (let l = 0; l < LANES; l++) {
+            const row = (firstRow + p * width + (l % width)) >>> 0;
+            const drawOf = (draw + Math.floor(l / width)) >>> 0;
+            const noise = normal({ key0, key1 }, row, drawOf, stream, u * LANES);
+            const i = (p * units + u) * LANES + l;
+            const scale = f(Math.sqrt(f32[(variance >>> 2) + i]));
+            f32[(z >>> 2) + i] = fma(scale, noise, f32[(mean >>> 2) + i]);
+          }
+        }
+      }
     },
 
     kl_f32(out, mu, rho, rows, lanes, logPriorSigma, halfPriorPrecision) {

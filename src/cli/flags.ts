@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { BACKEND_NAMES } from '../backend/registry.ts';
+import type { PredictionMode } from '../core/predictionMemory.ts';
 import { ConfigError } from '../errors.ts';
 import { describeValue } from '../experiment/configProblems.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../scheduler/runtime.ts';
@@ -91,9 +92,19 @@ export function parseLevels(text: string): number[] {
 }
 
 /** --mode */
-export function parseMode(text: string): 'sample' | 'mean' {
-  if (text === 'sample' || text === 'mean') return text;
-  throw bad('--mode', 'sample or mean', describeValue(text), 'use one of these');
+export function parseMode(text: string): PredictionMode {
+  if (text === 'sample' || text === 'mean' || text === 'marginal') return text;
+  throw bad('--mode', 'sample, mean or marginal', describeValue(text), 'use one of these');
+}
+
+/** --mode */
+export function modeOption(): Option {
+  return new Option(
+    '--mode <mode>',
+    'sample: average over weight draws; mean: one pass with every mu; marginal: draws of pre-activations, each row for itself',
+  )
+    .argParser(parseMode)
+    .default('sample' as const);
 }
 
 function parseWorkers(text: string): number | 'auto' {

@@ -32,6 +32,8 @@ export async function measureTable(
   const data = trainingData(table);
   if (posterior.likelihood.kind === 'gaussian') {
     const evaluation = await runtime.evaluate(posterior, data, options);
+    // The curve is made from draws of all rows, one at a time, which this mode has not.
+    if (options.mode === 'marginal') return { evaluation };
     const points = coverageCurve(
       await pitOf(runtime, posterior, table.features, toMatrix(data.y, 'y'), options),
     );

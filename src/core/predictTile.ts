@@ -1,11 +1,17 @@
-// One tile of a prediction: some draws for some rows, reduced to moments (or kept) in the tile's slot.
+// One tile of a prediction: some draws for some rows, reduced to moments (or kept) in the tile's slot. Where the draws of the outputs
+// come from is an estimator's business.
 
 import type { Arena } from '../backend/arena.ts';
-import { ACTIVATIONS, type Kernels, LANES } from '../backend/backend.ts';
-import { seedKey } from '../random/seed.ts';
-import { PURPOSE, stream } from '../random/stream.ts';
-import { denseForward, ROW_BYTES } from './layers/dense.ts';
-import type { PredictionMemory, PredictionProblem, PredictionSlot } from './predictionMemory.ts';
+import { type Kernels, LANES } from '../backend/backend.ts';
+import { DrawnWeights } from './estimators/drawnWeights.ts';
+import { LocalReparameterization } from './estimators/localReparameterization.ts';
+import { ROW_BYTES } from './layers/dense.ts';
+import type {
+  PredictionMemory,
+  PredictionMode,
+  PredictionProblem,
+  PredictionSlot,
+} from './predictionMemory.ts';
 
 export interface Tile {
   readonly slot: number;
@@ -13,15 +19,29 @@ export interface Tile {
   readonly lastDraw: number;
   readonly firstRow: number;
   readonly lastRow: number;
+  /** Which row of the prediction row 0 of the arena is; default 0. */
+  readonly rowOffset?: number;
+  /** The tile before in this slot was of these rows in this mode, and they are still there. */
+  readonly sameRows?: boolean;
 }
 
 /** What is done with a tile's draws; memory must have room for what is kept. */
 export type TileWork = Pick<PredictionProblem, 'mode' | 'keepDraws' | 'keepMoments'>;
 
+/**
+ * Takes the outputs of a draw for `panels` data panels of the tile from panel `panel` on, [K, 16·panels] at `outputs`; they may be
+ * overwritten. Draws of a panel come in order.
+ */
+export type TakeOutputs = (draw: number, panel: number, panels: number, outputs: number) => void;
+
+/** Makes draws of the network's outputs for a tile of so many data panels; returns early once `canceled` is set in the memory. */
+export interface OutputEstimator {
+  run(tile: Tile, panels: number, take: TakeOutputs): void;
+}
+
 export class TilePredictor {
-  readonly #key: { readonly key0: number; readonly key1: number };
-  /** Draws whose weights are in the cache. */
-  readonly #cached: Uint8Array;
+  readonly #local: LocalReparameterization;
+  readonly #estimators: Readonly<Record<PredictionMode, OutputEstimator>>;
 
   constructor(
     readonly problem: PredictionProblem,
@@ -29,69 +49,35 @@ export class TilePredictor {
     readonly arena: Arena,
     readonly kernels: Kernels,
   ) {
-    this.#key = seedKey(problem.seed);
-    this.#cached = new Uint8Array(problem.cachedDraws ?? 0);
+    this.#local = new LocalReparameterization(problem, memory, arena, kernels);
+    this.#estimators = {
+      sample: new DrawnWeights(problem, memory, arena, kernels, 'sample'),
+      mean: new DrawnWeights(problem, memory, arena, kernels, 'mean'),
+      marginal: this.#local,
+    };
+  }
+
+  /** Makes what mode marginal needs of parameters first … last − 1; see LocalReparameterization. */
+  prepare(first: number, last: number): void {
+    this.#local.prepare(first, last);
   }
 
   /**
-   * Fills the slot for draws firstDraw … lastDraw − 1 and rows firstRow … lastRow − 1. Draw s uses the same weights for every row
-   * and every tile, so the result does not depend on how rows were cut. Returns early, the slot unfinished, once the caller has
-   * set the memory's `canceled`.
+   * Fills the slot for draws firstDraw … lastDraw − 1 and rows firstRow … lastRow − 1. A draw of a row has the same bits in every
+   * tile, so the result does not depend on how rows were cut. Returns early, the slot unfinished, once the caller has set the
+   * memory's `canceled`.
    */
   predict(tile: Tile, work: TileWork = this.problem): void {
-    const { memory, kernels, problem } = this;
-    const slot = memory.slots[tile.slot];
-    const I = problem.model.inputSize;
-    const rows = tile.lastRow - tile.firstRow;
-    const panels = Math.ceil(rows / LANES);
-    kernels.gather_f32(slot.x, I, memory.x, I, memory.index + tile.firstRow * 4, rows);
-    for (let draw = tile.firstDraw; draw < tile.lastDraw; draw++) {
-      if (Atomics.load(this.arena.i32, memory.canceled >>> 2) !== 0) return;
-      const w = work.mode === 'mean' ? memory.mu : this.#weights(slot, draw);
-      for (let p = 0; p < panels; p += memory.passPanels) {
-        this.#pass(work, slot, w, draw - tile.firstDraw, p, Math.min(memory.passPanels, panels - p));
-      }
-    }
+    const slot = this.memory.slots[tile.slot];
+    const panels = Math.ceil((tile.lastRow - tile.firstRow) / LANES);
+    this.#estimators[work.mode].run(tile, panels, (draw, p, n, outputs) =>
+      this.#take(work, slot, draw - tile.firstDraw, p, n, outputs),
+    );
   }
 
-  /** Address of the weights of a draw: in the cache where it has room for them, else in the slot. */
-  #weights(slot: PredictionSlot, draw: number): number {
-    const { memory, kernels } = this;
-    const caches = draw < this.#cached.length;
-    const w = caches ? memory.cache + draw * memory.layout.size * 4 : slot.w;
-    if (caches && this.#cached[draw] === 1) return w;
-    for (const layer of memory.layout.layers) {
-      const at = layer.offset * 4;
-      kernels.perturb_f32(
-        w + at,
-        0,
-        memory.mu + at,
-        memory.rho + at,
-        layer.panels * layer.panelRows,
-        this.#key.key0,
-        this.#key.key1,
-        0,
-        draw,
-        stream(PURPOSE.predictive, layer.index),
-        0,
-      );
-    }
-    if (caches) this.#cached[draw] = 1;
-    return w;
-  }
-
-  #pass(work: TileWork, slot: PredictionSlot, w: number, nth: number, p: number, panels: number): void {
+  #take(work: TileWork, slot: PredictionSlot, nth: number, p: number, panels: number, from: number): void {
     const { memory, kernels, problem } = this;
-    const { layers } = memory.layout;
     const K = problem.model.outputSize;
-    let from = slot.x + p * problem.model.inputSize * ROW_BYTES;
-    let to = slot.ping;
-    for (const layer of layers) {
-      denseForward(kernels, layer, to, w + layer.offset * 4, from, panels);
-      kernels.activate_f32(to, 0, to, panels * layer.O, ACTIVATIONS.indexOf(layer.spec.activation));
-      from = to;
-      to = to === slot.ping ? slot.pong : slot.ping;
-    }
     this.#observe(slot, from, panels);
     const outputs = panels * K;
     const at = p * K * ROW_BYTES;

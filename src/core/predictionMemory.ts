@@ -5,8 +5,14 @@ import { LANES } from '../backend/backend.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
-/** Draws of one tile. Part of the definition of the result: moments are accumulated within tiles, then tiles in order. */
-export const TILE_DRAWS = 8;
+/** How draws of the outputs are made: from drawn weights, from the mean of the weights, or layer by layer (localReparameterization.ts). */
+export type PredictionMode = 'sample' | 'mean' | 'marginal';
+
+/**
+ * Draws of one tile. Part of the definition of the result: moments are accumulated within tiles, then tiles in order. A tile of
+ * mode `marginal` computes its first layer once, so more draws make that cheaper.
+ */
+export const TILE_DRAWS: Readonly<Record<PredictionMode, number>> = { sample: 8, mean: 8, marginal: 32 };
 
 /** Rows that go through the network together: eight panels keep activations of wide layers in a second-level cache. */
 const PASS_PANELS = 8;
@@ -22,8 +28,9 @@ export interface PredictionProblem {
   readonly tileRows: number;
   /** Tiles that may be in the arena at once. */
   readonly slots: number;
-  /** `sample` draws weights, `mean` uses mu. */
-  readonly mode: 'sample' | 'mean';
+  readonly mode: PredictionMode;
+  /** Room for work in every mode, not in `mode` alone. */
+  readonly anyMode?: boolean;
   /** Keep every draw's outputs. */
   readonly keepDraws: boolean;
   /** Keep the moments of outputs. Default: unless draws are kept. */
@@ -42,8 +49,10 @@ export function chunkRows(rows: number, outputSize: number, draws: number): numb
 }
 
 export interface PredictionSlot {
+  /** Drawn weights; mode sample. */
   readonly w: number;
   readonly x: number;
+  readonly marginal: MarginalSlot;
   /** Activations of a pass, read and written in turn. */
   readonly ping: number;
   readonly pong: number;
@@ -59,6 +68,20 @@ export interface PredictionSlot {
   readonly entropyM2: number;
 }
 
+/** What mode marginal needs besides. */
+export interface MarginalSlot {
+  /** int32 [16]: which rows the lanes of a shared panel hold. */
+  readonly index: number;
+  /** Squares of a layer's inputs and the variances of its pre-activations, of one pass. */
+  readonly squares: number;
+  readonly variance: number;
+  /** Moments of the first layer's pre-activations, which all draws share. */
+  readonly firstMean: number;
+  readonly firstVariance: number;
+  /** Outputs of one draw out of a panel that draws share. */
+  readonly unpacked: number;
+}
+
 export interface PredictionMemory {
   readonly layout: ParameterLayout;
   readonly arena: ArenaLayout;
@@ -66,6 +89,8 @@ export interface PredictionMemory {
   readonly canceled: number;
   readonly mu: number;
   readonly rho: number;
+  /** sigma² of every parameter; mode marginal. */
+  readonly variance: number;
   /** Cached weights, a parameter buffer a draw. */
   readonly cache: number;
   readonly x: number;
@@ -84,13 +109,18 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const K = problem.model.outputSize;
   const I = problem.model.inputSize;
   const tilePanels = problem.tileRows / LANES;
-  const passPanels = Math.min(PASS_PANELS, tilePanels);
+  const draws = (problem.anyMode ?? false) || problem.mode === 'sample';
+  const marginal = (problem.anyMode ?? false) || problem.mode === 'marginal';
+  // Draws of mode marginal go through the network together where there are few rows.
+  const passPanels = marginal ? PASS_PANELS : Math.min(PASS_PANELS, tilePanels);
   const width = Math.max(...layout.layers.map((layer) => layer.O));
+  const tileDraws = TILE_DRAWS[marginal ? 'marginal' : problem.mode];
   const entropyRows = { categorical: 1, bernoulli: K, gaussian: 0 }[problem.likelihood.kind];
 
   const canceled = floats('canceled', 1);
   const mu = floats('mu', layout.size);
   const rho = floats('rho', layout.size);
+  const variance = floats('variance', marginal ? layout.size : 0);
   const cache = floats('cache', (problem.cachedDraws ?? 0) * layout.size);
   const x = floats('x', problem.capacity * I);
   const index = floats('index', problem.capacity);
@@ -98,17 +128,57 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
     const outputs = tilePanels * K * LANES;
     const moments = (problem.keepMoments ?? !problem.keepDraws) ? 1 : 0;
     return {
-      w: floats(`slot${s}.w`, layout.size),
+      w: floats(`slot${s}.w`, draws ? layout.size : 0),
       x: floats(`slot${s}.x`, tilePanels * I * LANES),
+      marginal: marginalSlot(
+        marginal ? layout : null,
+        (name, count) => floats(`slot${s}.${name}`, count),
+        passPanels * LANES,
+      ),
       ping: floats(`slot${s}.ping`, passPanels * width * LANES),
       pong: floats(`slot${s}.pong`, passPanels * width * LANES),
       entropy: floats(`slot${s}.entropy`, passPanels * entropyRows * LANES),
-      draws: floats(`slot${s}.draws`, problem.keepDraws ? TILE_DRAWS * outputs : 0),
+      draws: floats(`slot${s}.draws`, problem.keepDraws ? tileDraws * outputs : 0),
       mean: floats(`slot${s}.mean`, moments * outputs),
       m2: floats(`slot${s}.m2`, moments * outputs),
       entropyMean: floats(`slot${s}.entropyMean`, tilePanels * entropyRows * LANES),
       entropyM2: floats(`slot${s}.entropyM2`, tilePanels * entropyRows * LANES),
     };
   });
-  return { layout, arena, canceled, mu, rho, cache, x, index, slots, tilePanels, passPanels, entropyRows };
+  return {
+    layout,
+    arena,
+    canceled,
+    mu,
+    rho,
+    variance,
+    cache,
+    x,
+    index,
+    slots,
+    tilePanels,
+    passPanels,
+    entropyRows,
+  };
+}
+
+/** @param layout null where the mode is not wanted: places without room */
+function marginalSlot(
+  layout: ParameterLayout | null,
+  floats: (name: string, count: number) => number,
+  lanes: number,
+): MarginalSlot {
+  const layers = layout?.layers ?? [];
+  const widest = Math.max(0, ...layers.map(({ I }) => I));
+  const widestOut = Math.max(0, ...layers.map(({ O }) => O));
+  const first = layers[0]?.O ?? 0;
+  const K = layers[layers.length - 1]?.O ?? 0;
+  return {
+    index: floats('index', layout === null ? 0 : LANES),
+    squares: floats('squares', widest * lanes),
+    variance: floats('variance', widestOut * lanes),
+    firstMean: floats('firstMean', first * lanes),
+    firstVariance: floats('firstVariance', first * lanes),
+    unpacked: floats('unpacked', K * LANES),
+  };
 }

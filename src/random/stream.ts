@@ -13,6 +13,8 @@ export const PURPOSE = {
   synthetic: 4,
   /** Settings of a random search. */
   search: 5,
+  /** ε of pre-activations in marginal predictions: the number of the row stands where the step does, index 16·unit. */
+  marginal: 6,
 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 

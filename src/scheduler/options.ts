@@ -5,6 +5,7 @@ import type { MatrixLike } from '../core/matrix.ts';
 import type { LikelihoodSpec } from '../core/model.ts';
 import type { OptimizerSpec } from '../core/optimizers/optimizer.ts';
 import type { Posterior } from '../core/posterior.ts';
+import type { PredictionMode } from '../core/predictionMemory.ts';
 import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
 import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
@@ -119,8 +120,19 @@ export interface Evaluation {
 export interface PredictOptions {
   /** Posterior draws averaged; default 100. Draw s of an ensemble of M is draw floor(s / M) of member s mod M. */
   readonly draws?: number;
-  /** `sample` (default) averages over weight draws, `mean` uses every weight's mu: one deterministic pass a member. */
-  readonly mode?: 'sample' | 'mean';
+  /**
+   * `sample` (default) averages over weight draws, which all rows share. `mean` uses every weight's mu: one deterministic pass a
+   * member.
+   *
+   * `marginal` draws each layer's pre-activations in place of its weights (Kingma, Salimans & Welling 2015, §2.2): the same
+   * distribution for every row taken alone, so all that is returned here means the same, with the same Monte Carlo error. But rows
+   * have no weights in common: nothing joint over rows (a covariance between them, a curve) may be computed from it.
+   *
+   * Without weights to draw, a row alone is some fifty times cheaper. It wins at any number of rows where the first layer has more
+   * than half of the weights (784-400-400-10: 8 times with 16 rows, 2 times with 128, 1.2 times with 1024), else below some 300 rows
+   * (784-1200-1200-10: 5 times with 16, 1.3 times with 128, 0.8 times with 1024).
+   */
+  readonly mode?: PredictionMode;
   /** Levels in (0, 1) of the predictive quantiles wanted. */
   readonly quantiles?: readonly number[];
   readonly signal?: AbortSignal;
@@ -140,6 +152,8 @@ export const TRAIN_DEFAULTS = {
 } as const satisfies TrainOptions;
 
 const PREDICT_DRAWS = 100;
+
+const PREDICTION_MODES: readonly PredictionMode[] = ['sample', 'mean', 'marginal'];
 
 export function likelihoodSpec(given: TrainOptions['likelihood']): LikelihoodSpec {
   const spec =
@@ -166,8 +180,10 @@ export function predictDraws(
   members = 1,
 ): number {
   const { mode = 'sample', draws = PREDICT_DRAWS } = options;
-  if (mode !== 'sample' && mode !== 'mean')
-    throw new TypeError(`${where}: expected mode 'sample' or 'mean', got ${String(mode)} — use one of these`);
+  if (!PREDICTION_MODES.includes(mode))
+    throw new TypeError(
+      `${where}: expected mode 'sample', 'mean' or 'marginal', got ${String(mode)} — use one of these`,
+    );
   positiveInteger(`${where}: draws`, draws);
   if (mode === 'mean') return members;
   if (draws < members) {
@@ -176,6 +192,14 @@ export function predictDraws(
     );
   }
   return draws;
+}
+
+/** @throws RangeError for mode `marginal`, which has no draws of the network that all rows share */
+export function jointDraws(where: string, { mode }: Pick<PredictOptions, 'mode'>): void {
+  if (mode === 'marginal')
+    throw new RangeError(
+      `${where}: expected mode 'sample' or 'mean', got marginal — its draws are of each row alone, not of a function over rows`,
+    );
 }
 
 /** @throws RangeError for a level that is not between 0 and 1, TypeError for levels that are no array */

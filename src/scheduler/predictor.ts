@@ -1,6 +1,7 @@
 // Runs predictions as tiles of draws × rows on the pool and puts their moments together in one fixed order.
 
 import { Arena } from '../backend/arena.ts';
+import { LANES } from '../backend/backend.ts';
 import { adviseHugePages } from '../backend/hugePages.node.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { Posterior } from '../core/posterior.ts';
@@ -15,13 +16,14 @@ import {
 import {
   chunkRows,
   type PredictionMemory,
+  type PredictionMode,
   type PredictionProblem,
   predictionMemory,
   TILE_DRAWS,
 } from '../core/predictionMemory.ts';
 import type { DrawChunk } from '../core/predictive/drawQuantiles.ts';
 import { WorkerLostError } from '../errors.ts';
-import type { PredictionJob, PredictRequest } from '../workers/protocol.ts';
+import type { PredictionJob, PredictRequest, PrepareRequest } from '../workers/protocol.ts';
 import { LostRequestError } from './pool.ts';
 import { tileRows } from './tiles.ts';
 import type { TrainerHost } from './trainer.ts';
@@ -36,13 +38,15 @@ export interface PredictorOptions {
   readonly draws: number;
   /** Draws that a chunk of rows must leave room for; default `draws`. Members of a mixture have equal chunks by it. */
   readonly chunkDraws?: number;
-  readonly mode?: 'sample' | 'mean';
+  readonly mode?: PredictionMode;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
 
 /** A tile whose worker died is tried again this often. */
 const MAX_TRIES = 4;
+/** Parameters below which preparing them is not worth another request. */
+const PREPARE_FLOATS = 1 << 16;
 
 export class Predictor {
   readonly #problem: PredictionProblem;
@@ -51,6 +55,7 @@ export class Predictor {
   readonly #job: PredictionJob;
   /** Rows of a chunk of kept draws. */
   readonly #chunkRows: number;
+  #prepared: Promise<unknown> | null = null;
 
   constructor(
     readonly posterior: Posterior,
@@ -60,9 +65,10 @@ export class Predictor {
     keepDraws: boolean,
   ) {
     const { model } = posterior;
+    const { draws, mode = 'sample' } = options;
     const slots = 2 * host.pool.size;
-    const rows = tileRows(x.rows, model.inputSize, model.outputSize, options.draws, host.pool.size);
-    this.#chunkRows = chunkRows(x.rows, model.outputSize, options.chunkDraws ?? options.draws);
+    const rows = tileRows(x.rows, model.inputSize, model.outputSize, draws, host.pool.size, mode);
+    this.#chunkRows = chunkRows(x.rows, model.outputSize, options.chunkDraws ?? draws);
     this.#problem = {
       model,
       likelihood: posterior.likelihood,
@@ -70,7 +76,7 @@ export class Predictor {
       capacity: x.rows,
       tileRows: keepDraws ? Math.min(rows, this.#chunkRows) : rows,
       slots,
-      mode: options.mode ?? 'sample',
+      mode,
       keepDraws,
     };
     this.#memory = predictionMemory(this.#problem, slots);
@@ -114,8 +120,9 @@ export class Predictor {
   async *eachDraw(): AsyncGenerator<{ draw: number; values: Float32Array }> {
     const K = this.posterior.model.outputSize;
     const { rows } = this.x;
-    for (let first = 0; first < this.options.draws; first += TILE_DRAWS) {
-      const count = Math.min(TILE_DRAWS, this.options.draws - first);
+    const tileDraws = TILE_DRAWS[this.#problem.mode];
+    for (let first = 0; first < this.options.draws; first += tileDraws) {
+      const count = Math.min(tileDraws, this.options.draws - first);
       const values = new Float32Array(count * rows * K);
       await this.#run(
         0,
@@ -147,8 +154,9 @@ export class Predictor {
     lastDraw = this.options.draws,
   ): Promise<void> {
     const { signal, onProgress } = this.options;
-    const { tileRows: rows, slots } = this.#problem;
-    const drawTiles = Math.ceil((lastDraw - firstDraw) / TILE_DRAWS);
+    const { tileRows: rows, slots, mode } = this.#problem;
+    const tileDraws = TILE_DRAWS[mode];
+    const drawTiles = Math.ceil((lastDraw - firstDraw) / tileDraws);
     const total = drawTiles * Math.ceil((lastRow - firstRow) / rows);
     const flights: Flight[] = [];
     const land = async () => {
@@ -161,17 +169,18 @@ export class Predictor {
     const cancel = () => Atomics.store(this.#arena.i32, this.#memory.canceled >>> 2, 1);
     signal?.addEventListener('abort', cancel);
     try {
+      if (mode === 'marginal') await (this.#prepared ??= this.#prepare());
       for (let n = 0; n < total; n++) {
         signal?.throwIfAborted();
         if (flights.length === slots) await land();
         const row = firstRow + Math.floor(n / drawTiles) * rows;
-        const draw = firstDraw + (n % drawTiles) * TILE_DRAWS;
+        const draw = firstDraw + (n % drawTiles) * tileDraws;
         const request: PredictRequest = {
           kind: 'predict',
           job: this.#job,
           slot: n % slots,
           firstDraw: draw,
-          lastDraw: Math.min(lastDraw, draw + TILE_DRAWS),
+          lastDraw: Math.min(lastDraw, draw + tileDraws),
           firstRow: row,
           lastRow: Math.min(lastRow, row + rows),
         };
@@ -194,7 +203,19 @@ export class Predictor {
     }
   }
 
-  async #retrying(request: PredictRequest): Promise<unknown> {
+  /** Has the workers make what all tiles share, each a part of it. */
+  #prepare(): Promise<unknown> {
+    const { size } = this.#memory.layout;
+    const parts = Math.max(1, Math.min(this.host.pool.size, Math.floor(size / PREPARE_FLOATS)));
+    const part = Math.ceil(size / LANES / parts) * LANES;
+    const requests = Array.from({ length: parts }, (_, slot): PrepareRequest => {
+      const last = Math.min(size, (slot + 1) * part);
+      return { kind: 'prepare', job: this.#job, slot, first: slot * part, last };
+    });
+    return Promise.all(requests.map((request) => this.#retrying(request)));
+  }
+
+  async #retrying(request: PrepareRequest | PredictRequest): Promise<unknown> {
     for (let tries = 1; ; tries++) {
       try {
         return await this.host.pool.run(request);
@@ -202,12 +223,17 @@ export class Predictor {
         if (!(cause instanceof LostRequestError)) throw cause;
         if (tries === MAX_TRIES) {
           throw new WorkerLostError(
-            `predict: expected a worker to survive draws ${request.firstDraw} to ${request.lastDraw - 1}, got ${tries} losses (${cause.message}) — free memory or lower workers`,
+            `predict: expected a worker to survive ${describe(request)}, got ${tries} losses (${cause.message}) — free memory or lower workers`,
             { cause },
           );
         }
-        this.host.warn(`predict: a worker was lost (${cause.message}); its tile is computed again`);
+        this.host.warn(`predict: a worker was lost (${cause.message}); its part is computed again`);
       }
     }
   }
+}
+
+function describe(request: PrepareRequest | PredictRequest): string {
+  if (request.kind === 'prepare') return 'the preparation of variances';
+  return `draws ${request.firstDraw} to ${request.lastDraw - 1}`;
 }

@@ -18,6 +18,7 @@ import { MixturePredictor } from './mixturePredictor.ts';
 import {
   type EnsembleOptions,
   type Evaluation,
+  jointDraws,
   type PredictOptions,
   positiveInteger,
   predictDraws,
@@ -199,9 +200,13 @@ export class Runtime implements AsyncDisposable {
     });
   }
 
-  /** Single draws, one after the other: draw s is the same whatever `draws` is. */
+  /**
+   * Single draws, one after the other, each of one network for all rows: draw s is the same whatever `draws` is.
+   * @throws as predict, and RangeError for mode `marginal`, which has no such networks
+   */
   async *draws(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
     const draws = predictDraws('draws', options, membersOf(posterior).length);
+    jointDraws('draws', options);
     const matrix = checkFeatures('draws', posterior.model, x);
     const release = this.#hold();
     try {

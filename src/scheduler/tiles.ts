@@ -2,7 +2,7 @@
 
 import { LANES } from '../backend/backend.ts';
 import type { ParameterLayout } from '../core/parameters.ts';
-import { TILE_DRAWS } from '../core/predictionMemory.ts';
+import { type PredictionMode, TILE_DRAWS } from '../core/predictionMemory.ts';
 import type { TrainingProblem } from '../core/problem.ts';
 
 /** Rough costs on one core, for choosing a team: nanoseconds per multiply-add, and per parameter sampled and updated. */
@@ -21,6 +21,11 @@ export function teamSize(problem: TrainingProblem, layout: ParameterLayout, work
 
 /** Bytes of gathered features a prediction tile may take. */
 const TILE_FEATURE_BYTES = 4 << 20;
+/**
+ * Rows below which a tile would spend more on what it does once than on its rows: drawing weights. In mode `marginal` it is only
+ * the first layer's moments, and draws fill up what rows leave empty.
+ */
+const WORTH_ROWS: Readonly<Record<PredictionMode, number>> = { sample: 128, mean: 128, marginal: LANES };
 /** Floats of outputs a tile that keeps its draws may take. */
 const TILE_OUTPUT_FLOATS = 4 << 20;
 
@@ -31,13 +36,13 @@ export function tileRows(
   outputSize: number,
   draws: number,
   workers: number,
+  mode: PredictionMode = 'sample',
 ): number {
-  const drawTiles = Math.ceil(draws / TILE_DRAWS);
+  const drawTiles = Math.ceil(draws / TILE_DRAWS[mode]);
   const byFeatures = TILE_FEATURE_BYTES / (4 * inputSize);
-  const byOutputs = TILE_OUTPUT_FLOATS / (TILE_DRAWS * outputSize);
+  const byOutputs = TILE_OUTPUT_FLOATS / (TILE_DRAWS[mode] * outputSize);
   const wanted = Math.ceil((rows * drawTiles) / (4 * workers));
-  // Fewer than 128 rows would spend more on drawing weights than on using them.
-  const sharing = Math.max(128, wanted);
+  const sharing = Math.max(WORTH_ROWS[mode], wanted);
   const most = Math.max(LANES, Math.min(byFeatures, byOutputs, sharing, rows));
   return Math.max(LANES, Math.ceil(Math.min(most, rows) / LANES) * LANES);
 }

@@ -7,7 +7,15 @@ import { TilePredictor } from '../core/predictTile.ts';
 import { TrainingStep } from '../core/step.ts';
 import { CONTROL_WORDS, trainingMemory } from '../core/trainingMemory.ts';
 import { inject, withFaults } from './faults.ts';
-import type { JobBase, PredictRequest, Reply, Request, TrainingJob, TrainRequest } from './protocol.ts';
+import type {
+  JobBase,
+  PredictRequest,
+  PrepareRequest,
+  Reply,
+  Request,
+  TrainingJob,
+  TrainRequest,
+} from './protocol.ts';
 import { Team } from './team.ts';
 import { trainStretch } from './trainStretch.ts';
 
@@ -50,11 +58,15 @@ function trainer(job: TrainingJob, thread: number, exit: () => never): (request:
   };
 }
 
-function predictor(first: PredictRequest, exit: () => never): (request: Request) => Reply {
+function predictor(first: PrepareRequest | PredictRequest, exit: () => never): (request: Request) => Reply {
   const { job, slot } = first;
   const { arena, kernels } = open(job, slot);
   const tiles = new TilePredictor(job.problem, predictionMemory(job.problem, job.threads), arena, kernels);
   return (request) => {
+    if (request.kind === 'prepare') {
+      tiles.prepare(request.first, request.last);
+      return { kind: 'prepared' };
+    }
     const tile = request as PredictRequest;
     if (tile.fault !== undefined) inject(tile.fault, exit);
     tiles.predict(tile);

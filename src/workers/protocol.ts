@@ -4,7 +4,7 @@
 import type { ArenaMemory } from '../backend/arena.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import type { PredictionProblem } from '../core/predictionMemory.ts';
+import type { PredictionMode, PredictionProblem } from '../core/predictionMemory.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import type { TrainingProblem } from '../core/problem.ts';
 
@@ -75,6 +75,15 @@ export interface PredictRequest {
   readonly fault?: Fault;
 }
 
+/** Make what all tiles of a prediction in mode `marginal` share, for parameters first … last − 1 (floats, multiples of 16). */
+export interface PrepareRequest {
+  readonly kind: 'prepare';
+  readonly job: PredictionJob;
+  readonly slot: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Forget the job's memory. Members of a team of `size` wait for each other, so that each thread gets one such request. */
 export interface ReleaseRequest {
   readonly kind: 'release';
@@ -82,7 +91,7 @@ export interface ReleaseRequest {
   readonly meeting: Int32Array<SharedArrayBuffer>;
 }
 
-export type Request = TrainRequest | PredictRequest | ReleaseRequest;
+export type Request = TrainRequest | PrepareRequest | PredictRequest | ReleaseRequest;
 
 /** How a stretch of training ended. `step` is the first step not yet done. */
 export interface TrainReply {
@@ -100,7 +109,7 @@ export interface PhaseTimes {
   readonly wait: number;
 }
 
-export type Reply = TrainReply | { readonly kind: 'predicted' } | { readonly kind: 'released' };
+export type Reply = TrainReply | { readonly kind: 'prepared' | 'predicted' | 'released' };
 
 /**
  * A fault for tests, at the start of a step in one worker, after a tile of its pass or after a block of its finish, or before a
@@ -137,6 +146,6 @@ export interface SessionSetup {
 export interface SessionRequest {
   readonly x: Matrix;
   readonly draws: number;
-  readonly mode: 'sample' | 'mean';
+  readonly mode: PredictionMode;
   readonly levels: readonly number[];
 }

@@ -83,6 +83,8 @@ class MemberSession {
   readonly memory: PredictionMemory;
   readonly #arena: Arena;
   readonly #tiles: TilePredictor;
+  /** What mode marginal needs is there. */
+  #prepared = false;
 
   constructor({
     posterior,
@@ -102,6 +104,7 @@ class MemberSession {
       tileRows: capacity,
       slots: 1,
       mode: 'sample',
+      anyMode: true,
       keepDraws: true,
       keepMoments: true,
       cachedDraws: Math.floor(cacheBytes / (parameterLayout(model).size * 4)),
@@ -124,10 +127,16 @@ class MemberSession {
     const { posterior, memory } = this;
     const { rows } = x;
     const values = new Float32Array(work.keepDraws ? draws * rows * posterior.model.outputSize : 0);
+    const tileDraws = TILE_DRAWS[work.mode];
+    if (work.mode === 'marginal' && !this.#prepared) {
+      this.#tiles.prepare(0, memory.layout.size);
+      this.#prepared = true;
+    }
     loadRows(this.#arena, memory, x.data, x.columns, posterior.standardization.features);
-    for (let firstDraw = 0; firstDraw < draws; firstDraw += TILE_DRAWS) {
-      const lastDraw = Math.min(draws, firstDraw + TILE_DRAWS);
-      const tile = { slot: 0, firstDraw, lastDraw, firstRow: 0, lastRow: rows };
+    for (let firstDraw = 0; firstDraw < draws; firstDraw += tileDraws) {
+      const lastDraw = Math.min(draws, firstDraw + tileDraws);
+      const range = { slot: 0, firstDraw, lastDraw, firstRow: 0, lastRow: rows };
+      const tile = { ...range, rowOffset: firstRow, sameRows: firstDraw > 0 };
       this.#tiles.predict(tile, work);
       addMoments(moments, this.#arena, memory, tile, firstRow);
       if (work.keepDraws) copyDraws(values, this.#arena, memory, tile, 0, rows);

@@ -277,7 +277,10 @@ describe('predict, draws and evaluate', () => {
   test.each([
     [{ draws: 0 }, 'predict: draws: expected a positive integer, got 0 — use 1 or more'],
     [{ draws: 2.5 }, 'predict: draws: expected a positive integer, got 2.5 — use 1 or more'],
-    [{ mode: 'median' }, "predict: expected mode 'sample' or 'mean', got median — use one of these"],
+    [
+      { mode: 'median' },
+      "predict: expected mode 'sample', 'mean' or 'marginal', got median — use one of these",
+    ],
     [
       { quantiles: [0.5, 1] },
       'predict: expected quantile levels between 0 and 1, got 1 — use fractions like 0.05',

@@ -67,6 +67,32 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     });
   });
 
+  test.each(SIZES)('variance_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      pair.run('variance_f32', [s(0), s(2), rows], rowRanges(s(0), rows));
+      pair.run('variance_f32', [s(2), s(2), rows], rowRanges(s(2), rows));
+    });
+  });
+
+  test.each(SIZES)('marginal_f32, %i units', (units) => {
+    const [key0, key1] = ADDRESS;
+    const run = (z: number, panels: number, firstRow: number, width: number, draw: number) =>
+      pair.run(
+        'marginal_f32',
+        [z, s(1), s(2), units, panels, key0, key1, firstRow, width, draw, 0x06000002],
+        rowRanges(z, units * panels),
+      );
+    for (const width of [1, 2, 4, 8, 16]) {
+      bothFills(units + width, () => {
+        for (const panels of [0, 1, 3]) run(s(0), panels, 5, width, 3);
+        // Rows and draws beyond 2^32 begin again at 0, in the middle of a panel.
+        run(s(0), 2, 2 ** 32 - 17, width, 2 ** 32 - 1);
+        run(s(1), 3, 48, width, 0);
+        run(s(2), 3, 48, width, 0);
+      });
+    }
+  });
+
   test.each(SIZES)('gemm_f32, m = %i', (m) => {
     const gemm = (panels: number, k: number, transposeA: 0 | 1, start: GemmStart) => {
       const [outRows, aRows, bRows] = [m + 1, transposeA ? k + 2 : m + 2, k + 1];

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ACTIVATIONS, GemmStart, LANES } from '../../src/backend/backend.ts';
 import { wasmFactory } from '../../src/backend/wasm.ts';
+import { normal } from '../../src/random/normal.ts';
 import { KernelMemory } from '../support/kernelMemory.ts';
 import { TestValues } from '../support/kernelPair.ts';
 
@@ -183,6 +184,33 @@ describe('the Gaussian q', () => {
     memory.read(w, 320).forEach((got, i) => {
       const term = softplus(rho[i]) * memory.read(noise, 320)[i];
       close(got, mu[i] + term, 2e-7, 4e-7 * Math.abs(term), `element ${i}`); // 3 ulp of softplus, one each of product and sum
+    });
+  });
+
+  test('variance is softplus(rho)²', () => {
+    const rho = ordinary(320, 4, -3);
+    const out = memory.floats(320);
+    memory.kernels.variance_f32(out, memory.floats(rho), 20);
+    // 3 ulp of softplus, twice, and one of the product.
+    memory.read(out, 320).forEach((got, i) => {
+      close(got, softplus(rho[i]) ** 2, 7 * 2 * HALF_ULP, 0, `${i}`);
+    });
+  });
+
+  test.each([1, 4, 16])('marginal draws mean + √variance·noise, %i rows a panel', (width) => {
+    const [units, panels, firstRow, draw] = [7, 3, 20, 5];
+    const n = units * panels * LANES;
+    const mean = ordinary(n);
+    const variance = ordinary(n).map((v) => v * v);
+    const z = memory.floats(n);
+    const [at, of] = [memory.floats(mean), memory.floats(variance)];
+    memory.kernels.marginal_f32(z, at, of, units, panels, 7, 8, firstRow, width, draw, 3);
+    memory.read(z, n).forEach((got, i) => {
+      const [lane, unit, panel] = [i % LANES, Math.floor(i / LANES) % units, Math.floor(i / LANES / units)];
+      const row = firstRow + panel * width + (lane % width);
+      const noise = normal({ key0: 7, key1: 8 }, row, draw + Math.floor(lane / width), 3, 16 * unit);
+      const term = Math.sqrt(variance[i]) * noise;
+      close(got, mean[i] + term, HALF_ULP, 2 * HALF_ULP * Math.abs(term), `element ${i}`); // one of the root, one of fma
     });
   });
 

@@ -177,6 +177,33 @@ describe('predict', () => {
     ]);
   });
 
+  test('--mode marginal has numbers of its own, the same for any number of workers, near those of sample', () => {
+    const of = (...more: string[]) => {
+      const args = ['predict', 'two', '--data', 'x.csv', '--draws', '200', '--json', ...more];
+      const ended = varpool(dir, ...args);
+      expect(ended.status, ended.stderr).toBe(0);
+      return lastJson(ended) as { draws: number; mean: number[][]; epistemic: number[][] };
+    };
+    const [marginal, again, sample] = [
+      of('--mode', 'marginal'),
+      of('--mode', 'marginal', '--workers', '1'),
+      of('--mode', 'sample'),
+    ];
+    expect(again).toEqual(marginal);
+    expect(marginal.draws).toBe(200);
+    expect(marginal.mean).not.toEqual(sample.mean);
+    for (const [r, row] of marginal.mean.entries()) {
+      for (const [k, mean] of row.entries()) {
+        // A difference of two means of 200 draws.
+        const error = Math.sqrt((marginal.epistemic[r][k] + sample.epistemic[r][k]) / 200);
+        expect(Math.abs(mean - sample.mean[r][k])).toBeLessThan(5 * error);
+      }
+    }
+    expect(varpool(dir, 'predict', 'two', '--data', 'x.csv', '--mode', 'median').stderr).toMatch(
+      /--mode: expected sample, mean or marginal, got "?median"? — use one of these/,
+    );
+  });
+
   test('a reader that closes the pipe early is no error', async () => {
     writeFileSync(join(dir, 'many.csv'), 'width,height\n'.concat('1,0.5\n'.repeat(20_000)));
     const { child, ended } = startVarpool(dir, 'predict', 'flowers', '--data', 'many.csv', '--draws', '1');
@@ -202,6 +229,14 @@ describe('evaluate', () => {
     const two = lastJson(varpool(dir, 'evaluate', 'two', '--data', 'two.csv', '--draws', '3', '--json'));
     expect(two).toMatchObject({ rows: 40, draws: 3 });
     expect(two).not.toHaveProperty('error');
+    for (const run of ['two', 'flowers']) {
+      const args = ['evaluate', run, '--data', run === 'two' ? 'two.csv' : 'lilies.csv', '--json'];
+      const metrics = lastJson(varpool(dir, ...args, '--mode', 'marginal')) as { rows: number; nll: number };
+      const sample = lastJson(varpool(dir, ...args)) as typeof metrics;
+      expect(metrics.rows).toBe(sample.rows);
+      expect(metrics.nll).not.toBe(sample.nll);
+      expect(Math.abs(metrics.nll - sample.nll)).toBeLessThan(0.2);
+    }
   });
 
   test('says so when the data has changed since', () => {

@@ -31,6 +31,9 @@ const each = (elements: number, arrays: number, flops: number): Cost => {
 export const COSTS: { readonly [K in keyof Kernels]: (...args: Parameters<Kernels[K]>) => Cost } = {
   normal_f32: (_out, rows) => each(rows * LANES, 1, 5),
   perturb_f32: (_w, noise, _mu, _rho, rows) => each(rows * LANES, noise === 0 ? 3 : 4, 10),
+  variance_f32: (_out, _rho, rows) => each(rows * LANES, 2, 4),
+  // A normal 5, the root, and z from it 2; mean and variance read.
+  marginal_f32: (_z, _mean, _variance, units, panels) => each(units * panels * LANES, 3, 8),
   gemm_f32: (_out, _outRows, _a, _aRows, _transposeA, _b, _bRows, m, panels, k, start) => {
     const n = panels * LANES;
     const out = m * n * (start === GemmStart.accumulate ? 2 : 1);

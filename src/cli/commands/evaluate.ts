@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { auroc } from '../../core/metrics/auroc.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
+import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { openRun, type Run } from '../../experiment/run.ts';
 import { prepareRun } from '../../experiment/runData.ts';
@@ -10,6 +11,7 @@ import type { Runtime } from '../../scheduler/runtime.ts';
 import {
   drawsOption,
   memberOption,
+  modeOption,
   type OutputFlags,
   type RuntimeFlags,
   withOutput,
@@ -28,6 +30,7 @@ interface EvaluateFlags extends RuntimeFlags, OutputFlags {
   readonly ood?: string;
   readonly draws?: number;
   readonly member?: number;
+  readonly mode: PredictionMode;
 }
 
 export function evaluateCommand(): Command {
@@ -41,7 +44,8 @@ export function evaluateCommand(): Command {
       'inputs from elsewhere: how well uncertainty tells them from the test rows (AUROC)',
     )
     .addOption(drawsOption('posterior draws, in place of those of the config'))
-    .addOption(memberOption('evaluate this member of an ensemble alone, from 0'));
+    .addOption(memberOption('evaluate this member of an ensemble alone, from 0'))
+    .addOption(modeOption());
   return withOutput(withRuntime(command)).action(evaluate);
 }
 
@@ -60,7 +64,7 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
   const elsewhere = flags.ood === undefined ? null : runInputs(run, posterior, flags.ood);
   const { measured, ood } = await withRuntimeOf(flags, { seed: run.manifest.seed }, (runtime) =>
     interruptible(async (signal) => {
-      const options = { draws: flags.draws ?? run.config.prediction.draws, signal };
+      const options = { draws: flags.draws ?? run.config.prediction.draws, mode: flags.mode, signal };
       const test = await measureTable(runtime, posterior, table, options);
       return {
         measured: test,
@@ -105,7 +109,7 @@ async function outside(
   posterior: AnyPosterior,
   test: Measured,
   x: ReturnType<typeof runInputs>,
-  options: { draws: number; signal: AbortSignal },
+  options: { draws: number; mode: PredictionMode; signal: AbortSignal },
 ) {
   const there = await runtime.predict(posterior, x, options);
   const score = (key: 'mutualInformation' | 'predictiveEntropy') =>

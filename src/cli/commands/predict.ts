@@ -1,15 +1,16 @@
 // varpool predict RUN --data FILE: predictive statistics of rows, from the posterior of a run.
 
 import { Command, Option } from 'commander';
+import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { writeFileAtomic } from '../../experiment/atomicFile.ts';
 import { openRun } from '../../experiment/run.ts';
 import {
   drawsOption,
   memberOption,
+  modeOption,
   type OutputFlags,
   parseLevels,
-  parseMode,
   type RuntimeFlags,
   withOutput,
   withRuntime,
@@ -25,7 +26,7 @@ interface PredictFlags extends RuntimeFlags, OutputFlags {
   readonly out?: string;
   readonly draws?: number;
   readonly member?: number;
-  readonly mode: 'sample' | 'mean';
+  readonly mode: PredictionMode;
   readonly quantiles?: number[];
 }
 
@@ -44,14 +45,7 @@ export function predictCommand(): Command {
     .requiredOption('--data <file>', 'features: text, .npy, an IDX file or a directory of them (.gz too)')
     .option('--out <file>', 'where to write: .csv, .npy or .json')
     .addOption(drawsOption('posterior draws, in place of those of the config'))
-    .addOption(
-      new Option(
-        '--mode <mode>',
-        'sample: average over weight draws; mean: one pass (a member) with every mu',
-      )
-        .argParser(parseMode)
-        .default('sample'),
-    )
+    .addOption(modeOption())
     .addOption(
       new Option(
         '--quantiles <levels>',

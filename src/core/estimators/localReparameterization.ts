@@ -1,0 +1,177 @@
+// Predictions by local reparameterization (Kingma, Salimans & Welling 2015, §2.2): no weight is drawn, but each pre-activation from
+// its distribution given the layer's inputs. Exact for every row alone; rows have nothing in common, so nothing joint is right.
+
+import type { Arena } from '../../backend/arena.ts';
+import { ACTIVATIONS, type Kernels, LANES } from '../../backend/backend.ts';
+import { seedKey } from '../../random/seed.ts';
+import { PURPOSE, stream } from '../../random/stream.ts';
+import { denseForward, ROW_BYTES } from '../layers/dense.ts';
+import type { LayerLayout } from '../parameters.ts';
+import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
+import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
+
+/** Some data panels in some draws: what goes through the network together, draw after draw, panels of a draw side by side. */
+interface Pass {
+  readonly slot: PredictionSlot;
+  /** Row of the prediction in lane 0 of the first panel. */
+  readonly row: number;
+  /** Rows in a panel; where fewer than 16, 16 / width draws share it. */
+  readonly width: number;
+  readonly panels: number;
+  readonly draw: number;
+  /** Times the panels are there, each time with the next 16 / width draws. */
+  readonly groups: number;
+}
+
+/**
+ * z = (mu·x + mu_b) + sqrt(sigma²·x² + sigma_b²)·noise in each layer. Given its inputs, a layer's z are sums of independent normals
+ * no two of which share a weight, so they are independent normals of these means and variances; and each layer's weights are
+ * independent of those below. So a draw of all outputs of one row has the very distribution drawn weights give it.
+ *
+ * noise = normal(key, row, draw, stream(marginal, layer), 16·unit): neither tiles nor what shares a panel can be seen in it.
+ */
+export class LocalReparameterization implements OutputEstimator {
+  readonly #key: { readonly key0: number; readonly key1: number };
+
+  constructor(
+    readonly problem: PredictionProblem,
+    readonly memory: PredictionMemory,
+    readonly arena: Arena,
+    readonly kernels: Kernels,
+  ) {
+    this.#key = seedKey(problem.seed);
+  }
+
+  /** sigma² of parameters first … last − 1, floats of a parameter buffer and multiples of 16; all are needed before the first tile. */
+  prepare(first: number, last: number): void {
+    const { memory, kernels } = this;
+    kernels.variance_f32(memory.variance + first * 4, memory.rho + first * 4, (last - first) / LANES);
+  }
+
+  run(tile: Tile, panels: number, take: TakeOutputs): void {
+    const { memory } = this;
+    const slot = memory.slots[tile.slot];
+    const rows = tile.lastRow - tile.firstRow;
+    const width = panelWidth(rows);
+    const perPanel = LANES / width;
+    if (tile.sameRows !== true) this.#gather(tile, rows, width);
+    for (let p = 0; p < panels; p += memory.passPanels) {
+      const n = Math.min(memory.passPanels, panels - p);
+      // Moments of other panels may be there by now, unless there are none.
+      if (tile.sameRows !== true || n < panels) this.#firstLayer(slot, p, n);
+      const row = tile.firstRow + (tile.rowOffset ?? 0) + p * LANES;
+      const together = Math.floor(memory.passPanels / n) * perPanel;
+      for (let draw = tile.firstDraw; draw < tile.lastDraw; draw += together) {
+        if (Atomics.load(this.arena.i32, memory.canceled >>> 2) !== 0) return;
+        const draws = Math.min(together, tile.lastDraw - draw);
+        const pass = { slot, row, width, panels: n, draw, groups: Math.ceil(draws / perPanel) };
+        this.#hand(pass, this.#forward(pass), draws, rows, p, take);
+      }
+    }
+  }
+
+  /** The tile's rows to x; where draws share a panel, the rows once for each of them. */
+  #gather({ slot, firstRow }: Tile, rows: number, width: number): void {
+    const { memory, kernels, problem, arena } = this;
+    const { x, marginal } = memory.slots[slot];
+    const I = problem.model.inputSize;
+    if (width === LANES) {
+      kernels.gather_f32(x, I, memory.x, I, memory.index + firstRow * 4, rows);
+      return;
+    }
+    for (let l = 0; l < LANES; l++) {
+      arena.i32[marginal.index / 4 + l] = firstRow + Math.min(l % width, rows - 1);
+    }
+    kernels.gather_f32(x, I, memory.x, I, marginal.index, LANES);
+  }
+
+  /** The moments of the first layer's pre-activations, which do not depend on the draw. */
+  #firstLayer({ x, marginal }: PredictionSlot, p: number, panels: number): void {
+    const [first] = this.memory.layout.layers;
+    const from = x + p * first.I * ROW_BYTES;
+    this.#moments(first, marginal.firstMean, marginal.firstVariance, marginal.squares, from, panels);
+  }
+
+  #moments(
+    layer: LayerLayout,
+    mean: number,
+    variance: number,
+    squares: number,
+    x: number,
+    panels: number,
+  ): void {
+    const { memory, kernels } = this;
+    const at = layer.offset * 4;
+    kernels.multiply_f32(squares, x, x, panels * layer.I);
+    denseForward(kernels, layer, mean, memory.mu + at, x, panels);
+    denseForward(kernels, layer, variance, memory.variance + at, squares, panels);
+  }
+
+  /** Address of the outputs of a pass. */
+  #forward(pass: Pass): number {
+    const { slot, panels, groups } = pass;
+    const { marginal } = slot;
+    const all = panels * groups;
+    let from = 0;
+    let to = slot.ping;
+    for (const layer of this.memory.layout.layers) {
+      if (layer.index === 0) {
+        this.#draw(pass, layer, to, marginal.firstMean, marginal.firstVariance, 0);
+      } else {
+        this.#moments(layer, to, marginal.variance, marginal.squares, from, all);
+        this.#draw(pass, layer, to, to, marginal.variance, panels * layer.O * ROW_BYTES);
+      }
+      this.kernels.activate_f32(to, 0, to, all * layer.O, ACTIVATIONS.indexOf(layer.spec.activation));
+      from = to;
+      to = to === slot.ping ? slot.pong : slot.ping;
+    }
+    return from;
+  }
+
+  /** z of every group; its moments lie `apart` bytes from those of the group before. */
+  #draw(pass: Pass, layer: LayerLayout, z: number, mean: number, variance: number, apart: number): void {
+    const { row, width, panels, draw, groups } = pass;
+    for (let g = 0; g < groups; g++) {
+      this.kernels.marginal_f32(
+        z + g * panels * layer.O * ROW_BYTES,
+        mean + g * apart,
+        variance + g * apart,
+        layer.O,
+        panels,
+        this.#key.key0,
+        this.#key.key1,
+        row,
+        width,
+        draw + g * (LANES / width),
+        stream(PURPOSE.marginal, layer.index),
+      );
+    }
+  }
+
+  /** Hands over the outputs of a pass, draw by draw. */
+  #hand(pass: Pass, outputs: number, draws: number, rows: number, p: number, take: TakeOutputs): void {
+    const { slot, width, panels, draw } = pass;
+    const K = this.problem.model.outputSize;
+    if (width === LANES) {
+      for (let n = 0; n < draws; n++) take(draw + n, p, panels, outputs + n * panels * K * ROW_BYTES);
+      return;
+    }
+    const { unpacked } = slot.marginal;
+    const { f32 } = this.arena;
+    const perPanel = LANES / width;
+    for (let n = 0; n < draws; n++) {
+      const from = outputs / 4 + Math.floor(n / perPanel) * K * LANES + (n % perPanel) * width;
+      for (let k = 0; k < K; k++) {
+        for (let r = 0; r < rows; r++) f32[unpacked / 4 + k * LANES + r] = f32[from + k * LANES + r];
+      }
+      take(draw + n, p, 1, unpacked);
+    }
+  }
+}
+
+/** Rows that share a panel with other draws of themselves: the power of 2 that holds them, 16 when there are more than 8. */
+function panelWidth(rows: number): number {
+  let width = 1;
+  while (width < LANES && width < rows) width *= 2;
+  return width;
+}
