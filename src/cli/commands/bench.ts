@@ -123,14 +123,15 @@ async function bench(words: readonly string[], flags: BenchFlags): Promise<void>
   const names = words.length === 0 ? BENCH_NAMES : [...new Set(words.map(checkName))];
   const platform = currentPlatform();
   const preset = flags.tiny ? TINY : FULL;
+  const networks = chooseNetworks(flags, preset.networks);
   const options: BenchOptions = {
     ...preset,
     names,
+    networks,
     backends: chooseBackends(flags.backend),
     workers: [
       ...new Set(flags.workers ?? [1, 2].filter((threads) => threads <= Math.max(1, platform.cores))),
     ],
-    networks: chooseNetworks(flags, preset.networks),
     rounds: flags.rounds ?? preset.rounds,
     onRound: (round) => {
       if (!flags.quiet) note(round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`);
