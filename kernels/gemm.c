@@ -17,6 +17,14 @@
 // Most k's of a block: 24 KiB of a pair of panels of B, which with 16 rows of A stay in a first-level cache.
 #define BLOCK_K 192
 
+// The next 16 rows of A are asked for while the first panels are multiplied by these: weights come from memory, in pieces of
+// a panel too short for the processor to foresee. WebAssembly cannot ask.
+#if defined(__wasm__)
+#define FORESIGHT 0
+#else
+#define FORESIGHT 1
+#endif
+
 enum { ZERO = 0, ACCUMULATE = 1, BIAS = 2 };
 
 typedef struct {
@@ -31,12 +39,13 @@ typedef struct {
 
 /**
  * Adds `count` products in order: b moves by rows of its panel, a by `step` floats, a's rows lying `apart`
- * floats from each other.
+ * floats from each other. From address `next` on, a line a turn is asked for, unless it is 0.
  */
 INLINE void products(
     vf acc[16][4], const int mr, const int nv, const uint32_t step, const uint32_t apart,
-    const float *a, const float *b, uintptr_t bPanel, uint32_t count) {
+    const float *a, const float *b, uintptr_t bPanel, uint32_t count, uintptr_t next) {
   for (uint32_t k = 0; k < count; k++, a += step, b += LANES) {
+    if (next != 0) __builtin_prefetch((const void *)next, 0, 2), next += LANES * sizeof(float);
     vf bj[4];
     UNROLLED
     for (int j = 0; j < nv; j++) bj[j] = load(AT(b, bPanel, j));
@@ -66,15 +75,18 @@ INLINE void tile(
     for (int j = 0; j < nv; j++) acc[i][j] = start == ACCUMULATE ? load(AT(out, outPanel, j) + i * LANES) : first;
   }
   const float *b = o->b + p * bPanel + k0 * LANES + v * VW;
+  const int foresee = FORESIGHT && nv > 1 && p == 0 && v == 0 && m % LANES == 0;
   if (transposeA) {
     const float *a = o->a + (m / LANES) * o->aPanel + k0 * LANES + m % LANES;
-    products(acc, mr, nv, LANES, 1, a, b, bPanel, k1 - k0);
+    if (foresee) products(acc, mr, nv, LANES, 1, a, b, bPanel, k1 - k0, (uintptr_t)(a + o->aPanel));
+    else products(acc, mr, nv, LANES, 1, a, b, bPanel, k1 - k0, 0);
   } else {
     // 16 k's lie side by side in a panel of A, the next 16 a panel further; k0 is a multiple of 16.
     const float *a = o->a + (k0 / LANES) * o->aPanel + m * LANES;
     for (; k0 + LANES <= k1; k0 += LANES, a += o->aPanel, b += LANES * LANES)
-      products(acc, mr, nv, 1, LANES, a, b, bPanel, LANES);
-    products(acc, mr, nv, 1, LANES, a, b, bPanel, k1 - k0);
+      if (foresee) products(acc, mr, nv, 1, LANES, a, b, bPanel, LANES, (uintptr_t)(a + LANES * LANES));
+      else products(acc, mr, nv, 1, LANES, a, b, bPanel, LANES, 0);
+    products(acc, mr, nv, 1, LANES, a, b, bPanel, k1 - k0, 0);
   }
   UNROLLED
   for (int i = 0; i < mr; i++) {
