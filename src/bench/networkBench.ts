@@ -22,13 +22,11 @@ export interface StepDetail {
   readonly team: number;
 }
 
-/** Minibatches of an epoch of the rows made up here. */
-const BATCHES = 16;
 /**
  * A training of fewer steps, or a prediction of fewer draws, is mostly its beginning: the first write to every page of fresh
  * memory, weights brought into panels.
  */
-const STEADY_STEPS = 96;
+const STEADY_STEPS = 128;
 const STEADY_DRAWS = 96;
 /** Rows of a prediction. */
 export const DRAW_ROWS = 128;
@@ -84,13 +82,14 @@ export class NetworkBench {
   /** A step within whole epochs of training, barriers and all; what comes before the first step is not in it. */
   step(network: Network, backend: string, workers: number): Sampler<StepDetail> {
     const runtime = this.#runtime(backend, workers);
-    const [model, data] = [modelOf(network), madeUpData(network, network.batchSize * BATCHES)];
+    const { batches = 64 } = network;
+    const [model, data] = [modelOf(network), madeUpData(network, network.batchSize * batches)];
     let epochs = 0;
     const train = async (count: number): Promise<{ ms: number; detail: StepDetail }> => {
       const start = performance.now();
       const { phases, team } = await runtime.train(model, data, trainOptions(network, count)).result;
-      const call = (performance.now() - start) / (count * BATCHES);
-      const perStep = (ms: number) => ms / (count * BATCHES) / team;
+      const call = (performance.now() - start) / (count * batches);
+      const perStep = (ms: number) => ms / (count * batches) / team;
       const [pass, finish, wait] = [phases.pass, phases.finish, phases.wait].map(perStep);
       return { ms: pass + finish + wait, detail: { pass, finish, wait, call, team } };
     };
@@ -106,8 +105,8 @@ export class NetworkBench {
           for (let guess = 1, tries = 0; tries < 2; tries++) {
             const { ms } = await train(guess);
             guess = Math.max(
-              this.least(STEADY_STEPS / BATCHES),
-              Math.round(this.milliseconds / (ms * BATCHES)),
+              this.least(STEADY_STEPS / batches),
+              Math.round(this.milliseconds / (ms * batches)),
             );
             epochs = guess;
           }

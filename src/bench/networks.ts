@@ -5,13 +5,15 @@ export interface Network {
   /** Inputs, hidden layers, outputs; more than one output are classes. */
   readonly sizes: readonly number[];
   readonly batchSize: number;
+  /** Minibatches of an epoch: what is done once an epoch weighs by them. Default 64. */
+  readonly batches?: number;
   /** Weight draws of a step; default 1. */
   readonly draws?: number;
 }
 
-/** Small regression, small, middle and large classification. */
+/** Small regression, on as many rows as Boston housing has, and small, middle and large classification. */
 export const NETWORKS: readonly Network[] = [
-  { sizes: [13, 50, 1], batchSize: 32 },
+  { sizes: [13, 50, 1], batchSize: 32, batches: 16 },
   { sizes: [784, 50, 50, 10], batchSize: 128 },
   { sizes: [784, 400, 400, 10], batchSize: 128 },
   { sizes: [784, 1200, 1200, 10], batchSize: 128 },

@@ -38,7 +38,7 @@ export const FULL: Pick<BenchOptions, 'networks' | 'rounds' | 'milliseconds' | '
 
 /** The same at sizes that take seconds: whether it works, not how fast. */
 export const TINY: typeof FULL = {
-  networks: [{ sizes: [3, 20, 1], batchSize: 16 }],
+  networks: [{ sizes: [3, 20, 1], batchSize: 16, batches: 4 }],
   rounds: 2,
   milliseconds: { kernel: 1, network: 4 },
   streamBytes: 1 << 20,

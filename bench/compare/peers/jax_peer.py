@@ -14,7 +14,13 @@ import numpy as np
 from peer import serve, sizes_of
 
 RATE, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
-BATCHES, EPOCHS = 16, 64
+# Steps of one call of whole epochs.
+CALL_STEPS = 1024
+
+
+def batches_of(sizes):
+    """Minibatches of an epoch."""
+    return 16 if sizes[-1] == 1 else 64
 
 
 def batch_size(sizes):
@@ -97,9 +103,9 @@ def step(state, index, x, y):
 
 def jit_step(case, impl):
     sizes = sizes_of(case)
-    B = batch_size(sizes)
-    x, y = make_data(sizes, B * BATCHES)
-    order = np.random.default_rng(0).permutation(len(x)).reshape(BATCHES, B)
+    B, count = batch_size(sizes), batches_of(sizes)
+    x, y = make_data(sizes, B * count)
+    order = np.random.default_rng(0).permutation(len(x)).reshape(count, B)
     batches = [jnp.asarray(rows) for rows in order]
     one = jax.jit(step, donate_argnums=0)
     state = make_state(sizes, impl)
@@ -108,25 +114,25 @@ def jit_step(case, impl):
         nonlocal state
         value = None
         for unit in range(units):
-            state, value = one(state, batches[unit % BATCHES], x, y)
+            state, value = one(state, batches[unit % count], x, y)
             jax.block_until_ready((state, value))
 
     return run
 
 
 def scan_epochs(case, impl):
-    """A unit is a call of EPOCHS epochs, rows in a new order in each."""
+    """A unit is a call of whole epochs, rows in a new order in each."""
     sizes = sizes_of(case)
-    B = batch_size(sizes)
-    x, y = make_data(sizes, B * BATCHES)
+    B, count = batch_size(sizes), batches_of(sizes)
+    x, y = make_data(sizes, B * count)
 
     def epoch(state, _):
         q, m, v, key, t = state
         key, part = jax.random.split(key)
-        order = jax.random.permutation(part, len(x)).reshape(BATCHES, B)
+        order = jax.random.permutation(part, len(x)).reshape(count, B)
         return jax.lax.scan(lambda s, index: step(s, index, x, y), (q, m, v, key, t), order)
 
-    epochs = jax.jit(lambda state: jax.lax.scan(epoch, state, None, length=EPOCHS), donate_argnums=0)
+    epochs = jax.jit(lambda state: jax.lax.scan(epoch, state, None, length=CALL_STEPS // count), donate_argnums=0)
     state = make_state(sizes, impl)
 
     def run(calls):
@@ -135,7 +141,7 @@ def scan_epochs(case, impl):
             state, values = epochs(state)
             values.block_until_ready()
 
-    run.steps = BATCHES * EPOCHS
+    run.steps = CALL_STEPS
     return run
 
 

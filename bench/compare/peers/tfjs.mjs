@@ -11,8 +11,9 @@ await tf.ready();
 // The pure-JavaScript package is good for trying this script where the binding is not.
 if (!isAbsolute(wanted) && !wanted.endsWith('tfjs-node')) await tf.setBackend('cpu');
 
-const BATCHES = 16;
 const batchSize = (sizes) => (sizes.at(-1) === 1 ? 32 : 128);
+/** Minibatches of an epoch. */
+const batchesOf = (sizes) => (sizes.at(-1) === 1 ? 16 : 64);
 
 function data(sizes, rows) {
   const x = Float32Array.from({ length: rows * sizes[0] }, (_, i) => ((i * 7919) % 256) / 255);
@@ -60,9 +61,10 @@ function network(sizes) {
 function step(name) {
   const sizes = sizesOf(name);
   const B = batchSize(sizes);
-  const rows = B * BATCHES;
+  const count = batchesOf(sizes);
+  const rows = B * count;
   const { x, y } = data(sizes, rows);
-  const batches = Array.from({ length: BATCHES }, (_, b) =>
+  const batches = Array.from({ length: count }, (_, b) =>
     tf.tensor1d(
       Array.from({ length: B }, (_, i) => ((b * B + i) * 769) % rows),
       'int32',
@@ -84,7 +86,7 @@ function step(name) {
     let last;
     for (let unit = 0; unit < units; unit++) {
       last?.dispose();
-      last = optimizer.minimize(() => loss(batches[unit % BATCHES]), true, all);
+      last = optimizer.minimize(() => loss(batches[unit % count]), true, all);
     }
     last.dataSync();
     last.dispose();

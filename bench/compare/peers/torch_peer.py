@@ -11,7 +11,10 @@ import torch.nn.functional as F
 
 from peer import serve, sizes_of
 
-BATCHES = 16
+
+def batches_of(sizes):
+    """Minibatches of an epoch."""
+    return 16 if sizes[-1] == 1 else 64
 
 
 def batch_size(sizes):
@@ -78,10 +81,10 @@ class Library(torch.nn.Module):
 
 def step(case, network):
     sizes = sizes_of(case)
-    B = batch_size(sizes)
+    B, count = batch_size(sizes), batches_of(sizes)
     torch.manual_seed(0)
-    x, y = make_data(sizes, B * BATCHES)
-    batches = list(torch.randperm(len(x)).reshape(BATCHES, B))
+    x, y = make_data(sizes, B * count)
+    batches = list(torch.randperm(len(x)).reshape(count, B))
     model = network(sizes)
     parameters = list(model.parameters())
     noise = torch.nn.Parameter(torch.zeros(())) if sizes[-1] == 1 else None
@@ -89,7 +92,7 @@ def step(case, network):
 
     def run(units):
         for unit in range(units):
-            index = batches[unit % BATCHES]
+            index = batches[unit % count]
             out, kl = model(x[index])
             if noise is None:
                 nll = F.cross_entropy(out, y[index])
