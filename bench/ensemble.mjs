@@ -12,6 +12,7 @@ import { readInputs } from '../dist/data/inputs.js';
 import { loadData } from '../dist/data/load.js';
 import { build, createRuntime } from '../dist/index.js';
 import { evaluateClasses } from '../dist/scheduler/evaluate.js';
+import { uciSplit } from './uciData.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,18 +49,7 @@ const jobs = { energy, mnist, time };
 for (const name of positionals.length > 0 ? positionals : ['energy']) await jobs[name]();
 
 function energyData(split) {
-  const dir = `${values.root}/uci/energy`;
-  const spec = {
-    kind: 'csv',
-    path: `${dir}/data.txt`,
-    delimiter: 'whitespace',
-    header: false,
-    target: { file: `${dir}/index_target.txt` },
-    features: { file: `${dir}/index_features.txt` },
-    trainIndices: `${dir}/splits/index_train_${split}.txt`,
-    testIndices: `${dir}/splits/index_test_${split}.txt`,
-  };
-  const data = loadData(spec, { baseDir: '.', task: 'regression', shuffle: () => undefined });
+  const data = uciSplit(`${values.root}/uci`, 'energy', split);
   const model = build({ inputSize: data.train.features.columns, hiddenSizes: [50], outputSize: 1 });
   const rows = (table) => ({ x: table.features, y: table.targets.values });
   return { model, train: rows(data.train), test: rows(data.test) };

@@ -3,8 +3,8 @@
 
 import { parseArgs } from 'node:util';
 import { meanAndStandardError } from '../dist/core/metrics/meanAndStandardError.js';
-import { loadData } from '../dist/data/load.js';
 import { build, createRuntime } from '../dist/index.js';
+import { uciSplit } from './uciData.mjs';
 
 /** One setting for every set, chosen by hand on the first splits of yacht and concrete, never per set. */
 const SETTING = {
@@ -56,20 +56,7 @@ async function runSet(set) {
 }
 
 async function runSplit(set, split) {
-  const dir = `${values.root}/${set}`;
-  const { train, test } = loadData(
-    {
-      kind: 'csv',
-      path: `${dir}/data.txt`,
-      delimiter: 'whitespace',
-      header: false,
-      target: { file: `${dir}/index_target.txt` },
-      features: { file: `${dir}/index_features.txt` },
-      trainIndices: `${dir}/splits/index_train_${split}.txt`,
-      testIndices: `${dir}/splits/index_test_${split}.txt`,
-    },
-    { baseDir: '.', task: 'regression', shuffle: () => undefined },
-  );
+  const { train, test } = uciSplit(values.root, set, split);
   const model = build({
     inputSize: train.features.columns,
     hiddenSizes: [setting.hidden],

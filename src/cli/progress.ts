@@ -20,9 +20,10 @@ export function trainingDisplay(epochs: number, quiet: boolean, members = 1): Tr
   return process.stderr.isTTY ? liveBar() : plainLines(epochs, members);
 }
 
-function liveBar(): TrainingDisplay {
-  const bar = new cliProgress.SingleBar({
-    format: '{bar} {percentage} % · epoch {epoch}/{epochs} · {text} · {eta_formatted} left',
+/** A bar on standard error; `format` says what stands beside it. */
+export function progressBar(format: string): cliProgress.SingleBar {
+  return new cliProgress.SingleBar({
+    format,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 24,
@@ -31,6 +32,10 @@ function liveBar(): TrainingDisplay {
     // Interrupts are the command's: the bar would swallow the second one.
     gracefulExit: false,
   });
+}
+
+function liveBar(): TrainingDisplay {
+  const bar = progressBar('{bar} {percentage} % · epoch {epoch}/{epochs} · {text} · {eta_formatted} left');
   let text = 'starting';
   let started: number | null = null;
   /** Not 0 where a run goes on. */

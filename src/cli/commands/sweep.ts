@@ -1,6 +1,5 @@
 // varpool sweep SWEEP: many trainings of one config with fields that vary, side by side, in one directory with one table.
 
-import cliProgress from 'cli-progress';
 import { Command } from 'commander';
 import { runName } from '../../experiment/config.ts';
 import { readSweep, type Sweep, type SweepCell, shortNames } from '../../experiment/sweepCells.ts';
@@ -23,6 +22,7 @@ import { EXIT, InterruptedError } from '../failure.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime, withRuntimeOf } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
 import { note, number, print, printJson, seconds, warn } from '../output.ts';
+import { progressBar } from '../progress.ts';
 
 interface SweepFlags extends RuntimeFlags, OutputFlags {
   readonly out?: string;
@@ -113,15 +113,7 @@ function sweepDisplay({ cells }: Sweep, quiet: boolean) {
       note(`cell ${ended}/${cells.length} · ${cell.name} · ${brief(result)} · ${seconds(result.seconds)}`);
     return { onCell, end: () => undefined };
   }
-  const bar = new cliProgress.SingleBar({
-    format: '{bar} {value}/{total} cells · {text} · {eta_formatted} left',
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: 24,
-    hideCursor: true,
-    stream: process.stderr,
-    gracefulExit: false,
-  });
+  const bar = progressBar('{bar} {value}/{total} cells · {text} · {eta_formatted} left');
   let running = false;
   const onCell = (cell: SweepCell, result: CellResult, ended: number) => {
     const text = `${cell.name} · ${brief(result)}`;
