@@ -15,10 +15,11 @@ import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/npy
 import type { Run } from '../experiment/run.ts';
 import { dataTask } from '../experiment/runData.ts';
 import { checkMember } from './flags.ts';
+import { warn } from './output.ts';
 
 /** The posterior of a run; of an ensemble, one member where one is asked for. */
 export function posteriorOf(run: Run, member: number | undefined): AnyPosterior {
-  const posterior = run.posterior();
+  const posterior = run.posterior(warn);
   if (member === undefined) return posterior;
   const members = 'members' in posterior ? posterior.members : [];
   return members[checkMember(member, members.length || undefined, 'a run')];

@@ -1,19 +1,13 @@
 // Checkpoints: the state of a training as a safetensors file, held to a checksum of all of it. Which files there are and which
 // one to go on from is checkpointStore.ts's business.
 
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { StateTensor, TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
+import { contentHash, withChecksum } from './checksum.ts';
 import { describeProblems, describeValue, oneLine } from './configProblems.ts';
 import { varpoolVersion } from './provenance.ts';
-import {
-  encodeSafetensors,
-  readSafetensors,
-  type Safetensors,
-  type Tensor,
-  writeSafetensors,
-} from './safetensors.ts';
+import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from './safetensors.ts';
 import { parseStrictJson } from './strictJson.ts';
 
 const FORMAT = 'varpool-checkpoint';
@@ -29,7 +23,7 @@ export interface Checkpoint {
   readonly kernels: string | null;
 }
 
-/** A checkpoint of a format that only a later varpool knows: nothing to go back behind of. */
+/** A file of a format that only a later varpool knows: do not fall back to an older file, do not replace it. */
 export class NewerCheckpointError extends CheckpointError {}
 
 /**
@@ -53,7 +47,7 @@ export function writeCheckpoint(path: string, state: TrainingState, kernels: str
     origin: JSON.stringify(origin),
     extra: JSON.stringify(extra),
   };
-  writeSafetensors(path, tensors, { ...metadata, sha256: contentHash(metadata, tensors) });
+  writeSafetensors(path, tensors, withChecksum(metadata, tensors));
 }
 
 /**
@@ -121,13 +115,6 @@ function checkFormat(metadata: Safetensors['metadata'], where: string): void {
     const got = describeValue(metadata.formatVersion);
     fail(`${where}: metadata: formatVersion`, `${FORMAT_VERSION}`, got, 'the file is damaged');
   }
-}
-
-/** SHA-256, in hex, of the file that these tensors and this metadata make: of its header as well as of its numbers. */
-function contentHash(metadata: Readonly<Record<string, string>>, tensors: readonly Tensor[]): string {
-  const hash = createHash('sha256');
-  for (const chunk of encodeSafetensors(tensors, metadata)) hash.update(chunk);
-  return hash.digest('hex');
 }
 
 function stateTensor({ name, shape, data, dtype }: Tensor, where: string): StateTensor {

@@ -1,5 +1,6 @@
 // Where what a run saved and what training it again gave are not the same, to the bit: file by file, the first place of each.
 
+import { contentHash } from './checksum.ts';
 import { describeValue } from './configProblems.ts';
 import { changes } from './jsonChanges.ts';
 import type { Manifest, MemberOutcome } from './manifest.ts';
@@ -35,11 +36,15 @@ export function posteriorDifference(saved: Safetensors, now: Safetensors): Diffe
     const one = tensorDifference(saved.tensors[i], now.tensors[i]);
     if (one !== null) found.push(one);
   }
-  // The version that wrote a file is no part of the result.
-  const { varpool: _, ...was } = saved.metadata;
-  const { varpool: __, ...is } = now.metadata;
-  for (const { field: key, before, now: value } of changes(was, is))
+  // The version that wrote a file is no part of the result, nor is the checksum over it.
+  const content = ({ varpool: _, sha256: __, ...rest }: Safetensors['metadata']) => rest;
+  for (const { field: key, before, now: value } of changes(content(saved.metadata), content(now.metadata)))
     found.push(field(`metadata: ${key}`, before, value));
+  const { sha256, ...covered } = saved.metadata;
+  const hash = contentHash(covered, saved.tensors);
+  // Damage elsewhere changes the checksum too, and is counted once.
+  if (found.length === 0 && sha256 !== undefined && sha256 !== hash)
+    found.push(field('metadata: sha256', sha256, hash));
   return firstOf('posterior', found);
 }
 

@@ -2,8 +2,10 @@
 // `members.M.` before its name. Functions here take and give a single posterior as well.
 
 import { ensembleOf, membersOf } from '../core/ensemble.ts';
+import { MAX_MEMBERS } from '../core/limits.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
+import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
 import { describeValue, oneLine } from './configProblems.ts';
 import {
   decodePosterior,
@@ -24,8 +26,6 @@ import {
 
 /** Later than that of a single posterior, so that readers which know no ensembles ask for a newer varpool. */
 const ENSEMBLE_VERSION = 2;
-/** More members than anybody trains; a damaged count must not take all memory. */
-const MAX_MEMBERS = 65_536;
 
 /**
  * Writes a posterior or an ensemble, whole or not at all.
@@ -47,17 +47,20 @@ export function saveAnyPosterior(path: string, posterior: AnyPosterior): string 
     tensors.push(...file.tensors.map((tensor) => ({ ...tensor, name: `members.${m}.${tensor.name}` })));
     for (const [key, value] of Object.entries(file.metadata)) metadata[`members.${m}.${key}`] = value;
   }
-  writeSafetensors(path, tensors, metadata);
+  writeSafetensors(path, tensors, withChecksum(metadata, tensors));
   return dataSectionSha256(tensors);
 }
 
 /**
- * Reads a posterior or an ensemble and checks every shape and number of it.
+ * Reads a posterior or an ensemble, holds it to its checksum and checks every shape and number of it.
  * @throws CheckpointError, in one line, naming the file and the tensor or field
  */
-export function loadAnyPosterior(path: string): AnyPosterior {
+export function loadAnyPosterior(path: string, options: LoadOptions = {}): AnyPosterior {
   const file = readSafetensors(path);
-  return Object.hasOwn(file.metadata, 'members') ? decodeEnsemble(file, path) : decodePosterior(file, path);
+  const isEnsemble = Object.hasOwn(file.metadata, 'members');
+  const posterior = isEnsemble ? decodeEnsemble(file, path) : decodePosterior(file, path);
+  holdToChecksum(file, path, options);
+  return posterior;
 }
 
 /** SHA-256, in hex, of the data section of the file it is saved as: of an ensemble, the bytes of its members in their order. */

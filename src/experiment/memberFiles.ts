@@ -7,6 +7,7 @@ import type { Posterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
 import { memberSeed } from '../random/seed.ts';
 import { TEMPORARY_NAME } from './atomicFile.ts';
+import { NewerCheckpointError } from './checkpoint.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
 import { fileProblem } from './fileProblems.ts';
@@ -44,16 +45,23 @@ export function writeMember(dir: string, member: number, posterior: Posterior): 
 }
 
 /**
- * Members that were trained to their end, by number.
+ * Members that were trained to their end, by number. One whose file is damaged is left out, to be trained again.
  * @param seed of the run: a member of another one is refused
- * @throws CheckpointError if a file is damaged or of another run
+ * @param warn told of damaged files
+ * @throws CheckpointError if a file is of another run or of a later format
  */
-export function readMembers(dir: string, members: number, seed: string): Map<number, Posterior> {
+export function readMembers(
+  dir: string,
+  members: number,
+  seed: string,
+  warn: (message: string) => void,
+): Map<number, Posterior> {
   const done = new Map<number, Posterior>();
   for (let m = 0; m < members; m++) {
     const path = memberPath(dir, m);
     if (!existsSync(path)) continue;
-    const posterior = loadPosterior(path);
+    const posterior = undamaged(path, m, warn);
+    if (posterior === null) continue;
     const wanted = memberSeed(seed, m);
     if (posterior.seed !== wanted) {
       throw new CheckpointError(
@@ -65,6 +73,16 @@ export function readMembers(dir: string, members: number, seed: string): Map<num
     done.set(m, posterior);
   }
   return done;
+}
+
+function undamaged(path: string, member: number, warn: (message: string) => void): Posterior | null {
+  try {
+    return loadPosterior(path, { onWarning: warn });
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
+    warn(`${error.message}; training member ${member} again`);
+    return null;
+  }
 }
 
 /**

@@ -55,7 +55,8 @@ export function reportsByMember<Report extends { readonly member?: number | unde
 /**
  * Where the members of the run in `dir` go on.
  * @param trained all of them have come to their end, whatever is left of their own files
- * @throws CheckpointError if a file of a member is damaged beyond what is kept of it, or of another run
+ * @param warn told of damaged files that are passed over
+ * @throws CheckpointError if all checkpoints of a member are damaged, or a file is of another run
  */
 export function memberPoints(
   dir: string,
@@ -65,7 +66,7 @@ export function memberPoints(
   trained = false,
 ): MemberPoint[] {
   const members = memberCount(config) ?? 0;
-  const done = readMembers(dir, members, seed);
+  const done = trained ? new Map<number, Posterior>() : readMembers(dir, members, seed, warn);
   const metrics = join(dir, RUN_METRICS);
   const lines = reportsByMember(existsSync(metrics) ? readMetrics(metrics) : []);
   const { epochs, batchSize } = config.training;

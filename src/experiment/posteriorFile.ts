@@ -5,6 +5,8 @@ import { ACTIVATIONS } from '../backend/backend.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
+import { NewerCheckpointError } from './checkpoint.ts';
+import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
 import { describeProblems, describeValue, oneLine } from './configProblems.ts';
 import { varpoolVersion } from './provenance.ts';
 import {
@@ -26,12 +28,13 @@ export const FORMAT_VERSION = 1;
  */
 export function savePosterior(path: string, posterior: Posterior): string {
   const { tensors, metadata } = encodePosterior(posterior, path);
-  writeSafetensors(path, tensors, {
+  const all = {
     format: POSTERIOR_FORMAT,
     formatVersion: String(FORMAT_VERSION),
     varpool: varpoolVersion(),
     ...metadata,
-  });
+  };
+  writeSafetensors(path, tensors, withChecksum(all, tensors));
   return dataSectionSha256(tensors);
 }
 
@@ -50,11 +53,14 @@ export function encodePosterior(posterior: Posterior, where: string) {
 }
 
 /**
- * Reads a posterior and checks every shape and number of it.
+ * Reads a posterior, holds it to its checksum and checks every shape and number of it.
  * @throws CheckpointError, in one line, naming the file and the tensor or field
  */
-export function loadPosterior(path: string): Posterior {
-  return decodePosterior(readSafetensors(path), path);
+export function loadPosterior(path: string, options: LoadOptions = {}): Posterior {
+  const file = readSafetensors(path);
+  const posterior = decodePosterior(file, path);
+  holdToChecksum(file, path, options);
+  return posterior;
 }
 
 /** SHA-256, in hex, of the data section of the file this posterior is saved as. */
@@ -76,11 +82,10 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
     fail(where, 'one posterior', `an ensemble of ${metadata.members}`, 'load it as an ensemble');
   const version = Number(metadata.formatVersion);
   if (version > FORMAT_VERSION) {
-    fail(
-      `${where}: metadata: formatVersion`,
-      `${FORMAT_VERSION} or older`,
-      `${version}`,
-      'use a newer varpool',
+    throw new NewerCheckpointError(
+      oneLine(
+        `${where}: metadata: formatVersion: expected ${FORMAT_VERSION} or older, got ${version} — use a newer varpool`,
+      ),
     );
   }
   if (version !== FORMAT_VERSION) {

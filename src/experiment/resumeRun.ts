@@ -8,6 +8,7 @@ import { rateFactor } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
 import type { Evaluation } from '../scheduler/options.ts';
+import { NewerCheckpointError } from './checkpoint.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
 import type { Manifest } from './manifest.ts';
@@ -76,9 +77,9 @@ export async function openResume(
 function fitted(run: Run, warn: (message: string) => void): AnyPosterior | null {
   if (run.manifest.posteriorDigest === null) return null;
   try {
-    return run.posterior();
+    return run.posterior(warn);
   } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
+    if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
     warn(`${error.message}; training to it again`);
     return null;
   }

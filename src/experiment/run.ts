@@ -164,7 +164,7 @@ export interface Run {
   /** The epochs so far; none where metrics.jsonl is not there yet. @throws CheckpointError if it is damaged */
   metrics(): EpochMetrics[];
   /** The fitted posterior, held to the digest in the manifest. @throws CheckpointError if it is missing, damaged or another one */
-  posterior(): AnyPosterior;
+  posterior(onWarning?: (message: string) => void): AnyPosterior;
 }
 
 /**
@@ -193,16 +193,20 @@ export function openRun(dir: string): Run {
     manifest,
     path,
     metrics: () => (statSafely(path('metrics'), CheckpointError, 'read') ? readMetrics(path('metrics')) : []),
-    posterior: () => openPosterior(path('posterior'), manifest),
+    posterior: (onWarning) => openPosterior(path('posterior'), manifest, onWarning),
   };
 }
 
-function openPosterior(path: string, manifest: Manifest): AnyPosterior {
+function openPosterior(
+  path: string,
+  manifest: Manifest,
+  onWarning: ((message: string) => void) | undefined,
+): AnyPosterior {
   if (!statSafely(path, CheckpointError, 'read')) {
     const got = `no such file (the run is ${manifest.status})`;
     throw new CheckpointError(message(path, 'the posterior of a run', got, 'train it to the end first'));
   }
-  const posterior = loadAnyPosterior(path);
+  const posterior = loadAnyPosterior(path, { onWarning });
   const digest = anyPosteriorDigest(posterior);
   if (manifest.posteriorDigest !== null && digest !== manifest.posteriorDigest) {
     const [expected, got] = [`digest ${manifest.posteriorDigest} of ${RUN_FILES.manifest}`, digest];

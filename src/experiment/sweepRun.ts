@@ -25,6 +25,8 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
   /** Called when a cell has ended, with how many of the sweep's have by now. */
   readonly onCell?: ((cell: SweepCell, result: CellResult, ended: number) => void) | undefined;
+  /** Told of damaged files of cells, which are trained again. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** Enough to see a cell that went wrong; a validation of a small network takes longer than many of its epochs. */
@@ -44,7 +46,7 @@ export async function runSweep(
   sweep: Sweep,
   directory: SweepDirectory,
   runtime: Runtime,
-  { signal, onCell }: SweepOptions = {},
+  { signal, onCell, onWarning = () => undefined }: SweepOptions = {},
 ): Promise<ReadonlyMap<SweepCell, CellResult>> {
   const started = performance.now();
   const data = new SweepData();
@@ -72,7 +74,7 @@ export async function runSweep(
   const lane = async () => {
     for (let next = todo.shift(); next !== undefined && !signal?.aborted; next = todo.shift()) {
       const prepared = () => data.prepared((next as KeyedCell).cell, sweep.file);
-      const result = await runCell(next, prepared, directory, runtime, signal);
+      const result = await runCell(next, prepared, directory, runtime, { signal, onWarning });
       if (result === null) return;
       try {
         directory.append(result);
@@ -105,7 +107,7 @@ async function runCell(
   prepare: () => PreparedRun,
   directory: SweepDirectory,
   runtime: Runtime,
-  signal: AbortSignal | undefined,
+  { signal, onWarning }: { signal: AbortSignal | undefined; onWarning: (message: string) => void },
 ): Promise<CellResult | null> {
   const started = performance.now();
   const run = directory.run(key);
@@ -114,7 +116,7 @@ async function runCell(
   try {
     const at = join(directory.dir, run);
     // A cell that was cut short goes on from its checkpoint, where it has one.
-    const point = await resumePoint(at);
+    const point = await resumePoint(at, onWarning);
     const prepared = point?.prepared ?? prepare();
     const { data, config } = prepared;
     const options = { draws: config.prediction.draws, ...(signal === undefined ? {} : { signal }) };
@@ -124,6 +126,7 @@ async function runCell(
     const trained = await trainRun(prepared, runtime, writer, {
       ...(point === null ? {} : { resume: point }),
       ...(signal === undefined ? {} : { signal }),
+      onWarning,
       validations: CURVE_POINTS,
       measure: async (posterior) => {
         validation = await on(data.validation, posterior);
@@ -162,10 +165,10 @@ async function runCell(
 }
 
 /** Where a cell can go on; null where it is to begin (again). */
-async function resumePoint(dir: string): Promise<ResumePoint | null> {
+async function resumePoint(dir: string, warn: (message: string) => void): Promise<ResumePoint | null> {
   if (!isManifest(join(dir, RUN_FILES.manifest))) return null;
   try {
-    const point = await openResume(dir, () => undefined);
+    const point = await openResume(dir, warn);
     if ('finished' in point) return null;
     const begun = (point.members ?? []).some(({ posterior, found }) => posterior ?? found);
     return point.state === null && point.posterior === null && !begun ? null : point;

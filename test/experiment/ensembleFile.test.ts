@@ -52,6 +52,20 @@ test('the digest is that of the data section, which is that of the members one a
   expect(joined.digest('hex')).toBe(digest);
 });
 
+test('the checksum covers the metadata of every member', () => {
+  const damaged = join(dir, 'damaged');
+  const whole = readFileSync(path);
+  const header = 8 + Number(whole.readBigUInt64LE(0));
+  const digits = [...whole.subarray(0, header).entries()].filter(([, byte]) => byte >= 0x30 && byte <= 0x39);
+  expect(digits.length).toBeGreaterThan(100);
+  for (const [at] of digits) {
+    const bytes = Buffer.from(whole);
+    bytes[at] ^= 1;
+    writeFileSync(damaged, bytes);
+    expect(() => loadAnyPosterior(damaged), `byte ${at}`).toThrow(CheckpointError);
+  }
+});
+
 test('a single posterior is written and read as ever', () => {
   const [member] = ensemble.members;
   const [a, b] = [join(dir, 'a'), join(dir, 'b')];

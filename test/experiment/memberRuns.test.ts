@@ -1,6 +1,6 @@
 // A run of an ensemble: what is on disk is what was trained, each member as alone; what was done is not done again.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -107,7 +107,7 @@ describe('a run of an ensemble', () => {
     const { manifest } = openRun(at);
     expect(manifest).toMatchObject({ status: 'interrupted', posteriorDigest: null, epochs: 0 });
     expect(manifest.members!.map(({ seed }) => seed)).toEqual(['s/member/0', 's/member/1']);
-    expect([...readMembers(at, 2, 's').keys()]).toEqual([0]);
+    expect([...readMembers(at, 2, 's', () => undefined).keys()]).toEqual([0]);
     writeFileSync(join(at, 'members', 'note.txt'), 'mine');
     createRun(at, { force: true });
     expect(existsSync(memberPath(at, 0))).toBe(false);
@@ -181,12 +181,43 @@ describe('a run of an ensemble', () => {
     });
   });
 
+  test('a finished member whose file is damaged is told of and trained again, to the same bits', async () => {
+    const whole = openRun(join(dir, 'all'));
+    const at = join(dir, 'damaged');
+    const controller = new AbortController();
+    const cut = trainRun(prepared(TEXT('{ members: 3 }')), runtime, createRun(at), {
+      signal: controller.signal,
+      onEpoch: ({ epoch }) => epoch === 2 && controller.abort(new Error('enough')),
+    });
+    await expect(cut).rejects.toThrow('enough');
+    const { members } = whole.posterior() as Ensemble;
+    for (const m of [0, 2]) writeMember(at, m, members[m]);
+    const bytes = readFileSync(memberPath(at, 2));
+    bytes[bytes.length - 2] ^= 1;
+    writeFileSync(memberPath(at, 2), bytes);
+    const warnings: string[] = [];
+    const point = await openResume(at, (message) => void warnings.push(message));
+    if ('finished' in point) throw new Error('finished');
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /members.2.posterior\.safetensors: expected content of SHA-256 .* — the file is damaged: .*; training member 2 again$/,
+      ),
+    ]);
+    const trained = new Set<number | undefined>();
+    const resumed = await trainRun(point.prepared, runtime, point.run, {
+      resume: point,
+      onEpoch: ({ member }) => void trained.add(member),
+    });
+    expect([...trained].sort()).toEqual([1, 2]);
+    expect(resumed.posteriorDigest).toBe(whole.manifest.posteriorDigest);
+  });
+
   test('a member of another run is refused', () => {
     const at = join(dir, 'foreign');
     createRun(at);
     const { members } = openRun(join(dir, 'all')).posterior() as Ensemble;
     writeMember(at, 1, members[0]);
-    expect(() => readMembers(at, 3, 's')).toThrow(
+    expect(() => readMembers(at, 3, 's', () => undefined)).toThrow(
       /members.1.posterior\.safetensors: expected a member of seed "s\/member\/1", got "s\/member\/0" — remove the file$/,
     );
   });

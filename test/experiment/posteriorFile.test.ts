@@ -1,7 +1,7 @@
 // posterior.safetensors: every bit comes back, the digest is that of bytes put together by hand, damage is named.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -181,6 +181,56 @@ function loading(change: {
 const replaced = (name: string, tensor: Partial<Tensor>) => (tensors: Tensor[]) =>
   tensors.map((t) => (t.name === name ? { ...t, ...tensor } : t));
 const OTHER = 'the file is damaged or of another model';
+
+describe('the checksum', () => {
+  it('covers every byte: with any one of them changed, the file is refused or holds the same posterior', () => {
+    savePosterior(path, SMALL);
+    const whole = readFileSync(path);
+    const loaded: number[] = [];
+    for (let at = 0; at < whole.length; at++) {
+      for (const bit of [0x01, 0x20]) {
+        const bytes = Buffer.from(whole);
+        bytes[at] ^= bit;
+        writeFileSync(path, bytes);
+        try {
+          expect(loadPosterior(path), `byte ${at}`).toEqual(SMALL);
+          loaded.push(at);
+        } catch (error) {
+          expect(error, `byte ${at}`).toBeInstanceOf(CheckpointError);
+          expect((error as Error).message).toMatch(/^[^\n]*: expected .*, got .* — [^\n]*$/);
+        }
+      }
+    }
+    // The version that wrote it and the like decide nothing, but are covered too: no byte may change but white space and a letter's case.
+    expect(loaded.map((at) => whole[at]).filter((byte) => byte !== 0x20)).toEqual([]);
+  });
+
+  it('one changed digit of the standardization is damage, not another prediction', () => {
+    const digit = '0.3333333333333333';
+    savePosterior(path, SMALL);
+    const text = readFileSync(path, 'latin1');
+    writeFileSync(path, text.replace(digit, '9.3333333333333333'.slice(0, digit.length)), 'latin1');
+    expect(refusal(() => loadPosterior(path))).toMatch(
+      /: expected content of SHA-256 "[0-9a-f]{16}"…, got "[0-9a-f]{16}"… — the file is damaged: restore it from a copy, or train again$/,
+    );
+  });
+
+  it('a file from before there were checksums opens with a note; one whose checksum lost its name does not', () => {
+    savePosterior(path, SMALL);
+    const { metadata, tensors } = readSafetensors(path);
+    const { sha256, ...old } = metadata;
+    writeSafetensors(path, tensors, old);
+    const notes: string[] = [];
+    const onWarning = (message: string) => void notes.push(message);
+    expect(loadPosterior(path, { onWarning })).toEqual(SMALL);
+    expect(notes).toEqual([`${path}: written before files had a checksum, so damage to it may not show`]);
+    writeSafetensors(path, tensors, { ...old, sha257: sha256 });
+    expect(refusal(() => loadPosterior(path, { onWarning }))).toContain(
+      'expected a SHA-256, got one under the name "sha257" — the file is damaged',
+    );
+    expect(notes).toHaveLength(1);
+  });
+});
 
 describe('damage', () => {
   it.each<[Parameters<typeof loading>[0], string]>([

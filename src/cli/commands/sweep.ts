@@ -68,7 +68,7 @@ async function sweepInto(directory: SweepDirectory, wanted: Sweep, flags: SweepF
       if (!quiet) note(`${cells} on ${runtime.workers} workers (${runtime.backend}) → ${dir}`);
       const display = sweepDisplay(wanted, quiet);
       try {
-        await runSweep(wanted, directory, runtime, { signal, onCell: display.onCell });
+        await runSweep(wanted, directory, runtime, { signal, onCell: display.onCell, onWarning: warn });
       } catch (error) {
         if (!(error instanceof InterruptedError)) throw error;
         tables(directory, wanted);
