@@ -81,7 +81,8 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
   {
     from: 'core',
     of: 'backend',
-    allows: ({ to }) => to === 'backend/backend.ts' || to === 'backend/arena.ts',
+    allows: ({ to }) =>
+      to === 'backend/backend.ts' || to === 'backend/kernels.ts' || to === 'backend/arena.ts',
     rule: 'core sees of backend the contract and the arena; kernels arrive as an argument',
   },
   {
@@ -94,9 +95,13 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
     from: 'scheduler',
     of: 'backend',
     allows: ({ to }) =>
-      ['backend/backend.ts', 'backend/arena.ts', 'backend/hugePages.node.ts', 'backend/registry.ts'].includes(
-        to,
-      ),
+      [
+        'backend/backend.ts',
+        'backend/kernels.ts',
+        'backend/arena.ts',
+        'backend/hugePages.node.ts',
+        'backend/registry.ts',
+      ].includes(to),
     rule: 'scheduler picks a backend by name and never names one',
   },
   { from: 'data', of: 'core', allows: ({ typeOnly }) => typeOnly, rule: 'data sees only types of core' },

@@ -3,33 +3,26 @@
 
 import { BackendUnavailableError } from '../errors.ts';
 import type { Arena } from './arena.ts';
-import { type Backend, type BackendFactory, KERNEL_NAMES, type Kernels } from './backend.ts';
+import {
+  argumentsOf,
+  type Backend,
+  type BackendFactory,
+  KERNELS,
+  type KernelName,
+  makeKernels,
+} from './backend.ts';
 import { findNativeLibrary, koffi, type NativeLibrary, openLibrary } from './nativeLibrary.node.ts';
 
-/** Arguments of each kernel after the base: how many uint32, then how many float. */
-const ARGUMENTS: { readonly [K in keyof Kernels]: readonly [uint32: number, float: number] } = {
-  normal_f32: [8, 0],
-  perturb_f32: [11, 0],
-  variance_f32: [3, 0],
-  marginal_f32: [11, 0],
-  gemm_f32: [12, 0],
-  transpose_f32: [6, 0],
-  gather_f32: [6, 0],
-  activate_f32: [5, 0],
-  multiply_f32: [4, 0],
-  sumrows_f32: [4, 0],
-  accumulate_f32: [6, 0],
-  adam_f32: [12, 0],
-  sgd_f32: [10, 0],
-  kl_f32: [5, 2],
-  sum_f32: [3, 0],
-  categorical_f32: [7, 1],
-  bernoulli_f32: [7, 1],
-  gaussian_f32: [10, 1],
-  softmax_f32: [6, 0],
-  sigmoid_f32: [4, 0],
-  moments_f32: [5, 0],
-};
+/** How koffi names a kind of argument; all but floats are unsigned. */
+const C_TYPES = {
+  address: 'uint32_t',
+  size: 'uint32_t',
+  word: 'uint32_t',
+  flag: 'uint32_t',
+  start: 'uint32_t',
+  f32: 'float',
+} as const;
+const C_RESULTS = { void: 'void', u32: 'uint32_t' } as const;
 
 /** Which library to load and which variant of its kernels to call; crosses to workers. */
 interface NativeChoice {
@@ -48,18 +41,13 @@ function find(): NativeLibrary {
 const functions = new Map<string, (...args: number[]) => number>();
 
 /** The foreign function of a kernel, declared once per thread. */
-function kernel(choice: NativeChoice, name: keyof Kernels): (...args: number[]) => number {
+function kernel(choice: NativeChoice, name: KernelName): (...args: number[]) => number {
   const symbol = `${name}_${choice.variant}`;
   const key = `${choice.path} ${symbol}`;
   let call = functions.get(key);
   if (call === undefined) {
-    const [integers, floats] = ARGUMENTS[name];
-    const types = [
-      'size_t',
-      ...Array<string>(integers).fill('uint32_t'),
-      ...Array<string>(floats).fill('float'),
-    ];
-    const result = name === 'adam_f32' || name === 'sgd_f32' ? 'uint32_t' : 'void';
+    const types = ['size_t', ...argumentsOf(name).map(({ kind }) => C_TYPES[kind])];
+    const result = C_RESULTS[KERNELS[name].result];
     call = openLibrary(choice.path).func(symbol, result, types) as (...args: number[]) => number;
     functions.set(key, call);
   }
@@ -103,11 +91,8 @@ export function nativeFactoryOf(wanted?: string): BackendFactory {
       const choice = compiled as NativeChoice;
       // The memory never grows, so it never moves: its address is as good as the memory for as long as the arena lives.
       const base = Number(koffi().address(arena.u8));
-      const kernels = Object.fromEntries(
-        // Bound to the arena, which `this` is not needed for: an address alone would not keep memory in use from being collected.
-        KERNEL_NAMES.map((name) => [name, kernel(choice, name).bind(arena, base)]),
-      );
-      return { name: 'native', ...(kernels as unknown as Kernels) };
+      // Bound to the arena, which `this` is not needed for: an address alone would not keep memory in use from being collected.
+      return { name: 'native', ...makeKernels((name) => kernel(choice, name).bind(arena, base)) };
     },
   };
 }

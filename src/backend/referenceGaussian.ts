@@ -8,12 +8,7 @@ import { fold, type Views } from './referenceLinear.ts';
 
 const f = Math.fround;
 
-type GaussianKernels = Pick<
-  Kernels,
-  'normal_f32' | 'perturb_f32' | 'variance_f32' | 'marginal_f32' | 'kl_f32' | 'adam_f32' | 'sgd_f32'
->;
-
-export function gaussianKernels({ f32 }: Views): GaussianKernels {
+export function gaussianKernels({ f32 }: Views) {
   const four = new Float32Array(4);
 
   /** Calls `use(i, noise)` for element i = r·16 + l of each row, with noise of address firstRow·16 + i. */
@@ -155,5 +150,5 @@ export function gaussianKernels({ f32 }: Views): GaussianKernels {
         step((rho >>> 2) + i, (mRho >>> 2) + i, gradRho);
       });
     },
-  };
+  } satisfies Partial<Kernels>;
 }

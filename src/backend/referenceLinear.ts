@@ -12,19 +12,6 @@ export interface Views {
   readonly i32: Int32Array;
 }
 
-type LinearKernels = Pick<
-  Kernels,
-  | 'gemm_f32'
-  | 'transpose_f32'
-  | 'gather_f32'
-  | 'activate_f32'
-  | 'multiply_f32'
-  | 'sumrows_f32'
-  | 'sum_f32'
-  | 'accumulate_f32'
-  | 'moments_f32'
->;
-
 /** Index of element (row, column) of a matrix in panels that begins at byte `at`. */
 export function element(at: number, stride: number, row: number, column: number): number {
   return (at >>> 2) + Math.floor(column / LANES) * stride * LANES + row * LANES + (column % LANES);
@@ -69,7 +56,7 @@ export function activation(number: number, x: number): { y: number; derivative: 
   }
 }
 
-export function linearKernels({ f32, i32 }: Views): LinearKernels {
+export function linearKernels({ f32, i32 }: Views) {
   return {
     gemm_f32(out, outRows, a, aRows, transposeA, b, bRows, m, panels, k, start, bias) {
       for (let row = 0; row < m; row++) {
@@ -156,5 +143,5 @@ export function linearKernels({ f32, i32 }: Views): LinearKernels {
         f32[(m2 >>> 2) + i] += f(delta * f(value - now));
       }
     },
-  };
+  } satisfies Partial<Kernels>;
 }

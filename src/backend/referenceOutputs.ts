@@ -8,12 +8,7 @@ import { element, type Views } from './referenceLinear.ts';
 const f = Math.fround;
 const HALF_LOG_2PI = f(0.918938518);
 
-type OutputKernels = Pick<
-  Kernels,
-  'categorical_f32' | 'bernoulli_f32' | 'gaussian_f32' | 'softmax_f32' | 'sigmoid_f32'
->;
-
-export function outputKernels({ f32, i32 }: Views): OutputKernels {
+export function outputKernels({ f32, i32 }: Views) {
   /** Data rows in whole panels; `counts` says whether a lane is a row of data. */
   function eachLane(rows: number, use: (lane: number, counts: boolean) => void): void {
     for (let j = 0; j < Math.ceil(rows / LANES) * LANES; j++) use(j, j < rows);
@@ -125,5 +120,5 @@ export function outputKernels({ f32, i32 }: Views): OutputKernels {
         if (entropy) f32[(entropy >>> 2) + i] = log1pUnit(t) + f(Math.min(Math.abs(x), 104) * f(t * inverse));
       }
     },
-  };
+  } satisfies Partial<Kernels>;
 }

@@ -1,10 +1,10 @@
 // The kernels as WebAssembly SIMD over the arena's shared memory: one compiled module, one instance a thread.
-// Reading the file is kernelFile.node.ts; what each kernel means is backend.ts. There are two modules of the same bits:
+// Reading the file is kernelFile.node.ts; what each kernel means is kernels.ts. There are two modules of the same bits:
 // one for engines whose relaxed multiply-add is fused, one that works it out in double and is slow.
 
 import { BackendUnavailableError } from '../errors.ts';
 import { type Arena, STACK_BYTES } from './arena.ts';
-import { type Backend, type BackendFactory, KERNEL_NAMES, type Kernels } from './backend.ts';
+import { type Backend, type BackendFactory, makeKernels } from './backend.ts';
 
 // (module (import "e" "m" (memory 1 1 shared)) (func (result v128) i32.const 0 i8x16.splat))
 // biome-ignore format: bytes by section
@@ -107,6 +107,5 @@ function create(arena: Arena, compiled: unknown, thread: number): Backend {
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory: arena.memory } });
   (exports.__stack_pointer as WebAssembly.Global).value = stackTop(thread);
   // The exports themselves, with no wrapper: a call costs what a WebAssembly call costs.
-  const kernels = Object.fromEntries(KERNEL_NAMES.map((name) => [name, exports[name]])) as unknown as Kernels;
-  return { name: 'wasm', ...kernels };
+  return { name: 'wasm', ...makeKernels((name) => exports[name]) };
 }

@@ -6,7 +6,8 @@ import {
   ACTIVATIONS,
   type BackendFactory,
   GemmStart,
-  KERNEL_NAMES,
+  KERNELS,
+  type KernelName,
   LANES,
 } from '../../src/backend/backend.ts';
 import { nativeFactoryOf, nativeVariants } from '../../src/backend/native.node.ts';
@@ -45,10 +46,11 @@ describe.each(UNDER_TEST)('$name', (factory) => {
   });
 
   test('has every kernel', () => {
-    expect(KERNEL_NAMES.length).toBe(new Set(KERNEL_NAMES).size);
-    expect(Object.keys(referenceFactory.create({} as never, null, 0)).sort()).toEqual(
-      [...KERNEL_NAMES, 'name'].sort(),
-    );
+    const names = [...Object.keys(KERNELS), 'name'].sort();
+    expect(Object.keys(referenceFactory.create({} as never, null, 0)).sort()).toEqual(names);
+    expect(Object.keys(pair.other).sort()).toEqual(names);
+    for (const name of Object.keys(KERNELS) as KernelName[])
+      expect(pair.other[name], name).toBeTypeOf('function');
   });
 
   test.each(SIZES)('normal_f32, %i rows', (rows) => {
@@ -307,5 +309,10 @@ describe.each(UNDER_TEST)('$name', (factory) => {
         pair.run('softmax_f32', [s(9), s(0), s(9), k, stride, panels], [...loss(), ...at(9, stride, k)]);
       });
     });
+  });
+
+  // Last, as it looks back at all of the above.
+  test('every kernel of the table was compared', () => {
+    expect([...pair.compared].sort()).toEqual(Object.keys(KERNELS).sort());
   });
 });

@@ -4,7 +4,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
-import { type Kernels, LANES } from '../../src/backend/backend.ts';
+import { LANES } from '../../src/backend/backend.ts';
 import { wasmFactory } from '../../src/backend/wasm.ts';
 import { watchBeside } from '../../src/bench/beside.node.ts';
 import {
@@ -21,7 +21,7 @@ import { spread } from '../../src/bench/statistics.ts';
 import { columns, time } from '../../src/bench/table.ts';
 import { build } from '../../src/core/bayesian.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
-import { COSTS } from '../support/countingKernels.ts';
+import { KernelCounter } from '../support/countingKernels.ts';
 
 describe('spread', () => {
   test('of known values', () => {
@@ -144,21 +144,14 @@ describe('kernels that are timed', () => {
     const layout = new ArenaLayout(1);
     const base = layout.reserve('operands', regionBytes(work));
     const arena = Arena.allocate(layout);
-    const costs: { flops: number; bytes: number }[] = [];
-    const kernels = new Proxy({} as Kernels, {
-      get:
-        (_, name: keyof Kernels) =>
-        (...args: number[]) => {
-          costs.push((COSTS[name] as (...args: number[]) => (typeof costs)[0])(...args));
-          return 0;
-        },
-    });
-    prepareKernel(work, kernels, arena, base)();
-    expect(costs.length).toBe(1);
+    const counter = new KernelCounter();
+    prepareKernel(work, counter.kernels, arena, base)();
+    const counts = Object.values(counter.take());
+    expect(counts.map(({ calls }) => calls)).toEqual([1]);
     const { flops, bytes } = kernelCost(work);
-    expect(costs[0].bytes).toBe(bytes);
+    expect(counts[0].bytes).toBe(bytes);
     // The identity is no operation.
-    expect(costs[0].flops).toBe(work.kind === 'copy' ? work.rows * LANES : flops);
+    expect(counts[0].flops).toBe(work.kind === 'copy' ? work.rows * LANES : flops);
   });
 });
 

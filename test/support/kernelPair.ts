@@ -3,7 +3,13 @@
 
 import { expect } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
-import { type Backend, type BackendFactory, type Kernels, LANES } from '../../src/backend/backend.ts';
+import {
+  type Backend,
+  type BackendFactory,
+  type KernelName,
+  type Kernels,
+  LANES,
+} from '../../src/backend/backend.ts';
 import { referenceFactory } from '../../src/backend/reference.ts';
 import { philox4x32 } from '../../src/random/philox.ts';
 import { gemmBounds } from './gemmBounds.ts';
@@ -69,6 +75,8 @@ export class KernelPair {
   readonly #before: Int32Array;
 
   readonly #exact: boolean;
+  /** Names of the kernels run so far. */
+  readonly compared = new Set<KernelName>();
 
   private constructor(layout: ArenaLayout, other: BackendFactory, compiled: unknown) {
     this.#exact = other.reproducible;
@@ -93,6 +101,11 @@ export class KernelPair {
   slot(i: number): number {
     if (i >= SLOTS) throw new RangeError(`slot: expected less than ${SLOTS}, got ${i} — raise SLOTS`);
     return 65_536 * (1 + THREADS) + i * SLOT_BYTES;
+  }
+
+  /** The backend that is compared with the reference. */
+  get other(): Backend {
+    return this.#other.backend;
   }
 
   /** Views of the reference's memory, to set inputs in before `run`. */
@@ -123,11 +136,12 @@ export class KernelPair {
    * same bits (any NaN equals any NaN: its payload belongs to the engine), or a product within its bounds, and that
    * nothing was written outside `outputs`.
    */
-  run<K extends keyof Kernels>(
+  run<K extends KernelName>(
     name: K,
     args: Parameters<Kernels[K]>,
     outputs: readonly Range[],
   ): ReturnType<Kernels[K]> {
+    this.compared.add(name);
     const [a, b] = [this.#reference, this.#other];
     b.arena.i32.set(a.arena.i32);
     this.#before.set(a.arena.i32);

@@ -1,0 +1,274 @@
+// The table of kernels: name, arguments, result and meaning of each, to the bit, and nothing else. Backends, the contract suite,
+// the counts and the check of the C files read it. `reference.ts` is the definition in plain loops.
+
+// Addresses are byte offsets into the arena (one shared WebAssembly.Memory), multiples of 64.
+// A matrix [R, C] lives in *panels* of 16 columns: ceil(C / 16) panels, each `rows` × 16 floats with
+// rows >= R, so element (r, c) is float  floor(c / 16)·rows·16 + r·16 + (c mod 16).  A vector of 16 lanes is
+// a whole cache line and a whole AVX-512 register, and every elementwise kernel is one loop over rows.
+// Arithmetic is float32, one rounding an operation, in the order the formulas are written; fma(a, b, c) = a·b + c is one
+// operation where it is written so, and nowhere else. A NaN is a NaN, its payload is not part of the contract. Functions
+// are those of random/float32.ts.
+
+/** Columns of a panel. */
+export const LANES = 16;
+
+/** What `gemm_f32` starts each output element from. */
+export const GemmStart = { zero: 0, accumulate: 1, bias: 2 } as const;
+export type GemmStart = (typeof GemmStart)[keyof typeof GemmStart];
+
+/** The order is the number the kernels know an activation by. */
+export const ACTIVATIONS = ['identity', 'relu', 'tanh', 'sigmoid', 'gelu', 'silu'] as const;
+export type Activation = (typeof ACTIVATIONS)[number];
+
+/**
+ * Floats of the block `adam_f32` and `sgd_f32` read their scalars from, in this order. `klScale` is
+ * klWeight / N; `klPrecision` is klScale / priorSigma²; the others are used as written in the kernels' formulas.
+ */
+export const UPDATE_SCALARS = {
+  klScale: 0,
+  klPrecision: 1,
+  stepSize: 2, // adam: learningRate / (1 − beta1^t); sgd: learningRate
+  beta1: 3, // sgd: momentum
+  oneMinusBeta1: 4,
+  beta2: 5,
+  oneMinusBeta2: 6,
+  vScale: 7, // 1 / sqrt(1 − beta2^t)
+  eps: 8,
+} as const;
+
+/**
+ * Kinds of arguments: a byte offset into the arena, a count, any uint32 (keys, places in an address of noise, numbers of
+ * things), 0 or 1, a GemmStart, a float32.
+ */
+type Kind = 'address' | 'size' | 'word' | 'flag' | 'start' | 'f32';
+
+/** Arguments in order, as names behind their kind: 'address out x' is two addresses. u32 results are whole numbers. */
+interface Declaration {
+  readonly args: ReadonlyArray<`${Kind} ${string}`>;
+  readonly result: 'void' | 'u32';
+}
+
+export const KERNELS = {
+  /**
+   * Standard normal noise of addresses firstRow·16 … (firstRow + rows)·16 − 1 of a stream (random/stream.ts),
+   * out[r·16 + l] = normal(key, step, draw, stream, (firstRow + r)·16 + l). firstRow is a multiple of 4.
+   */
+  normal_f32: {
+    args: ['address out', 'size rows', 'word key0 key1 step draw stream firstRow'],
+    result: 'void',
+  },
+
+  /** w = fma(softplus(rho), noise, mu), noise as in normal_f32; writes `w`, and `noise` unless that pointer is 0. [rows, 16] */
+  perturb_f32: {
+    args: ['address w noise mu rho', 'size rows', 'word key0 key1 step draw stream firstRow'],
+    result: 'void',
+  },
+
+  /** out = softplus(rho)², the variances of the weights; out may be rho. [rows, 16] */
+  variance_f32: { args: ['address out rho', 'size rows'], result: 'void' },
+
+  /**
+   * z = fma(sqrt(variance), noise, mean), the noise that of units and rows of data instead of weights; z may be mean or variance.
+   * All are [units, 16·panels] in panels of `units` rows.
+   *
+   * Lanes are rows of data and, where `width` (1, 2, 4, 8 or 16) is less than 16, draws: lane l of panel p stands for
+   * row = firstRow + p·width + (l mod width) and drawOf = draw + floor(l / width), all modulo 2^32. The noise of unit u in it is
+   * normal(key, row, drawOf, stream, 16·u): the place of the step in the address is the row's.
+   */
+  marginal_f32: {
+    args: [
+      'address z mean variance',
+      'size units panels',
+      'word key0 key1 firstRow',
+      'size width',
+      'word draw stream',
+    ],
+    result: 'void',
+  },
+
+  /**
+   * out = start + A·B, every element adding its products for k = 0, 1, …, K − 1 one at a time, in that order:
+   * sum = fma(a(m, k), b(k, n), sum).
+   *
+   * out [M, 16·panels] in panels of outRows rows; b [K, 16·panels] in panels of bRows rows;
+   * a is A [M, K] in panels (of 16 k's), aRows rows each, or, with transposeA = 1, Aᵀ [K, M] in panels (of 16 m's).
+   * start: 0 zero; 1 what `out` holds; 2 bias: element (m, n) starts from float m of the row vector at `bias`,
+   * a row of panels of aRows rows: bias[floor(m / 16)·aRows·16 + (m mod 16)].
+   */
+  gemm_f32: {
+    args: [
+      'address out',
+      'size outRows',
+      'address a',
+      'size aRows',
+      'flag transposeA',
+      'address b',
+      'size bRows m panels k',
+      'start start',
+      'address bias',
+    ],
+    result: 'void',
+  },
+
+  /** outᵀ = x: x [rows, columns] in panels of xRows rows → out [columns, rows] in panels of outRows rows; lanes ≥ rows of out's last panel become 0. */
+  transpose_f32: {
+    args: ['address out', 'size outRows', 'address x', 'size xRows rows columns'],
+    result: 'void',
+  },
+
+  /**
+   * Rows of a row-major table, transposed: out(c, j) = x[index[j]·columns + c] for j < count, 0 for the lanes
+   * beyond, out [columns, count] in panels of outRows rows. index: int32, x: float32 [*, columns] (any 4-byte alignment).
+   */
+  gather_f32: {
+    args: ['address out', 'size outRows', 'address x', 'size columns', 'address index', 'size count'],
+    result: 'void',
+  },
+
+  /**
+   * y = f(x) and, unless `derivative` is 0, derivative = f′(x); y may be x. [rows, 16]
+   *
+   * `activation` is the index in ACTIVATIONS. relu′(0) = 0; gelu is x·Φ(x), silu x·sigmoid(x); tanh′ = 4t/(1 + t)² and
+   * sigmoid′ = t/(1 + t)² from t = exp(−2|x|) and exp(−|x|), so derivatives keep their relative accuracy far out.
+   */
+  activate_f32: { args: ['address y derivative x', 'size rows', 'word activation'], result: 'void' },
+
+  /** out = a·b, elementwise; out may be a or b. [rows, 16] */
+  multiply_f32: { args: ['address out a b', 'size rows'], result: 'void' },
+
+  /** Column sums: out[l] = Σ_r x[r·16 + l] for r = 0, 1, … one at a time, from 0 (start 0) or from out (start 1). [rows, 16] → [16] */
+  sumrows_f32: { args: ['address out x', 'size rows', 'flag start'], result: 'void' },
+
+  /** Gradients of a further draw: gMu += dW, gRho += dW·noise; with first = 1 written (gMu = dW, gRho = dW·noise). [rows, 16] */
+  accumulate_f32: { args: ['address gMu gRho dW noise', 'size rows', 'flag first'], result: 'void' },
+
+  /**
+   * Adam (Kingma & Ba 2015) on mu and rho with the gradient of klScale·KL(N(mu, sigma²) ‖ N(0, priorSigma²)) added. [rows, 16]
+   *
+   * gSigma = gRho, or gMu·noise where `noise` is not 0 (then gRho is not read);
+   * sigma = softplus(rho);  ratio = sigmoid(rho)/sigma = (rho < 0 ? t : 1)/((t + 1)·sigma) with t = exp(−|rho|);
+   * gradMu = fma(mu, klPrecision, gMu);  gradRho = fma(fma(sigma, klPrecision, gSigma), ratio·sigma, ratio·(−klScale)),
+   * which is (gSigma + klScale·(sigma/priorSigma² − 1/sigma))·sigmoid(rho);
+   * m = fma(m, beta1, grad·oneMinusBeta1);  v = fma(v, beta2, (grad·grad)·oneMinusBeta2);
+   * parameter −= (m·stepSize) / fma(sqrt(v), vScale, eps).
+   * Only lanes < `lanes` change. Returns a bit set: 1 if any new mu, 2 if any new rho, is NaN or infinite (in those lanes), else 0.
+   */
+  adam_f32: {
+    args: ['address mu rho mMu vMu mRho vRho gMu gRho noise', 'size rows lanes', 'address scalars'],
+    result: 'u32',
+  },
+
+  /** The same gradients, momentum SGD: m = fma(m, beta1, grad); parameter = fma(m, −stepSize, parameter). */
+  sgd_f32: {
+    args: ['address mu rho mMu mRho gMu gRho noise', 'size rows lanes', 'address scalars'],
+    result: 'u32',
+  },
+
+  /**
+   * Σ KL(N(mu, sigma²) ‖ N(0, priorSigma²)) over lanes < `lanes`, one float to `out`; each element is
+   * (logPriorSigma − log sigma) + fma(fma(sigma, sigma, mu·mu), halfPriorPrecision, −½), added row by row in 16 lanes, then
+   * folded 8, 4, 2, 1 (lane l with lane l + 8, …).
+   */
+  kl_f32: {
+    args: ['address out mu rho', 'size rows lanes', 'f32 logPriorSigma halfPriorPrecision'],
+    result: 'void',
+  },
+
+  /** Σ x over count floats (contiguous): element i adds to lane i mod 16 in order, lanes fold 8, 4, 2, 1; one float to `out`. Any count ≥ 0. */
+  sum_f32: { args: ['address out x', 'size count'], result: 'void' },
+
+  // Likelihoods. Lanes are rows of data. Inputs [K, 16·panels] in panels of `stride` rows; loss [16] per panel, contiguous
+  // panels. Data row j = 16·panel + lane counts if j < rows; beyond, loss and gradients are 0. gradient 0 = not wanted;
+  // gradient may be the input. Gradients are d(loss)/d(input)·scale.
+
+  /**
+   * loss = logsumexp(logits) − logits[label], as log Σ exp(logit − max) + (max − logits[label]); gradient
+   * (softmax − onehot)·scale. labels: int32 per data row, from 0 to classes − 1; classes ≥ 1.
+   */
+  categorical_f32: {
+    args: ['address loss gradient logits labels', 'size classes stride rows', 'f32 scale'],
+    result: 'void',
+  },
+
+  /**
+   * loss = Σ_k softplus(logit) − target·logit, as (max(logit, 0) − target·logit) + log1p(exp(−|logit|)), which keeps small
+   * losses; gradient (sigmoid − target)·scale. targets [K, rows] panels of `stride` rows.
+   */
+  bernoulli_f32: {
+    args: ['address loss gradient logits targets', 'size outputs stride rows', 'f32 scale'],
+    result: 'void',
+  },
+
+  /**
+   * loss = Σ_k ½·((target − mean)·inverse_k)² + logScale_k + ½ log 2π with inverse_k = 1 / scale_k read from `inverse`, logScale
+   * from `logScale` (float32 [K] each); gradient (mean − target)·inverse²·scale; scaleGradient, unless 0, [K, rows] panels of `stride`
+   * rows: (1 − ((target − mean)·inverse_k)²)·inverse_k·scale, the derivative with respect to scale_k.
+   */
+  gaussian_f32: {
+    args: [
+      'address loss gradient scaleGradient mean targets inverse logScale',
+      'size outputs stride rows',
+      'f32 scale',
+    ],
+    result: 'void',
+  },
+
+  // Predictive statistics.
+
+  /**
+   * probabilities = softmax over the `classes` ≥ 1 rows of each lane (may be in place); entropy [16] per panel in nats, never
+   * negative, unless 0.
+   */
+  softmax_f32: {
+    args: ['address probabilities entropy logits', 'size classes stride panels'],
+    result: 'void',
+  },
+
+  /** probabilities = sigmoid(logits) (may be in place); entropy [K, …] of each Bernoulli in nats, same layout, unless 0. */
+  sigmoid_f32: { args: ['address probabilities entropy logits', 'size rows'], result: 'void' },
+
+  /** Welford: draw number `count` (1, 2, …) of x into running mean and m2 (sum of squared deviations); count 1 writes mean = x, m2 = 0. [rows, 16] */
+  moments_f32: { args: ['address mean m2 x', 'size rows count'], result: 'void' },
+} as const satisfies Readonly<Record<string, Declaration>>;
+
+export type KernelName = keyof typeof KERNELS;
+
+/** Values of the names behind a kind: ['flag first'] → [0 | 1]. */
+type Values<Groups extends readonly string[]> = Groups extends readonly [
+  infer First extends string,
+  ...infer Rest extends string[],
+]
+  ? First extends `${infer K} ${infer Names}`
+    ? [...ValuePerName<Names, Value<K>>, ...Values<Rest>]
+    : never
+  : [];
+type ValuePerName<Names extends string, V> = Names extends `${string} ${infer Rest}`
+  ? [V, ...ValuePerName<Rest, V>]
+  : [V];
+type Value<K extends string> = K extends 'flag' ? 0 | 1 : K extends 'start' ? GemmStart : number;
+
+/** The functions of the table. */
+export type Kernels = {
+  [K in KernelName]: (
+    ...args: Values<(typeof KERNELS)[K]['args']>
+  ) => (typeof KERNELS)[K]['result'] extends 'void' ? void : number;
+};
+
+/** Names of a kernel's arguments. */
+export type ArgumentName<K extends KernelName> = Words<Behind<(typeof KERNELS)[K]['args'][number]>>;
+type Behind<Group extends string> = Group extends `${Kind} ${infer Names}` ? Names : never;
+type Words<Names extends string> = Names extends `${infer First} ${infer Rest}` ? First | Words<Rest> : Names;
+
+/** The arguments of a kernel in order. */
+export function argumentsOf(name: KernelName): Array<{ readonly name: string; readonly kind: Kind }> {
+  return KERNELS[name].args.flatMap((group) => {
+    const [kind, ...names] = group.split(' ');
+    return names.map((argument) => ({ name: argument, kind: kind as Kind }));
+  });
+}
+
+/** A record with a kernel made for each entry of the table. */
+export function makeKernels(make: (name: KernelName) => unknown): Kernels {
+  const names = Object.keys(KERNELS) as KernelName[];
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as unknown as Kernels;
+}
