@@ -1,16 +1,9 @@
 // What a network is: sizes, activations, prior and likelihood. No weights, no randomness, no threads.
 
 import type { Activation } from '../backend/backend.ts';
+import type { LayerSpec } from './layers/index.ts';
 
-export type { Activation };
-
-/** One Bayesian dense layer: y = activation(x·W + b), W [I, O] and b [O] each with their own mu and rho. */
-export interface LayerSpec {
-  readonly name: string;
-  readonly inputSize: number;
-  readonly outputSize: number;
-  readonly activation: Activation;
-}
+export type { Activation, LayerSpec };
 
 /** A feed-forward network [B, inputSize] → [B, outputSize] under a N(0, priorSigma²) prior on every weight and bias. */
 export interface Model {

@@ -2,35 +2,11 @@
 // Row 0 of a panel is the bias, row 1 + i the weights of input i; 16 outputs a panel. Padding is never trained.
 
 import { LANES } from '../backend/backend.ts';
-import type { LayerSpec, Model } from './model.ts';
+import { layerKind } from './layers/index.ts';
+import type { Block, LayerLayout } from './layers/layer.ts';
+import type { Model } from './model.ts';
 
-/** A layer's place in a parameter buffer. All offsets are in floats. */
-export interface LayerLayout {
-  readonly spec: LayerSpec;
-  /** Number of the layer; also the tensor number of its noise addresses. */
-  readonly index: number;
-  readonly I: number;
-  readonly O: number;
-  readonly panels: number;
-  /** Rows of a panel in use: one bias row and I weight rows. */
-  readonly rows: number;
-  /** Rows of a panel in memory: a multiple of 4, so that every panel starts a group of 64 noise addresses. */
-  readonly panelRows: number;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** A run of rows of one panel: the unit in which gradients are finished and parameters updated. */
-export interface Block {
-  readonly layer: number;
-  readonly panel: number;
-  readonly firstRow: number;
-  readonly rows: number;
-  /** Outputs of this panel that exist (the last panel of a layer may be part empty). */
-  readonly lanes: number;
-  /** Floats from the start of a parameter buffer. */
-  readonly offset: number;
-}
+export type { Block, LayerLayout };
 
 export interface ParameterLayout {
   readonly layers: readonly LayerLayout[];
@@ -51,13 +27,13 @@ export function parameterLayout(model: Model): ParameterLayout {
   let offset = 0;
   let count = 0;
   for (const [index, spec] of model.layers.entries()) {
-    const I = spec.inputSize;
-    const O = spec.outputSize;
+    const shape = layerKind(spec).shape(spec);
+    const { I, O } = shape;
     const panels = Math.ceil(O / LANES);
     const rows = I + 1;
     const panelRows = Math.ceil(rows / 4) * 4;
     const size = panels * panelRows * LANES;
-    layers.push({ spec, index, I, O, panels, rows, panelRows, offset, size });
+    layers.push({ ...shape, spec, index, panels, rows, panelRows, offset, size });
     const chunk = Math.ceil(rows / Math.ceil(rows / BLOCK_ROWS) / 4) * 4;
     for (let panel = 0; panel < panels; panel++) {
       for (let firstRow = 0; firstRow < rows; firstRow += chunk) {

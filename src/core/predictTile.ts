@@ -5,7 +5,7 @@ import type { Arena } from '../backend/arena.ts';
 import { type Kernels, LANES } from '../backend/backend.ts';
 import { DrawnWeights } from './estimators/drawnWeights.ts';
 import { LocalReparameterization } from './estimators/localReparameterization.ts';
-import { ROW_BYTES } from './layers/dense.ts';
+import { ROW_BYTES } from './layers/layer.ts';
 import type {
   PredictionMemory,
   PredictionMode,

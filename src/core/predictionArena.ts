@@ -43,7 +43,7 @@ export function predictionMoments(
   { layout, entropyRows }: PredictionMemory,
   rows: number,
 ): PredictionMoments {
-  const K = layout.layers[layout.layers.length - 1].O;
+  const K = layout.layers[layout.layers.length - 1].units;
   return {
     outputs: new MomentAccumulator(rows * K),
     entropies: entropyRows === 0 ? null : new MomentAccumulator(rows * entropyRows),
@@ -59,7 +59,7 @@ export function addMoments(
   offset = 0,
 ): void {
   const slot = memory.slots[tile.slot];
-  const K = memory.layout.layers[memory.layout.layers.length - 1].O;
+  const K = memory.layout.layers[memory.layout.layers.length - 1].units;
   add(into.outputs, arena.f32, slot.mean / 4, slot.m2 / 4, tile, offset, K);
   if (into.entropies === null) return;
   add(into.entropies, arena.f32, slot.entropyMean / 4, slot.entropyM2 / 4, tile, offset, memory.entropyRows);
@@ -95,7 +95,7 @@ export function copyDraws(
 ): void {
   const { f32 } = arena;
   const { tilePanels, slots, layout } = memory;
-  const K = layout.layers[layout.layers.length - 1].O;
+  const K = layout.layers[layout.layers.length - 1].units;
   for (let draw = tile.firstDraw; draw < tile.lastDraw; draw++) {
     const from = slots[tile.slot].draws / 4 + (draw - tile.firstDraw) * tilePanels * K * LANES;
     for (let row = tile.firstRow; row < tile.lastRow; row++) {

@@ -113,7 +113,7 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const marginal = (problem.anyMode ?? false) || problem.mode === 'marginal';
   // Draws of mode marginal go through the network together where there are few rows.
   const passPanels = marginal ? PASS_PANELS : Math.min(PASS_PANELS, tilePanels);
-  const width = Math.max(...layout.layers.map((layer) => layer.O));
+  const width = Math.max(...layout.layers.map((layer) => layer.units));
   const tileDraws = TILE_DRAWS[marginal ? 'marginal' : problem.mode];
   const entropyRows = { categorical: 1, bernoulli: K, gaussian: 0 }[problem.likelihood.kind];
 
@@ -169,10 +169,10 @@ function marginalSlot(
   lanes: number,
 ): MarginalSlot {
   const layers = layout?.layers ?? [];
-  const widest = Math.max(0, ...layers.map(({ I }) => I));
-  const widestOut = Math.max(0, ...layers.map(({ O }) => O));
-  const first = layers[0]?.O ?? 0;
-  const K = layers[layers.length - 1]?.O ?? 0;
+  const widest = Math.max(0, ...layers.map(({ inputUnits }) => inputUnits));
+  const widestOut = Math.max(0, ...layers.map(({ units }) => units));
+  const first = layers[0]?.units ?? 0;
+  const K = layers[layers.length - 1]?.units ?? 0;
   return {
     index: floats('index', layout === null ? 0 : LANES),
     squares: floats('squares', widest * lanes),

@@ -1,6 +1,7 @@
 // A training problem: everything that decides the bits of the result, and nothing that does not (no workers, no backend).
 // Plain data, so that it crosses to a worker as it is.
 
+import type { EstimatorSpec } from './estimators/index.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
 import type { OptimizerSpec } from './optimizers/optimizer.ts';
 import type { KlWeightingSpec } from './schedules/klWeighting.ts';
@@ -18,6 +19,8 @@ export interface TrainingProblem {
   readonly optimizer: OptimizerSpec;
   readonly schedule: ScheduleSpec;
   readonly klWeighting: KlWeightingSpec;
+  /** Reparameterization where there is none. */
+  readonly estimator?: EstimatorSpec;
   readonly seed: string;
 }
 

@@ -4,11 +4,15 @@
 import type { Arena } from '../backend/arena.ts';
 import { type Kernels, LANES } from '../backend/backend.ts';
 import { epochOrder } from '../random/permutation.ts';
-import { Reparameterization } from './estimators/reparameterization.ts';
-import { denseWeightGradient, ROW_BYTES } from './layers/dense.ts';
+import { seedKey } from '../random/seed.ts';
+import { BatchPlaces, type PassRun } from './batchPlaces.ts';
+import type { EstimatorRun, GradientBuffers } from './estimators/estimator.ts';
+import { estimatorKind } from './estimators/index.ts';
+import { layerKind } from './layers/index.ts';
+import { ROW_BYTES } from './layers/layer.ts';
 import { createLikelihood, type Likelihood } from './likelihoods/likelihood.ts';
 import { NoiseScale } from './likelihoods/noiseScale.ts';
-import { NetworkPass, type PassRun } from './networkPass.ts';
+import { NetworkPass } from './networkPass.ts';
 import { createOptimizer, type Optimizer } from './optimizers/optimizer.ts';
 import { type GaussianPrior, gaussianPrior } from './priors/gaussian.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
@@ -19,7 +23,9 @@ export class TrainingStep {
   readonly #likelihood: Likelihood;
   readonly #optimizer: Optimizer;
   readonly #prior: GaussianPrior;
-  readonly #estimator: Reparameterization;
+  readonly #estimator: EstimatorRun;
+  readonly #places: BatchPlaces;
+  readonly #buffers: GradientBuffers;
   readonly #stepsPerEpoch: number;
   readonly #totalSteps: number;
   readonly #pass: NetworkPass;
@@ -29,7 +35,7 @@ export class TrainingStep {
     rho: number;
     moments: [number, number, number, number];
     gMu: number;
-    gRho: number;
+    gSigma: number;
     noise: number;
     scalars: number;
   };
@@ -49,11 +55,33 @@ export class TrainingStep {
     this.#likelihood = createLikelihood(problem.likelihood);
     this.#optimizer = createOptimizer(problem.optimizer);
     this.#prior = gaussianPrior(problem.model.priorSigma);
-    this.#estimator = new Reparameterization(problem, memory, kernels);
+    this.#places = new BatchPlaces(memory, memory.layout.layers);
+    this.#estimator = estimatorKind(problem.estimator).create({
+      layout: memory.layout,
+      draws: problem.draws,
+      batchPanels: memory.batchPanels,
+      own: memory.estimator,
+      mu: memory.mu,
+      rho: memory.rho,
+      places: this.#places,
+      maps: memory.layout.layers.map((layer) => layerKind(layer.spec).map(layer, kernels)),
+      kernels,
+      key: seedKey(problem.seed),
+      batchRows: (step) => batchRows(problem, step),
+    });
+    this.#buffers = { dW: own.dW, gMu: own.gMu, gSigma: own.gSigma };
     this.#stepsPerEpoch = stepsPerEpoch(problem);
     this.#totalSteps = totalSteps(problem);
-    this.#pass = new NetworkPass(problem, memory, kernels);
-    this.#update = { mu: 0, rho: 0, moments: [0, 0, 0, 0], gMu: 0, gRho: 0, noise: 0, scalars: own.scalars };
+    this.#pass = new NetworkPass(problem, memory, this.#places, this.#estimator, kernels);
+    this.#update = {
+      mu: 0,
+      rho: 0,
+      moments: [0, 0, 0, 0],
+      gMu: 0,
+      gSigma: 0,
+      noise: 0,
+      scalars: own.scalars,
+    };
     this.#scalars = arena.floats(own.scalars, LANES);
     this.noiseScale = new NoiseScale(problem, memory, arena, this.#optimizer);
   }
@@ -70,7 +98,7 @@ export class TrainingStep {
 
   /** Draws the weights of a step: w = mu + sigma·noise for blocks first … last − 1 and every draw. */
   sample(step: number, first: number, last: number): void {
-    for (let b = first; b < last; b++) this.#estimator.sample(step, b);
+    for (let b = first; b < last; b++) this.#estimator.prepare(step, b);
   }
 
   /** Panels of 16 rows in the minibatch of a step. */
@@ -87,24 +115,16 @@ export class TrainingStep {
     const count = Math.min(batchRows(problem, step), last * LANES) - first * LANES;
     const index = memory.order + ((epoch & 1) * problem.rowCount + batchStart + first * LANES) * 4;
     const I = problem.model.inputSize;
-    kernels.gather_f32(this.#batchX(step) + first * I * ROW_BYTES, I, memory.x, I, index, count);
+    kernels.gather_f32(this.#places.features(step) + first * I * ROW_BYTES, I, memory.x, I, index, count);
     const columns = this.#likelihood.targets === 'labels' ? 1 : problem.model.outputSize;
     kernels.gather_f32(
-      this.#batchTargets(step) + first * columns * ROW_BYTES,
+      this.#places.targets(step) + first * columns * ROW_BYTES,
       columns,
       memory.targets,
       columns,
       index,
       count,
     );
-  }
-
-  #batchX(step: number): number {
-    return this.memory.batchX + (step & 1) * this.memory.batchXBytes;
-  }
-
-  #batchTargets(step: number): number {
-    return this.memory.batchTargets + (step & 1) * this.memory.batchTargetsBytes;
   }
 
   // ——— the pass ———
@@ -148,7 +168,7 @@ export class TrainingStep {
   }
 
   #stage(stage: number, part: number, parts: number): void {
-    this.#pass.stage(stage, this.#run, this.#estimator.weights(this.#run.draw), part, parts);
+    this.#pass.stage(stage, this.#run, part, parts);
   }
 
   // ——— finishing blocks ———
@@ -169,46 +189,21 @@ export class TrainingStep {
     let bad = 0;
     for (let b = first; b < last; b++) {
       bad |= this.#updateBlock(step, b);
-      if (step + 1 < this.#totalSteps) this.#estimator.sample(step + 1, b);
+      if (step + 1 < this.#totalSteps) this.#estimator.prepare(step + 1, b);
     }
     return bad !== 0;
   }
 
   #updateBlock(step: number, b: number): number {
-    const { memory, kernels, problem } = this;
-    const block = memory.layout.blocks[b];
-    const layer = memory.layout.layers[block.layer];
-    const { deltaT, drawBytesT } = memory.activations[block.layer];
-    const own = memory.threads[this.thread];
-    const rows = batchRows(problem, step);
-    const at = block.offset * 4;
-    const run = this.#run;
-    run.step = step;
-    run.first = 0;
-    const panelT = deltaT + block.panel * memory.batchPanels * LANES * ROW_BYTES;
-    for (let s = 0; s < problem.draws; s++) {
-      run.draw = s;
-      denseWeightGradient(
-        kernels,
-        layer,
-        own.dW,
-        this.#pass.input(run, block.layer),
-        panelT + s * drawBytesT,
-        block.firstRow,
-        block.rows,
-        rows,
-      );
-      if (problem.draws > 1) this.#estimator.accumulate(s, b, own.gMu, own.gRho, own.dW);
-    }
-    const single = problem.draws === 1;
+    const { memory, kernels } = this;
+    const { offset, rows, lanes } = memory.layout.blocks[b];
+    const at = offset * 4;
     const update = this.#update;
+    this.#estimator.gradient(step, b, update, this.#buffers);
     update.mu = memory.mu + at;
     update.rho = memory.rho + at;
     for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + at;
-    update.gMu = single ? own.dW : own.gMu;
-    update.gRho = own.gRho;
-    update.noise = single ? this.#estimator.noise(0, b) : 0;
-    return this.#optimizer.update(kernels, update, block.rows, block.lanes);
+    return this.#optimizer.update(kernels, update, rows, lanes);
   }
 
   // ——— what one thread does for all ———

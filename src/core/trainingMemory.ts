@@ -3,6 +3,8 @@
 
 import { ArenaLayout } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
+import type { ActivationRegion, BatchMemory } from './batchPlaces.ts';
+import { estimatorKind } from './estimators/index.ts';
 import { createLikelihood } from './likelihoods/likelihood.ts';
 import { createOptimizer } from './optimizers/optimizer.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
@@ -17,23 +19,7 @@ export const QUEUE_WORDS = 16;
 /** int32 words of the control region; workers/protocol.ts says what each means. */
 export const CONTROL_WORDS = 64;
 
-/** Batch-panel buffers of one layer, per draw: [16 rows of data] panels, `O` rows each. */
-export interface ActivationRegion {
-  /** Layer outputs f(z), draws × panels × O × 16 floats. */
-  readonly y: number;
-  /** f′(z), same size (unused where f is the identity). */
-  readonly derivative: number;
-  /** d(loss)/dz, same size. */
-  readonly delta: number;
-  /** d(loss)/dz transposed: draws × panels of 16 outputs × batch rows × 16 floats. */
-  readonly deltaT: number;
-  /** Bytes from one draw to the next in y, derivative and delta. */
-  readonly drawBytes: number;
-  /** The same in deltaT. */
-  readonly drawBytesT: number;
-}
-
-export interface TrainingMemory {
+export interface TrainingMemory extends BatchMemory {
   readonly layout: ParameterLayout;
   readonly arena: ArenaLayout;
   readonly control: number;
@@ -52,20 +38,13 @@ export interface TrainingMemory {
   readonly points: number;
   readonly inverseScale: number;
   readonly logScale: number;
-  /** Weight draws, and the noise they were made with: draws × P floats. */
-  readonly w: number;
-  readonly noise: number;
+  /** What the estimator keeps. */
+  readonly estimator: unknown;
   /** Row-major features [N, I]; targets int32 [N] or float32 [N, K]. */
   readonly x: number;
   readonly targets: number;
   /** int32 [2][N]: row order of the epochs of even and of odd number. */
   readonly order: number;
-  /** Minibatch of even and of odd steps: features [I, B] and targets in panels. */
-  readonly batchX: number;
-  readonly batchXBytes: number;
-  readonly batchTargets: number;
-  readonly batchTargetsBytes: number;
-  readonly activations: readonly ActivationRegion[];
   /** float32 [S][panels × 16] loss of each row. */
   readonly rowLoss: number;
   /** float32 [S][panels][K][16]: d(loss)/d(noise scale). */
@@ -78,11 +57,9 @@ export interface TrainingMemory {
     readonly scalars: number;
     readonly dW: number;
     readonly gMu: number;
-    readonly gRho: number;
+    readonly gSigma: number;
     readonly scratch: number;
   }>;
-  /** 16-row panels of a full minibatch. */
-  readonly batchPanels: number;
 }
 
 /** @param threads how many threads may compute in the arena at once */
@@ -113,8 +90,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const inverseScale = floats('inverseScale', K);
   const logScale = floats('logScale', K);
 
-  const w = floats('w', S * P);
-  const noise = floats('noise', S * P);
+  const estimator = estimatorKind(problem.estimator).reserve({ layout, draws: S, batchPanels }, floats);
   const x = floats('x', N * I);
   const targetColumns = likelihood.targets === 'labels' ? 1 : K;
   const targets = floats('targets', N * targetColumns);
@@ -125,8 +101,8 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const batchTargets = arena.reserve('batchTargets', 2 * batchTargetsBytes);
 
   const activations = layout.layers.map((layer): ActivationRegion => {
-    const drawBytes = batchPanels * layer.O * LANES * 4;
-    const drawBytesT = layer.panels * batchPanels * LANES * LANES * 4;
+    const drawBytes = batchPanels * layer.units * LANES * 4;
+    const drawBytesT = layer.deltaPanels * batchPanels * LANES * LANES * 4;
     const name = `layers.${layer.index}`;
     return {
       y: arena.reserve(`${name}.y`, S * drawBytes),
@@ -146,7 +122,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     scalars: floats(`thread${t}.scalars`, LANES),
     dW: floats(`thread${t}.dW`, blockFloats),
     gMu: floats(`thread${t}.gMu`, blockFloats),
-    gRho: floats(`thread${t}.gRho`, blockFloats),
+    gSigma: floats(`thread${t}.gSigma`, blockFloats),
     scratch: floats(`thread${t}.scratch`, LANES),
   }));
 
@@ -165,8 +141,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     points,
     inverseScale,
     logScale,
-    w,
-    noise,
+    estimator,
     x,
     targets,
     order,

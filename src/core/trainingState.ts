@@ -139,8 +139,8 @@ function tensorName(layer: LayerLayout, which: 'weight' | 'bias', buffer: string
   return `layers.${layer.index}.${which}.${buffer}`;
 }
 
-function tensorShape({ I, O }: LayerLayout, which: 'weight' | 'bias'): number[] {
-  return which === 'weight' ? [I, O] : [O];
+function tensorShape({ weightShape, O }: LayerLayout, which: 'weight' | 'bias'): readonly number[] {
+  return which === 'weight' ? weightShape : [O];
 }
 
 /** Names of the point parameters in the order they stand in the arena, K times over. */

@@ -5,12 +5,14 @@ import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels } from '../../backend/backend.ts';
 import { seedKey } from '../../random/seed.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import { denseForward, ROW_BYTES } from '../layers/dense.ts';
+import { layerKind } from '../layers/index.ts';
+import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
 
 export class DrawnWeights implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };
+  readonly #maps: readonly LinearMap[];
   /** Draws whose weights are in the cache. */
   readonly #cached: Uint8Array;
 
@@ -22,6 +24,7 @@ export class DrawnWeights implements OutputEstimator {
     readonly mode: 'sample' | 'mean',
   ) {
     this.#key = seedKey(problem.seed);
+    this.#maps = memory.layout.layers.map((layer) => layerKind(layer.spec).map(layer, kernels));
     this.#cached = new Uint8Array(problem.cachedDraws ?? 0);
   }
 
@@ -81,8 +84,8 @@ export class DrawnWeights implements OutputEstimator {
     let from = slot.x + p * problem.model.inputSize * ROW_BYTES;
     let to = slot.ping;
     for (const layer of memory.layout.layers) {
-      denseForward(kernels, layer, to, w + layer.offset * 4, from, panels);
-      kernels.activate_f32(to, 0, to, panels * layer.O, ACTIVATIONS.indexOf(layer.spec.activation));
+      this.#maps[layer.index].forward(to, w + layer.offset * 4, from, panels, 0, layer.units);
+      kernels.activate_f32(to, 0, to, panels * layer.units, ACTIVATIONS.indexOf(layer.spec.activation));
       from = to;
       to = to === slot.ping ? slot.pong : slot.ping;
     }

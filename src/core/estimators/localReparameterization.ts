@@ -5,7 +5,8 @@ import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels, LANES } from '../../backend/backend.ts';
 import { seedKey } from '../../random/seed.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import { denseForward, ROW_BYTES } from '../layers/dense.ts';
+import { layerKind } from '../layers/index.ts';
+import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
 import type { LayerLayout } from '../parameters.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
@@ -32,6 +33,7 @@ interface Pass {
  */
 export class LocalReparameterization implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };
+  readonly #maps: readonly LinearMap[];
 
   constructor(
     readonly problem: PredictionProblem,
@@ -40,6 +42,7 @@ export class LocalReparameterization implements OutputEstimator {
     readonly kernels: Kernels,
   ) {
     this.#key = seedKey(problem.seed);
+    this.#maps = memory.layout.layers.map((layer) => layerKind(layer.spec).map(layer, kernels));
   }
 
   /** sigma² of parameters first … last − 1, floats of a parameter buffer and multiples of 16; all are needed before the first tile. */
@@ -88,7 +91,7 @@ export class LocalReparameterization implements OutputEstimator {
   /** The moments of the first layer's pre-activations, which do not depend on the draw. */
   #firstLayer({ x, marginal }: PredictionSlot, p: number, panels: number): void {
     const [first] = this.memory.layout.layers;
-    const from = x + p * first.I * ROW_BYTES;
+    const from = x + p * first.inputUnits * ROW_BYTES;
     this.#moments(first, marginal.firstMean, marginal.firstVariance, marginal.squares, from, panels);
   }
 
@@ -102,9 +105,10 @@ export class LocalReparameterization implements OutputEstimator {
   ): void {
     const { memory, kernels } = this;
     const at = layer.offset * 4;
-    kernels.multiply_f32(squares, x, x, panels * layer.I);
-    denseForward(kernels, layer, mean, memory.mu + at, x, panels);
-    denseForward(kernels, layer, variance, memory.variance + at, squares, panels);
+    kernels.multiply_f32(squares, x, x, panels * layer.inputUnits);
+    const map = this.#maps[layer.index];
+    map.forward(mean, memory.mu + at, x, panels, 0, layer.units);
+    map.forward(variance, memory.variance + at, squares, panels, 0, layer.units);
   }
 
   /** Address of the outputs of a pass. */
@@ -119,9 +123,9 @@ export class LocalReparameterization implements OutputEstimator {
         this.#draw(pass, layer, to, marginal.firstMean, marginal.firstVariance, 0);
       } else {
         this.#moments(layer, to, marginal.variance, marginal.squares, from, all);
-        this.#draw(pass, layer, to, to, marginal.variance, panels * layer.O * ROW_BYTES);
+        this.#draw(pass, layer, to, to, marginal.variance, panels * layer.units * ROW_BYTES);
       }
-      this.kernels.activate_f32(to, 0, to, all * layer.O, ACTIVATIONS.indexOf(layer.spec.activation));
+      this.kernels.activate_f32(to, 0, to, all * layer.units, ACTIVATIONS.indexOf(layer.spec.activation));
       from = to;
       to = to === slot.ping ? slot.pong : slot.ping;
     }
@@ -133,10 +137,10 @@ export class LocalReparameterization implements OutputEstimator {
     const { row, width, panels, draw, groups } = pass;
     for (let g = 0; g < groups; g++) {
       this.kernels.marginal_f32(
-        z + g * panels * layer.O * ROW_BYTES,
+        z + g * panels * layer.units * ROW_BYTES,
         mean + g * apart,
         variance + g * apart,
-        layer.O,
+        layer.units,
         panels,
         this.#key.key0,
         this.#key.key1,

@@ -1,42 +1,52 @@
 // Weight reparameterization (Blundell et al. 2015, §3.2): w = mu + sigma·noise, one noise a weight and draw, shared by all rows;
 // so d/dmu = dW and d/dsigma = dW·noise.
 
-import type { Kernels } from '../../backend/backend.ts';
-import { seedKey } from '../../random/seed.ts';
+import { GemmStart } from '../../backend/backend.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import type { TrainingProblem } from '../problem.ts';
-import type { TrainingMemory } from '../trainingMemory.ts';
+import type { PassRun } from '../batchPlaces.ts';
+import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
+import type {
+  BlockGradient,
+  Estimator,
+  EstimatorContext,
+  EstimatorRun,
+  GradientBuffers,
+} from './estimator.ts';
 
-export class Reparameterization {
-  readonly #key: { readonly key0: number; readonly key1: number };
+/** Weight draws, and the noise they were made with: draws × P floats each. */
+export interface DrawnMemory {
+  readonly w: number;
+  readonly noise: number;
+}
+
+class Reparameterization implements EstimatorRun {
+  readonly #key0: number;
+  readonly #key1: number;
   readonly #drawBytes: number;
+  readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
 
-  constructor(
-    readonly problem: TrainingProblem,
-    readonly memory: TrainingMemory,
-    readonly kernels: Kernels,
-  ) {
+  constructor(readonly at: EstimatorContext<DrawnMemory>) {
     // Signed words of the same bits: a JavaScript engine allocates a box for an integer above 2^31 at every call.
-    const { key0, key1 } = seedKey(problem.seed);
-    this.#key = { key0: key0 | 0, key1: key1 | 0 };
-    this.#drawBytes = memory.layout.size * 4;
+    this.#key0 = at.key.key0 | 0;
+    this.#key1 = at.key.key1 | 0;
+    this.#drawBytes = at.layout.size * 4;
   }
 
   /** Draws the weights of block `b` for a step, all draws, and keeps the noise for the gradient. */
-  sample(step: number, b: number): void {
-    const { memory, kernels, problem } = this;
-    const block = memory.layout.blocks[b];
+  prepare(step: number, b: number): void {
+    const { layout, own, mu, rho, kernels, draws } = this.at;
+    const block = layout.blocks[b];
     const at = block.offset * 4;
-    const panelRow = block.panel * memory.layout.layers[block.layer].panelRows + block.firstRow;
-    for (let s = 0; s < problem.draws; s++) {
+    const panelRow = block.panel * layout.layers[block.layer].panelRows + block.firstRow;
+    for (let s = 0; s < draws; s++) {
       kernels.perturb_f32(
-        memory.w + s * this.#drawBytes + at,
-        memory.noise + s * this.#drawBytes + at,
-        memory.mu + at,
-        memory.rho + at,
+        own.w + s * this.#drawBytes + at,
+        own.noise + s * this.#drawBytes + at,
+        mu + at,
+        rho + at,
         block.rows,
-        this.#key.key0,
-        this.#key.key1,
+        this.#key0,
+        this.#key1,
         step,
         s,
         stream(PURPOSE.weight, block.layer),
@@ -45,19 +55,58 @@ export class Reparameterization {
     }
   }
 
-  /** Address of the weights of a draw. */
-  weights(draw: number): number {
-    return this.memory.w + draw * this.#drawBytes;
+  forward(run: PassRun, layer: LayerLayout, z: number, x: number, from: number, to: number): void {
+    this.at.maps[layer.index].forward(z, this.#weights(run, layer), x, run.last - run.first, from, to);
   }
 
-  /** Address of the noise of block `b` in a draw. */
-  noise(draw: number, b: number): number {
-    return this.memory.noise + draw * this.#drawBytes + this.memory.layout.blocks[b].offset * 4;
+  inputGradient(run: PassRun, layer: LayerLayout, dx: number, from: number, to: number): void {
+    const { maps, places } = this.at;
+    const delta = places.delta(run, layer.index);
+    const w = this.#weights(run, layer);
+    maps[layer.index].inputGradient(dx, w, delta, run.last - run.first, from, to, GemmStart.zero);
   }
 
-  /** Adds draw number `draw` of dW to the gradients of mu and sigma; the first one starts them. */
-  accumulate(draw: number, b: number, gMu: number, gSigma: number, dW: number): void {
-    const { rows } = this.memory.layout.blocks[b];
-    this.kernels.accumulate_f32(gMu, gSigma, dW, this.noise(draw, b), rows, draw === 0 ? 1 : 0);
+  keepDelta(run: PassRun, layer: LayerLayout, from: number, to: number): void {
+    const { maps, places } = this.at;
+    const l = layer.index;
+    const delta = places.delta(run, l) + from * ROW_BYTES;
+    maps[l].transposeDelta(places.deltaT(run, l), places.rowsT, delta, run.last - run.first, from, to);
+  }
+
+  /** One draw: dW, with the noise beside it. Several: sums of dW and of dW·noise. */
+  gradient(step: number, b: number, out: BlockGradient, buffers: GradientBuffers): void {
+    const { layout, maps, places, kernels, draws, batchRows } = this.at;
+    const block = layout.blocks[b];
+    const l = block.layer;
+    const run = this.#run;
+    run.step = step;
+    for (let s = 0; s < draws; s++) {
+      run.draw = s;
+      const x = places.input(run, l);
+      const deltaT = places.deltaT(run, l);
+      maps[l].weightGradient(buffers.dW, x, deltaT, places.rowsT, block, batchRows(step));
+      if (draws === 1) break;
+      const noise = this.#noise(s, block.offset);
+      kernels.accumulate_f32(buffers.gMu, buffers.gSigma, buffers.dW, noise, block.rows, s === 0 ? 1 : 0);
+    }
+    out.gMu = draws === 1 ? buffers.dW : buffers.gMu;
+    out.gSigma = buffers.gSigma;
+    out.noise = draws === 1 ? this.#noise(0, block.offset) : 0;
+  }
+
+  #weights(run: PassRun, layer: LayerLayout): number {
+    return this.at.own.w + run.draw * this.#drawBytes + layer.offset * 4;
+  }
+
+  #noise(draw: number, offset: number): number {
+    return this.at.own.noise + draw * this.#drawBytes + offset * 4;
   }
 }
+
+export const reparameterization: Estimator<DrawnMemory> = {
+  reserve: ({ draws, layout }, reserve) => ({
+    w: reserve('w', draws * layout.size),
+    noise: reserve('noise', draws * layout.size),
+  }),
+  create: (context) => new Reparameterization(context),
+};

@@ -1,109 +1,124 @@
-// The linear map of a dense layer on panels: z = x·W + b and its input gradient. Knows nothing of where W came from.
+// A dense layer: y = activation(x·W + b), W [I, O], b [O].
 
 import { GemmStart, type Kernels, LANES } from '../../backend/backend.ts';
-import type { LayerLayout } from '../parameters.ts';
+import {
+  type Block,
+  type LayerKind,
+  type LayerLayout,
+  type LayerSpecBase,
+  type LinearMap,
+  ROW_BYTES,
+} from './layer.ts';
 
-/** Bytes of a row of 16 lanes. */
-export const ROW_BYTES = LANES * 4;
-
-/**
- * z = Wᵀx + b for `panels` panels of 16 data rows: z [O, 16·panels] ← w (bias row, then I weight rows, in panels of 16
- * outputs), x [I, 16·panels]; outputs from … to − 1 alone, `from` a multiple of 16 and z the address of output `from`.
- * Each output adds its bias first, then inputs in order.
- */
-export function denseForward(
-  kernels: Kernels,
-  layer: LayerLayout,
-  z: number,
-  w: number,
-  x: number,
-  panels: number,
-  from = 0,
-  to = layer.O,
-): void {
-  const bias = w + (from / LANES) * layer.panelRows * ROW_BYTES;
-  kernels.gemm_f32(
-    z,
-    layer.O,
-    bias + ROW_BYTES,
-    layer.panelRows,
-    1,
-    x,
-    layer.I,
-    to - from,
-    panels,
-    layer.I,
-    GemmStart.bias,
-    bias,
-  );
+export interface DenseSpec extends LayerSpecBase {
+  /** Absent in files: a layer that names no kind is dense. */
+  readonly kind?: 'dense';
 }
 
-/**
- * dx = W·delta: dx [I, 16·panels] ← w, delta [O, 16·panels], adding over outputs in order; inputs from … to − 1 alone,
- * dx the address of input `from`.
- */
-export function denseInputGradient(
-  kernels: Kernels,
-  layer: LayerLayout,
-  dx: number,
-  w: number,
-  delta: number,
-  panels: number,
-  from = 0,
-  to = layer.I,
-): void {
-  kernels.gemm_f32(
-    dx,
-    layer.I,
-    w + (from + 1) * ROW_BYTES,
-    layer.panelRows,
-    0,
-    delta,
-    layer.O,
-    to - from,
-    panels,
-    layer.O,
-    GemmStart.zero,
-    0,
-  );
-}
+class DenseMap implements LinearMap {
+  constructor(
+    readonly layer: LayerLayout,
+    readonly kernels: Kernels,
+  ) {}
 
-/**
- * dW of one block: rows firstRow … of one panel of 16 outputs, adding over data rows in order; row 0 is the bias.
- * @param x [I, B] in panels of 16 data rows
- * @param deltaT [B, 16], the panel's outputs
- */
-export function denseWeightGradient(
-  kernels: Kernels,
-  layer: LayerLayout,
-  dW: number,
-  x: number,
-  deltaT: number,
-  firstRow: number,
-  rows: number,
-  dataRows: number,
-): void {
-  let out = dW;
-  let input = firstRow - 1;
-  let count = rows;
-  if (firstRow === 0) {
-    kernels.sumrows_f32(out, deltaT, dataRows, 0);
-    out += ROW_BYTES;
-    input = 0;
-    count--;
+  /** Each output adds its bias first, then inputs in order. */
+  forward(z: number, w: number, x: number, panels: number, from: number, to: number): void {
+    const { O, I, panelRows } = this.layer;
+    const bias = w + (from / LANES) * panelRows * ROW_BYTES;
+    this.kernels.gemm_f32(
+      z,
+      O,
+      bias + ROW_BYTES,
+      panelRows,
+      1,
+      x,
+      I,
+      to - from,
+      panels,
+      I,
+      GemmStart.bias,
+      bias,
+    );
   }
-  kernels.gemm_f32(
-    out,
-    count,
-    x + input * ROW_BYTES,
-    layer.I,
-    0,
-    deltaT,
-    dataRows,
-    count,
-    1,
-    dataRows,
-    GemmStart.zero,
-    0,
-  );
+
+  /** Adds over outputs in order. */
+  inputGradient(
+    dx: number,
+    w: number,
+    delta: number,
+    panels: number,
+    from: number,
+    to: number,
+    start: GemmStart,
+  ): void {
+    const { O, I, panelRows } = this.layer;
+    this.kernels.gemm_f32(
+      dx,
+      I,
+      w + (from + 1) * ROW_BYTES,
+      panelRows,
+      0,
+      delta,
+      O,
+      to - from,
+      panels,
+      O,
+      start,
+      0,
+    );
+  }
+
+  transposeDelta(
+    deltaT: number,
+    rowsT: number,
+    delta: number,
+    panels: number,
+    from: number,
+    to: number,
+  ): void {
+    const out = deltaT + (from / LANES) * rowsT * ROW_BYTES;
+    this.kernels.transpose_f32(out, rowsT, delta, this.layer.O, to - from, panels * LANES);
+  }
+
+  /** Row 0 of a panel is the bias: its gradient is the sum of deltas. */
+  weightGradient(dW: number, x: number, deltaT: number, rowsT: number, block: Block, dataRows: number): void {
+    const { kernels } = this;
+    const delta = deltaT + block.panel * rowsT * ROW_BYTES;
+    let out = dW;
+    let input = block.firstRow - 1;
+    let count = block.rows;
+    if (block.firstRow === 0) {
+      kernels.sumrows_f32(out, delta, dataRows, 0);
+      out += ROW_BYTES;
+      input = 0;
+      count--;
+    }
+    kernels.gemm_f32(
+      out,
+      count,
+      x + input * ROW_BYTES,
+      this.layer.I,
+      0,
+      delta,
+      dataRows,
+      count,
+      1,
+      dataRows,
+      GemmStart.zero,
+      0,
+    );
+  }
 }
+
+export const dense: LayerKind<DenseSpec> = {
+  shape: ({ inputSize, outputSize }) => ({
+    inputUnits: inputSize,
+    units: outputSize,
+    I: inputSize,
+    O: outputSize,
+    weightShape: [inputSize, outputSize],
+    deltaPanels: Math.ceil(outputSize / LANES),
+    divisible: true,
+  }),
+  map: (layer, kernels) => new DenseMap(layer, kernels),
+};

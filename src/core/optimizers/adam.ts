@@ -31,7 +31,7 @@ export function adam(spec: Extract<OptimizerSpec, { kind: 'adam' }>): Optimizer 
         mRho,
         vRho,
         at.gMu,
-        at.gRho,
+        at.gSigma,
         at.noise,
         rows,
         lanes,

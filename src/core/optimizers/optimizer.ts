@@ -21,8 +21,8 @@ export interface UpdateAddresses {
   /** Moment buffers, as many as `slots`. */
   moments: readonly [number, number, number, number];
   gMu: number;
-  gRho: number;
-  /** 0, or the noise that turns gMu into gRho. */
+  gSigma: number;
+  /** 0, or the noise that turns gMu into gSigma. */
   noise: number;
   scalars: number;
 }

@@ -20,7 +20,7 @@ export function sgd(spec: Extract<OptimizerSpec, { kind: 'sgd' }>): Optimizer {
         at.moments[0],
         at.moments[1],
         at.gMu,
-        at.gRho,
+        at.gSigma,
         at.noise,
         rows,
         lanes,
