@@ -5,17 +5,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ensemble, Posterior } from '../core/posterior.ts';
 import type { TrainingState } from '../core/trainingState.ts';
-import { CheckpointError } from '../errors.ts';
 import { memberSeed } from '../random/seed.ts';
 import type { CheckpointOptions } from '../scheduler/checkpointer.ts';
 import type { EnsembleOptions, Evaluation, MemberReport } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
-import { writeFileAtomic } from './atomicFile.ts';
 import { CheckpointStore, type FoundCheckpoint } from './checkpointStore.ts';
 import type { ResolvedConfig } from './config.ts';
 import type { MemberOutcome } from './manifest.ts';
 import { makeMemberDirectory, memberDirectory, readMembers, writeMember } from './memberFiles.ts';
-import { type EpochMetrics, readMetrics } from './metricsLog.ts';
+import { readMetrics } from './metricsLog.ts';
 import { posteriorDigest } from './posteriorFile.ts';
 import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
 import { onlySelection, selectionRecord } from './selectionRecord.ts';
@@ -68,7 +66,8 @@ export function memberPoints(
   const members = memberCount(config) ?? 0;
   const done = trained ? new Map<number, Posterior>() : readMembers(dir, members, seed, warn);
   const metrics = join(dir, RUN_METRICS);
-  const lines = reportsByMember(existsSync(metrics) ? readMetrics(metrics) : []);
+  // Of damaged lines those are told who cut them off.
+  const lines = reportsByMember(existsSync(metrics) ? readMetrics(metrics, () => undefined) : []);
   const { epochs, batchSize } = config.training;
   const all = epochs * Math.ceil(data.train.features.rows / batchSize);
   // One that stopped early was done before the last step.
@@ -128,18 +127,6 @@ export async function trainMemberRuns(
       };
     },
   });
-}
-
-/**
- * Cuts off each member's epochs that end after its step, which are going to be done again.
- * @returns the epochs that are left
- * @throws CheckpointError when the file is damaged or cannot be written
- */
-export function cutMemberMetrics(path: string, steps: readonly number[]): EpochMetrics[] {
-  if (!existsSync(path)) return [];
-  const kept = readMetrics(path).filter(({ member = 0, step }) => step <= (steps[member] ?? 0));
-  writeFileAtomic(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''), CheckpointError);
-  return kept;
 }
 
 /** Optimizer steps of all members together, and epochs that every one of them has done. */

@@ -57,10 +57,16 @@ export class RunWriter {
     this.#log.append(metrics);
   }
 
-  /** Cuts off the epochs that end after `step` and returns those before. @throws CheckpointError as cutMetrics */
-  cutMetrics(step: number): EpochMetrics[] {
+  /**
+   * Cuts off the epochs that end after a step, damaged lines (`warn` is told of them), and returns those that are left.
+   * @param ends of each member, the step; of one posterior, that of member 0
+   * @throws CheckpointError as cutMetrics
+   */
+  cutMetrics(ends: readonly number[], warn: (message: string) => void): EpochMetrics[] {
     const path = this.path('metrics');
-    return statSafely(path, CheckpointError, 'read') ? cutMetrics(path, step) : [];
+    if (!statSafely(path, CheckpointError, 'read')) return [];
+    const lost = (message: string) => warn(`${message}; its epoch is missing from now on`);
+    return cutMetrics(path, ({ member = 0, step }) => step <= (ends[member] ?? 0), lost);
   }
 
   /** Makes the lines of metrics.jsonl so far outlast a power cut. */

@@ -2,7 +2,7 @@
 // per cell below cells/, tables at the end. A kill at any moment leaves it fit to go on from.
 
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import { CheckpointError, ConfigError } from '../errors.ts';
@@ -10,8 +10,8 @@ import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { formatConfig, type ResolvedConfig } from './config.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
 import { fileProblem, readTextFile } from './fileProblems.ts';
+import { keepLines, LineLog, readLines } from './lineLog.ts';
 import { size } from './manifestFields.ts';
-import { cutTornLine } from './metricsLog.ts';
 import { makeDirectory } from './run.ts';
 import { LOCK_NAME, lockRun, type RunLock } from './runLock.ts';
 import { parseStrictJson } from './strictJson.ts';
@@ -26,6 +26,7 @@ export const SWEEP_FILES = {
 } as const;
 
 const LIMIT_BYTES = 268_435_456;
+const RESULTS = 'the results of a sweep';
 export const SWEEP_VERSION = 1;
 
 const text = z.string({ error: 'a string' });
@@ -85,7 +86,7 @@ export type SweepManifest = z.output<typeof manifestSchema>;
 
 /** An open directory of a sweep; only one process at a time has it open. */
 export class SweepDirectory {
-  #log: number | null = null;
+  #log: LineLog | null = null;
 
   private constructor(
     readonly dir: string,
@@ -96,10 +97,14 @@ export class SweepDirectory {
   ) {}
 
   /**
-   * Opens `dir`, or makes it; what is finished there is kept, unless `force` says to begin again.
+   * Opens `dir`, or makes it; what is finished there is kept, unless `force` says to begin again. Damaged lines of results.jsonl go:
+   * `onWarning` is told, and their cells have not ended.
    * @throws ConfigError when something else is in it or another process works on it, CheckpointError when it is damaged
    */
-  static open(dir: string, options: { readonly force?: boolean } = {}): SweepDirectory {
+  static open(
+    dir: string,
+    options: { readonly force?: boolean; readonly onWarning?: (message: string) => void } = {},
+  ): SweepDirectory {
     makeDirectory(dir);
     const path = (file: keyof typeof SWEEP_FILES) => join(dir, SWEEP_FILES[file]);
     const others = entries(dir).filter((name) => !TEMPORARY_NAME.test(name) && name !== LOCK_NAME);
@@ -111,7 +116,7 @@ export class SweepDirectory {
     try {
       if (options.force) clear(dir);
       const earlier = existsSync(path('manifest')) ? readSweepManifest(path('manifest')) : null;
-      const results = existsSync(path('results')) ? readResults(path('results')) : [];
+      const results = existsSync(path('results')) ? mendResults(path('results'), options.onWarning) : [];
       return new SweepDirectory(dir, earlier, results, lock);
     } catch (error) {
       lock.release();
@@ -135,19 +140,9 @@ export class SweepDirectory {
 
   /** Adds a line to results.jsonl; it is on the disk when this returns. @throws CheckpointError if that cannot be */
   append(result: CellResult): void {
-    const path = this.path('results');
-    try {
-      if (this.#log === null) {
-        this.#log = openSync(path, 'a+');
-        cutTornLine(this.#log);
-      }
-      // One call: the line is there as a whole or, torn by a kill, cut off by the next start.
-      const line = Buffer.from(`${JSON.stringify(result)}\n`);
-      for (let done = 0; done < line.length; ) done += writeSync(this.#log, line, done);
-      fsyncSync(this.#log);
-    } catch (cause) {
-      throw fileProblem(CheckpointError, path, 'a file that can be written', 'write', cause);
-    }
+    this.#log ??= new LineLog(this.path('results'));
+    this.#log.append(JSON.stringify(result));
+    this.#log.sync();
     this.results.push(result);
   }
 
@@ -156,7 +151,7 @@ export class SweepDirectory {
   }
 
   close(): void {
-    if (this.#log !== null) closeSync(this.#log);
+    this.#log?.close();
     this.#log = null;
     this.lock.release();
   }
@@ -192,16 +187,26 @@ export function readSweepManifest(path: string): SweepManifest {
 
 /** All whole lines of a results.jsonl. @throws CheckpointError naming file and line */
 export function readResults(path: string): CellResult[] {
-  const lines = readTextFile(path, 'the results of a sweep', LIMIT_BYTES, CheckpointError)
-    .split('\n')
-    .slice(0, -1);
-  return lines.map((line, i) => {
-    const at = `${path}: line ${i + 1}`;
-    const value = parseStrictJson(Buffer.from(line), 32, at, CheckpointError);
-    const parsed = resultSchema.safeParse(value);
-    if (!parsed.success) throw new CheckpointError(describeProblems(at, parsed.error.issues, value));
-    return parsed.data;
-  });
+  return readLines(path, { expected: RESULTS, parse: parseResult }).map(({ value }) => value);
+}
+
+/** The results without damaged lines, which go from the file too: their cells are trained again. */
+function mendResults(path: string, warn: (message: string) => void = () => undefined): CellResult[] {
+  let damaged = 0;
+  const onDamage = (message: string) => {
+    damaged++;
+    warn(`${message}; training its cell again`);
+  };
+  const lines = readLines(path, { expected: RESULTS, parse: parseResult, onDamage });
+  if (damaged > 0) keepLines(path, lines);
+  return lines.map(({ value }) => value);
+}
+
+function parseResult(line: Uint8Array, where: string): CellResult {
+  const value = parseStrictJson(line, 32, where, CheckpointError);
+  const parsed = resultSchema.safeParse(value);
+  if (!parsed.success) throw new CheckpointError(describeProblems(where, parsed.error.issues, value));
+  return parsed.data;
 }
 
 /** Removes what a sweep wrote, its manifest last. */

@@ -15,7 +15,6 @@ import { VALIDATIONS, validationEvery } from './configSelection.ts';
 import { endManifest, type Manifest, type RunStatus, resumeManifest, startManifest } from './manifest.ts';
 import { removeMembers } from './memberFiles.ts';
 import {
-  cutMemberMetrics,
   type MemberFacts,
   memberCount,
   memberOutcomes,
@@ -225,7 +224,7 @@ function goOn(
   const own = posterior === null ? (state?.step ?? 0) : manifest.steps;
   const ends = members === null ? [own] : members.map((member) => member.step);
   const step = ends.reduce((sum, own) => sum + own, 0);
-  const epochs = members === null ? run.cutMetrics(step) : cutMemberMetrics(run.path('metrics'), ends);
+  const epochs = run.cutMetrics(ends, warn);
   const wanted = ends.reduce((sum, own) => sum + Math.floor(own / perEpoch), 0);
   if (epochs.length !== wanted)
     warn(

@@ -255,6 +255,26 @@ describe('a run cut short', () => {
     expect(timeless(dir)).toEqual(whole.metrics.slice(-timeless(dir).length));
   });
 
+  test('with a damaged line in its metrics: goes on with the others, and says which is lost', async () => {
+    await cutShort(6);
+    const bytes = readFileSync(path('metrics.jsonl'));
+    // In the second line, a byte that is not UTF-8.
+    bytes[bytes.indexOf(0x0a) + 10] = 0xff;
+    writeFileSync(path('metrics.jsonl'), bytes);
+    const point = await openResume(dir, warn);
+    if ('finished' in point) throw new Error('finished');
+    const resume = { onWarning: warn, resume: point };
+    const { posteriorDigest } = await trainRun(point.prepared, runtime, point.run, resume);
+    expect(posteriorDigest).toBe(whole.manifest.posteriorDigest);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /metrics\.jsonl: line 2: expected UTF-8 text, got other bytes — .*; its epoch is missing from now on$/,
+      ),
+      expect.stringMatching(/expected \d+ epochs before step \d+, got \d+ — going on without the others$/),
+    ]);
+    expect(timeless(dir)).toEqual(whole.metrics.filter((_, i) => i !== 1));
+  });
+
   test('with its newest checkpoint damaged: from the one before, with a warning', async () => {
     await cutShort(8);
     const bytes = readFileSync(path('checkpoint.safetensors'));

@@ -17,7 +17,8 @@ import type { Posterior } from '../../src/core/posterior.ts';
 import { CheckpointError, ConfigError } from '../../src/errors.ts';
 import { parseConfig } from '../../src/experiment/config.ts';
 import { endManifest, parseManifest, type RunFacts, startManifest } from '../../src/experiment/manifest.ts';
-import { cutMetrics, MetricsLog, parseMetrics, readMetrics } from '../../src/experiment/metricsLog.ts';
+import { cutMetrics, MetricsLog, parseEpoch, readMetrics } from '../../src/experiment/metricsLog.ts';
+import { savePosterior } from '../../src/experiment/posteriorFile.ts';
 import { currentPlatform, varpoolVersion } from '../../src/experiment/provenance.ts';
 import { createNumberedRun, createRun, openRun, type RunWriter } from '../../src/experiment/run.ts';
 
@@ -208,6 +209,9 @@ describe('opening what is none', () => {
     const bytes = readFileSync(path);
     bytes[bytes.length - 1] ^= 1;
     writeFileSync(path, bytes);
+    expect(refusal(() => openRun(dir).posterior())).toMatch(/ — the file is damaged: /);
+    const bias = { mu: Float32Array.of(1), rho: Float32Array.of(-5) };
+    savePosterior(path, { ...POSTERIOR, layers: [{ ...POSTERIOR.layers[0], bias }] });
     expect(refusal(() => openRun(dir).posterior())).toMatch(
       new RegExp(
         `^${path}: expected digest ${digest} of manifest.json, got [0-9a-f]{64} — the file was changed after the run$`,
@@ -308,14 +312,19 @@ describe('metrics.jsonl', () => {
     ]) {
       for (const torn of ['', '{"epoch":5,"st', '\0\0\0']) {
         writeFileSync(path, lines.join('') + torn);
-        expect(cutMetrics(path, step)).toEqual([1, 2, 3, 4].slice(0, left).map(epoch));
+        expect(cutMetrics(path, (line) => line.step <= step)).toEqual([1, 2, 3, 4].slice(0, left).map(epoch));
         expect(readFileSync(path, 'utf8')).toBe(lines.slice(0, left).join(''));
       }
     }
     const damaged = `${lines[0]}{"epoch":\n${lines[2]}`;
     writeFileSync(path, damaged);
-    expect(refusal(() => cutMetrics(path, 5))).toContain(`${path}: line 2: `);
+    const all = () => true;
+    expect(refusal(() => cutMetrics(path, all))).toContain(`${path}: line 2: `);
     expect(readFileSync(path, 'utf8')).toBe(damaged);
+    const told: string[] = [];
+    expect(cutMetrics(path, all, (message) => void told.push(message))).toEqual([1, 3].map(epoch));
+    expect(told).toEqual([expect.stringContaining(`${path}: line 2: `)]);
+    expect(readFileSync(path, 'utf8')).toBe(lines[0] + lines[2]);
   });
 
   it('a torn last line is left out when read and cut off when written on', () => {
@@ -343,8 +352,8 @@ describe('metrics.jsonl', () => {
     expect(refusal(() => readMetrics(path))).toMatch(
       new RegExp(`^${path}: line 2: expected JSON, got a syntax error \\(.+\\) — the file is damaged$`),
     );
-    expect(refusal(() => parseMetrics('{"epoch":1}\n', 'm'))).toBe(
-      'm: line 1: step: expected a whole number, got nothing — add it (and 4 more problems)',
+    expect(refusal(() => parseEpoch(Buffer.from('{"epoch":1}'), 'm'))).toBe(
+      'm: step: expected a whole number, got nothing — add it (and 4 more problems)',
     );
     expect(refusal(() => new MetricsLog(join(dir, 'none', 'm.jsonl')))).toBe(
       `${dir}/none/m.jsonl: expected a file that can be written, got no such directory — create it first`,

@@ -44,7 +44,8 @@ writeFileSync(file, SWEEP);
 
 async function run(name: string, text = SWEEP, workers = 2, options: SweepOptions = {}) {
   writeFileSync(file, text);
-  const directory = SweepDirectory.open(join(dir, name));
+  const { onWarning } = options;
+  const directory = SweepDirectory.open(join(dir, name), onWarning === undefined ? {} : { onWarning });
   try {
     return await runSweep(readSweep(file), directory, runtime(workers), options);
   } finally {
@@ -272,12 +273,23 @@ vary: { model.hiddenSizes: [[4], [5]] }
     expect(existsSync(join(dir, 'a', LOCK_NAME))).toBe(false);
   });
 
-  test('results that were damaged, by line', async () => {
+  test('no results that were damaged: they are told of by line, and their cells trained again', async () => {
     const path = join(dir, 'b', 'results.jsonl');
     const lines = readFileSync(path, 'utf8').split('\n');
     writeFileSync(path, [lines[0], lines[1].replace('"status"', '"statu"'), ...lines.slice(2)].join('\n'));
-    await expect(run('b')).rejects.toThrow(
-      /results\.jsonl: line 2: status: expected finished, diverged, failed, got nothing/,
+    const done: string[] = [];
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const results = await run('b', SWEEP, 2, { onCell: (_, { key }) => void done.push(key), onWarning });
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /results\.jsonl: line 2: status: expected finished, diverged, failed, got nothing — .*; training its cell again$/,
+      ),
+    ]);
+    expect(done).toEqual([JSON.parse(lines[1]).key]);
+    expect([...results.values()].map(({ posteriorDigest }) => posteriorDigest)).toEqual(
+      [...(await run('a')).values()].map(({ posteriorDigest }) => posteriorDigest),
     );
+    expect(readResults(path)).toHaveLength(8);
   });
 });

@@ -50,7 +50,7 @@ export async function sweep(named: string, flags: SweepFlags): Promise<void> {
   const file = known ? sweepSource(named) : named;
   const wanted = readSweep(file);
   const dir = known ? named : (flags.out ?? `runs/${runName(file)}`);
-  const directory = SweepDirectory.open(dir, { force: flags.force === true });
+  const directory = SweepDirectory.open(dir, { force: flags.force === true, onWarning: warn });
   try {
     await sweepInto(directory, wanted, flags);
   } finally {
