@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import * as bayesian from '../../src/core/bayesian.ts';
 import { bayesianDense, build, elboLoss, input, klCost, toModel } from '../../src/index.ts';
 
-const vectors = JSON.parse(readFileSync('../shared/vectors/closed-forms.json', 'utf8')) as {
+const vectors = JSON.parse(readFileSync('test/vectors/closed-forms.json', 'utf8')) as {
   kl_normal_normal: [string, string, string, string, string][];
   softplus_inverse: [string, string][];
 };

@@ -9,7 +9,7 @@ import { KernelMemory } from '../support/kernelMemory.ts';
 import { TestValues } from '../support/kernelPair.ts';
 
 const CLOSED = JSON.parse(
-  readFileSync(new URL('../../../shared/vectors/closed-forms.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../vectors/closed-forms.json', import.meta.url), 'utf8'),
 ) as Record<string, [string | string[], string][]>;
 
 let memory: KernelMemory;

@@ -11,7 +11,7 @@ import { TestValues } from '../support/kernelPair.ts';
 
 const HALF_ULP = 2 ** -24;
 const CLOSED = JSON.parse(
-  readFileSync(new URL('../../../shared/vectors/closed-forms.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../vectors/closed-forms.json', import.meta.url), 'utf8'),
 ) as Record<string, string[][]>;
 
 let memory: KernelMemory;

@@ -1,5 +1,5 @@
 // float64.ts against correctly rounded truths: test/vectors/float64-truths.json (22 digits of a 1400-bit evaluation at the
-// exact value of each double input), the shared closed forms, and the published NumPy validation sets.
+// exact value of each double input), the closed forms beside it, and the published NumPy validation sets.
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import * as float64 from '../../src/core/float64.ts';
 
 type Pairs = Record<string, [string, string][]>;
 const truths: Pairs = JSON.parse(readFileSync('test/vectors/float64-truths.json', 'utf8'));
-const closedForms = JSON.parse(readFileSync('../shared/vectors/closed-forms.json', 'utf8'));
+const closedForms = JSON.parse(readFileSync('test/vectors/closed-forms.json', 'utf8'));
 
 const view = new DataView(new ArrayBuffer(8));
 /** Position of a double on the line of all doubles, so that neighbors differ by one. */
@@ -65,7 +65,7 @@ describe('high-precision truths', () => {
     });
   }
 
-  it('softplus, its inverse, sigmoid and logSumExp meet the shared closed forms', () => {
+  it('softplus, its inverse, sigmoid and logSumExp meet the closed forms', () => {
     const near = (got: number, want: number, what: string) => {
       // The softplus truths below e^-700 and near-zero decimals are rounded to the printed digits.
       if (Math.abs(want) > 1e-300)
@@ -86,7 +86,7 @@ describe('high-precision truths', () => {
   it.each(['exp', 'expm1', 'log', 'log1p'] as const)(
     '%s meets the float64 rows of the NumPy validation set',
     (name) => {
-      const lines = readFileSync(`../shared/vectors/umath-validation-set-${name}.csv`, 'utf8').split('\n');
+      const lines = readFileSync(`test/vectors/umath-validation-set-${name}.csv`, 'utf8').split('\n');
       let rows = 0;
       for (const line of lines) {
         const [dtype, input, output] = line.split(',');

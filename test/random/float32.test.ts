@@ -20,7 +20,7 @@ import {
   turnCosSin,
 } from '../../src/random/float32.ts';
 
-const VECTORS = new URL('../../../shared/vectors/', import.meta.url);
+const VECTORS = new URL('../vectors/', import.meta.url);
 
 /** Float32 values between a and b, counted along the number line (0 and −0 are one). */
 function ulps(a: number, b: number): number {

@@ -5,10 +5,7 @@ import { expect, test } from 'vitest';
 import { multiplyHigh, philox4x32 } from '../../src/random/philox.ts';
 import { locate, MAX_TENSORS, PURPOSE, stream } from '../../src/random/stream.ts';
 
-const KNOWN = readFileSync(
-  new URL('../../../shared/vectors/random123-kat_vectors.txt', import.meta.url),
-  'utf8',
-)
+const KNOWN = readFileSync(new URL('../vectors/random123-philox4x32-10.txt', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => /^philox4x32\s+10\s/.test(line))
   .map((line) =>

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { normalCdf } from '../../../src/core/float64.ts';
 import { crps, gaussianMixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
 
-const { log_normal_pdf } = JSON.parse(readFileSync('../shared/vectors/closed-forms.json', 'utf8'));
+const { log_normal_pdf } = JSON.parse(readFileSync('test/vectors/closed-forms.json', 'utf8'));
 
 describe('gaussianMixtureNll', () => {
   it('is −log N for one draw (shared closed forms)', () => {
