@@ -5,10 +5,10 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFile
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { idxBytes } from '../data/support.ts';
 import { CURVE, flowers, temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();
-const MNIST = '../shared/data/mnist';
 
 beforeAll(() => {
   writeConfig(dir, 'curve.yaml', CURVE);
@@ -131,8 +131,13 @@ describe('data', () => {
   ])('IDX: %s', (name, damage, pattern) => {
     const at = join(dir, `idx-${name.replaceAll(' ', '-')}`);
     mkdirSync(at);
-    copyFileSync(join(MNIST, 't10k-labels-idx1-ubyte.gz'), join(at, 'train-labels-idx1-ubyte.gz'));
-    const images = damage(readFileSync(join(MNIST, 't10k-images-idx3-ubyte.gz')));
+    // Digits enough for 100,000 bytes before and after packing.
+    const rows = 300;
+    let state = 1;
+    const pixels = Uint8Array.from({ length: rows * 784 }, () => (state = (state * 16807) % 2147483647));
+    const labels = Array.from({ length: rows }, (_, i) => i % 10);
+    writeFileSync(join(at, 'train-labels-idx1-ubyte.gz'), gzipSync(idxBytes(8, [rows], labels)));
+    const images = damage(gzipSync(idxBytes(8, [rows, 28, 28], pixels)));
     if (images !== null) writeFileSync(join(at, 'train-images-idx3-ubyte.gz'), images);
     writeConfig(dir, 'idx.yaml', `{ kind: idx, dir: ${JSON.stringify(at)} }`);
     refused(pattern, 'train', 'idx.yaml');

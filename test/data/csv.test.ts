@@ -6,7 +6,8 @@ import type { CsvOptions } from '../../src/data/csv.ts';
 import { readCsv, readFeatures } from '../../src/data/csv.ts';
 import type { Table } from '../../src/data/dataset.ts';
 import { alignClasses, selectRows } from '../../src/data/dataset.ts';
-import { messageIn, SHARED, scratch } from './support.ts';
+import { testOnPublicData } from '../support/publicData.ts';
+import { messageIn, scratch } from './support.ts';
 
 const { dir, put } = scratch();
 const regression = { target: -1, task: 'regression' } as const;
@@ -29,39 +30,47 @@ describe('real files', () => {
     ['wine-quality-red', 1599, 11, 5.636023, 5],
     ['yacht', 308, 6, 10.495357, 0.11],
   ] as const;
-  it.each(uci)('UCI %s: %i × %i, mean of the target %f', (set, rows, columns, mean, first) => {
-    const table = readCsv(join(SHARED, 'uci', set, 'data.txt'), regression);
-    expect(table.features).toMatchObject({ rows, columns });
-    expect(table.featureNames).toBeNull();
-    expect(values(table)[0]).toBe(Math.fround(first));
-    expect(values(table).reduce((a, b) => a + b) / rows).toBeCloseTo(mean, 3);
-    expect(table.source[0].shape).toEqual([rows, columns + 1]);
-  });
+  for (const [set, rows, columns, mean, first] of uci)
+    testOnPublicData(`UCI ${set}: ${rows} × ${columns}, mean of the target ${mean}`, `uci/${set}`, (path) => {
+      const table = readCsv(join(path, 'data.txt'), regression);
+      expect(table.features).toMatchObject({ rows, columns });
+      expect(table.featureNames).toBeNull();
+      expect(values(table)[0]).toBe(Math.fround(first));
+      expect(values(table).reduce((a, b) => a + b) / rows).toBeCloseTo(mean, 3);
+      expect(table.source[0].shape).toEqual([rows, columns + 1]);
+    });
 
-  it('digits (gzip, integer labels) and diabetes (gzip, white space under the name csv)', () => {
-    const digits = readCsv(join(SHARED, 'toy/digits.csv.gz'), classes);
-    expect(digits.features).toMatchObject({ rows: 1797, columns: 64 });
-    expect(digits.targets).toMatchObject({ classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] });
-    expect(labels(digits).slice(0, 5)).toEqual(['0', '1', '2', '3', '4']);
-    expect(readFeatures(join(SHARED, 'toy/diabetes_data.csv.gz'), { columns: 10 }).features.rows).toBe(442);
-  });
+  testOnPublicData(
+    'digits (gzip, integer labels) and diabetes (gzip, white space under the name csv)',
+    'toy',
+    (toy) => {
+      const digits = readCsv(join(toy, 'digits.csv.gz'), classes);
+      expect(digits.features).toMatchObject({ rows: 1797, columns: 64 });
+      expect(digits.targets).toMatchObject({
+        classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+      });
+      expect(labels(digits).slice(0, 5)).toEqual(['0', '1', '2', '3', '4']);
+      expect(readFeatures(join(toy, 'diabetes_data.csv.gz'), { columns: 10 }).features.rows).toBe(442);
+    },
+  );
 
-  it.each([
+  for (const [name, rows, columns, sizes] of [
     ['iris', 150, 4, [50, 50, 50]],
     ['breast_cancer', 569, 30, [212, 357]],
     ['wine_data', 178, 13, [59, 71, 48]],
-  ] as const)('%s has a first line that is no header', (name, rows, columns, sizes) => {
-    const path = join(SHARED, `toy/${name}.csv`);
-    expect(messageIn(dir, () => readCsv(path, classes))).toMatch(
-      /: line 1: expected a header of text or a row like the next, got .* — set data\.header/,
-    );
-    const table = readCsv(path, { ...classes, header: 'skip' });
-    expect(table.features).toMatchObject({ rows, columns });
-    expect(sizes.map((_, k) => labels(table).filter((label) => label === `${k}`).length)).toEqual([...sizes]);
-  });
+  ] as const)
+    testOnPublicData(`${name} has a first line that is no header`, `toy/${name}.csv`, (path) => {
+      expect(messageIn(dir, () => readCsv(path, classes))).toMatch(
+        /: line 1: expected a header of text or a row like the next, got .* — set data\.header/,
+      );
+      const table = readCsv(path, { ...classes, header: 'skip' });
+      expect(table.features).toMatchObject({ rows, columns });
+      expect(sizes.map((_, k) => labels(table).filter((label) => label === `${k}`).length)).toEqual([
+        ...sizes,
+      ]);
+    });
 
-  it('CO2: a header of 6 names above 7 columns', () => {
-    const path = join(SHARED, 'timeseries/co2-mm-mlo.csv');
+  testOnPublicData('CO2: a header of 6 names above 7 columns', 'timeseries/co2-mm-mlo.csv', (path) => {
     const options = { target: 3, features: [1], task: 'regression' } as const;
     expect(messageIn(dir, () => readCsv(path, options))).toContain(
       'line 2: expected 6 columns as in the header, got 7 — ',
@@ -69,11 +78,14 @@ describe('real files', () => {
     expect(readCsv(path, { ...options, header: 'skip' }).features).toMatchObject({ rows: 820, columns: 1 });
   });
 
-  it('mushroom: text features are refused at their place', () => {
-    const path = join(SHARED, 'mushroom/agaricus-lepiota.data');
-    const got = messageIn(dir, () => readCsv(path, { target: 0, task: 'classification' }));
-    expect(got).toContain('line 1, column 2 (index 1): expected a number, got "x" — ');
-  });
+  testOnPublicData(
+    'mushroom: text features are refused at their place',
+    'mushroom/agaricus-lepiota.data',
+    (path) => {
+      const got = messageIn(dir, () => readCsv(path, { target: 0, task: 'classification' }));
+      expect(got).toContain('line 1, column 2 (index 1): expected a number, got "x" — ');
+    },
+  );
 });
 
 describe('layouts', () => {

@@ -5,44 +5,49 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { idxFeatures, readIdx, readIdxDirectory, readIdxParts } from '../../src/data/idx.ts';
+import { testOnPublicData } from '../support/publicData.ts';
 import type { IdxTypeCode } from './support.ts';
-import { idxBytes, messageIn, SHARED, scratch } from './support.ts';
+import { idxBytes, messageIn, scratch } from './support.ts';
 
 const { dir, put } = scratch();
 const message = (run: () => unknown): string => messageIn(dir, run);
 
 describe('real files', () => {
-  it('reads MNIST: shapes, hashes, mean and standard deviation of the pixels as published', () => {
-    const { train, test } = readIdxDirectory(join(SHARED, 'mnist'));
-    expect(train!.features).toMatchObject({ rows: 60000, columns: 784 });
-    expect(test!.features).toMatchObject({ rows: 10000, columns: 784 });
-    let sum = 0;
-    let squares = 0;
-    for (const v of train!.features.data) {
-      sum += v;
-      squares += v * v;
-    }
-    const n = train!.features.data.length;
-    expect(sum / n).toBeCloseTo(0.13066, 5);
-    expect(Math.sqrt(squares / n - (sum / n) ** 2)).toBeCloseTo(0.30811, 5);
-    expect(train!.targets).toMatchObject({
-      kind: 'labels',
-      classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
-    });
-    // The first digits of the training set are well known.
-    if (train!.targets.kind === 'labels')
-      expect([...train!.targets.labels.slice(0, 8)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3]);
-    expect(train!.source.map((s) => s.shape)).toEqual([[60000, 28, 28], [60000]]);
-    const raw = readFileSync(train!.source[0].path);
-    expect(createHash('md5').update(raw).digest('hex')).toBe('f68b3c2dcbeaaa9fbdd348bbdeb94873');
-    const testImages = readFileSync(test!.source[0].path);
-    expect(createHash('md5').update(testImages).digest('hex')).toBe('9fb629c4189551a2d022fa330f9573f3');
-    expect(train!.source[0].bytes).toBe(raw.length);
-    expect(train!.source[0].sha256).toBe(createHash('sha256').update(raw).digest('hex'));
-  });
+  testOnPublicData(
+    'MNIST: shapes, hashes, mean and standard deviation of the pixels as published',
+    'mnist',
+    (path) => {
+      const { train, test } = readIdxDirectory(path);
+      expect(train!.features).toMatchObject({ rows: 60000, columns: 784 });
+      expect(test!.features).toMatchObject({ rows: 10000, columns: 784 });
+      let sum = 0;
+      let squares = 0;
+      for (const v of train!.features.data) {
+        sum += v;
+        squares += v * v;
+      }
+      const n = train!.features.data.length;
+      expect(sum / n).toBeCloseTo(0.13066, 5);
+      expect(Math.sqrt(squares / n - (sum / n) ** 2)).toBeCloseTo(0.30811, 5);
+      expect(train!.targets).toMatchObject({
+        kind: 'labels',
+        classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+      });
+      // The first digits of the training set are well known.
+      if (train!.targets.kind === 'labels')
+        expect([...train!.targets.labels.slice(0, 8)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3]);
+      expect(train!.source.map((s) => s.shape)).toEqual([[60000, 28, 28], [60000]]);
+      const raw = readFileSync(train!.source[0].path);
+      expect(createHash('md5').update(raw).digest('hex')).toBe('f68b3c2dcbeaaa9fbdd348bbdeb94873');
+      const testImages = readFileSync(test!.source[0].path);
+      expect(createHash('md5').update(testImages).digest('hex')).toBe('9fb629c4189551a2d022fa330f9573f3');
+      expect(train!.source[0].bytes).toBe(raw.length);
+      expect(train!.source[0].sha256).toBe(createHash('sha256').update(raw).digest('hex'));
+    },
+  );
 
-  it('reads a directory that has only the test part', () => {
-    const { train, test } = readIdxDirectory(join(SHARED, 'notmnist-small'));
+  testOnPublicData('a directory that has only the test part', 'notmnist-small', (path) => {
+    const { train, test } = readIdxDirectory(path);
     expect(train).toBeNull();
     expect(test!.features).toMatchObject({ rows: 10000, columns: 784 });
     if (test!.targets.kind === 'labels') expect(test!.targets.classNames).toHaveLength(10);

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readInputs } from '../../src/data/inputs.ts';
 import type { LoadContext } from '../../src/data/load.ts';
 import { loadData } from '../../src/data/load.ts';
 import { npyBytes } from '../../src/data/npy.ts';
 import type { DataSpec } from '../../src/data/spec.ts';
-import { idxBytes, messageIn, SHARED, scratch } from './support.ts';
+import { testOnPublicData } from '../support/publicData.ts';
+import { idxBytes, messageIn, scratch } from './support.ts';
 
 const { dir, put } = scratch();
 const context = (task: LoadContext['task'], baseDir = dir): LoadContext => ({
@@ -24,9 +25,9 @@ const said = (spec: DataSpec, task: LoadContext['task']): string =>
   messageIn(dir, () => loadData(spec, context(task)));
 
 describe('real data', () => {
-  it('MNIST with validation rows and a limit', () => {
+  testOnPublicData('MNIST with validation rows and a limit', 'mnist', (path) => {
     const spec: DataSpec = { kind: 'idx', dir: 'mnist', validation: 10000, limit: 1000 };
-    const loaded = loadData(spec, context('classification', SHARED));
+    const loaded = loadData(spec, context('classification', dirname(path)));
     expect(loaded.train.features).toMatchObject({ rows: 1000, columns: 784 });
     expect(loaded.validation!.features.rows).toBe(10000);
     expect(loaded.test!.features.rows).toBe(10000);
@@ -44,8 +45,7 @@ describe('real data', () => {
     expect(loaded.train.features.data.every((v) => v >= 0 && v <= 1)).toBe(true);
   });
 
-  it('UCI with its index files, each of them on record', () => {
-    const base = join(SHARED, 'uci/yacht');
+  testOnPublicData('UCI with its index files, each of them on record', 'uci/yacht', (base) => {
     const spec: DataSpec = {
       kind: 'csv',
       path: 'data.txt',
@@ -171,7 +171,9 @@ describe('inputs for prediction', () => {
     expect(
       readInputs(put('a', idxBytes(8, [2, 1, 2], [1, 2, 3, 4])), { ...options, divisor: 1 }).features.data,
     ).toEqual(four);
-    const letters = readInputs(join(SHARED, 'notmnist-small'), { columns: 784 });
+  });
+  testOnPublicData('may be a directory of IDX files with a test part alone', 'notmnist-small', (path) => {
+    const letters = readInputs(path, { columns: 784 });
     expect(letters.features).toMatchObject({ rows: 10000, columns: 784 });
     expect(letters.source).toHaveLength(1);
   });

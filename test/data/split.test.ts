@@ -6,7 +6,8 @@ import { readIndices } from '../../src/data/indices.ts';
 import type { Shuffle } from '../../src/data/split.ts';
 import { splitRows } from '../../src/data/split.ts';
 import { curve, regressionCurve } from '../../src/data/synthetic.ts';
-import { messageIn, messageOf, SHARED, scratch } from './support.ts';
+import { testOnPublicData } from '../support/publicData.ts';
+import { messageIn, messageOf, scratch } from './support.ts';
 
 const { dir, put } = scratch();
 
@@ -21,7 +22,7 @@ const shuffle: Shuffle = (order, purpose) => {
 };
 
 describe('index files', () => {
-  it('reads all 20 splits of every UCI set: disjoint, complete', () => {
+  testOnPublicData('all 20 splits of every UCI set: disjoint, complete', 'uci', (uci) => {
     for (const [set, rows] of [
       ['bostonHousing', 506],
       ['concrete', 1030],
@@ -30,7 +31,7 @@ describe('index files', () => {
       ['wine-quality-red', 1599],
       ['yacht', 308],
     ] as const) {
-      const splits = join(SHARED, 'uci', set, 'splits');
+      const splits = join(uci, set, 'splits');
       expect(readdirSync(splits)).toHaveLength(40);
       for (let k = 0; k < 20; k++) {
         const train = readIndices(join(splits, `index_train_${k}.txt`), 'row', rows);

@@ -6,8 +6,6 @@ import { dirname, join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import { DataError } from '../../src/errors.ts';
 
-export const SHARED = '../shared/data';
-
 /** A new directory for the files of one test file. */
 export function scratch(): { dir: string; put: (name: string, content: string | Uint8Array) => string } {
   const dir = mkdtempSync(join(tmpdir(), 'varpool-data-'));

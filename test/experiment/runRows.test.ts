@@ -15,6 +15,7 @@ import { splitRecord } from '../../src/experiment/splitRecord.ts';
 import { trainRun } from '../../src/experiment/trainRun.ts';
 import { stepRows } from '../../src/scheduler/rowOrder.ts';
 import { createRuntime } from '../../src/scheduler/runtime.ts';
+import { idxBytes } from '../data/support.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-rows-'));
 const ROWS = 60;
@@ -122,12 +123,22 @@ describe('the record of a split', () => {
       train: { of: 'regression curve', rows: 20 },
       test: { of: 'fresh rows', rows: 4 },
     });
-    const mnist = record(
-      `{ kind: idx, dir: ${join(process.cwd(), '../shared/data/mnist')}, validation: 10 }`,
-    ).parts;
+  });
+
+  test('IDX has a file for each part', () => {
+    for (const [part, rows] of [
+      ['train', 30],
+      ['t10k', 20],
+    ] as const) {
+      const pixels = Array.from({ length: rows * 4 }, (_, i) => i % 256);
+      writeFileSync(join(dir, `${part}-images-idx3-ubyte`), idxBytes(8, [rows, 2, 2], pixels));
+      const labels = Array.from({ length: rows }, (_, i) => i % 3);
+      writeFileSync(join(dir, `${part}-labels-idx1-ubyte`), idxBytes(8, [rows], labels));
+    }
+    const mnist = record('{ kind: idx, dir: ., validation: 10 }').parts;
     expect(mnist.test?.of).toMatch(/^t10k-images/);
     expect(mnist.train.of).toMatch(/^train-images/);
-    expect(mnist.validation?.rows).toBe(10);
+    expect([mnist.train.rows, mnist.validation?.rows, mnist.test?.rows]).toEqual([20, 10, 20]);
   });
 
   test('rowsSha256 is of little-endian int32', () => {
