@@ -48,15 +48,40 @@ describe('README', () => {
     expect(block('js')).toBe(readFileSync(`${ROOT}examples/quickstart.mjs`, 'utf8'));
   });
 
-  it('has a config that the schema takes', async () => {
-    const { parseConfig } = await import('../src/experiment/config.ts');
-    const config = parseConfig(block('yaml'), `${ROOT}strength.yaml`);
-    expect(config.model.hiddenSizes).toEqual([50]);
-    expect(config.likelihood).toEqual({ kind: 'gaussian', scale: 'learned' });
-    for (const name of ['mnist', 'concrete']) {
-      const file = `${ROOT}examples/${name}.yaml`;
-      expect(parseConfig(readFileSync(file, 'utf8'), file).training.batchSize).toBeGreaterThan(0);
-    }
+  it('shows the config of examples/, whole', () => {
+    expect(block('yaml')).toBe(readFileSync(`${ROOT}examples/strength.yaml`, 'utf8'));
+  });
+
+  it('has examples whose data is in the repository, but for MNIST', async () => {
+    const { readConfig } = await import('../src/experiment/config.ts');
+    const { loadRunData } = await import('../src/experiment/runData.ts');
+    const loaded = Object.fromEntries(
+      readdirSync(`${ROOT}examples`)
+        .filter((name) => name.endsWith('.yaml') && !['mnist.yaml', 'energy-sweep.yaml'].includes(name))
+        .map((name) => [name, loadRunData(readConfig(`${ROOT}examples/${name}`))]),
+    );
+    const rows = Object.values(loaded).map(({ train, test }) => [train.features.rows, test?.features.rows]);
+    expect(Object.keys(loaded)).toEqual([
+      'concrete.yaml',
+      'energy-ensemble.yaml',
+      'iris.yaml',
+      'strength.yaml',
+      'yacht.yaml',
+    ]);
+    expect(rows).toEqual([
+      [927, 103],
+      [691, 77],
+      [120, 30],
+      [927, 103],
+      [277, 31],
+    ]);
+  });
+
+  it('names files that are in the repository, but for what its commands write', () => {
+    const commands = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text).join('');
+    const files = [...commands.matchAll(/[\w./-]+\.(?:yaml|csv)/g)].map(([file]) => file);
+    expect(files).toContain('examples/strength.yaml');
+    expect(files.filter((file) => !existsSync(ROOT + file))).toEqual(['predictions.csv']);
   });
 
   it('names npm scripts that exist', () => {
