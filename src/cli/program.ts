@@ -1,6 +1,7 @@
 // The commands there are, and what becomes of a command line: a result, or one line on stderr and an exit status.
 
 import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../errors.ts';
 import { varpoolVersion } from '../experiment/provenance.ts';
 import { benchCommand } from './commands/bench.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -62,10 +63,29 @@ function createProgram(): Command {
   ]) {
     program.addCommand(command.helpOption('-h, --help', 'print this help'));
   }
+  program.hook('preAction', (_, command) => refuseEmpty(command));
   for (const command of [program, ...program.commands]) {
     // Messages come from failure.ts, in the one form all errors have.
     command.exitOverride().configureOutput({ writeErr: () => undefined });
     command.showSuggestionAfterError(true);
   }
   return program;
+}
+
+/** An empty string is no path, no name and no number: it comes from a shell variable that is not set. @throws ConfigError */
+function refuseEmpty(command: Command): void {
+  const given: [name: string, value: unknown][] = [
+    ...command.registeredArguments.map((argument, i): [string, unknown] => [
+      argument.name().toUpperCase(),
+      command.processedArgs[i],
+    ]),
+    ...command.options.map((option): [string, unknown] => [
+      option.long ?? option.flags,
+      command.getOptionValue(option.attributeName()),
+    ]),
+  ];
+  for (const [name, value] of given) {
+    if (![value].flat().includes('')) continue;
+    throw new ConfigError(`${name}: expected a value, got an empty string — is a shell variable not set?`);
+  }
 }

@@ -106,6 +106,11 @@ export function dataSpec({ data, writtenPaths }: ResolvedConfig): DataSpec {
   return written;
 }
 
+/** The files and directories a config reads, absolute. */
+export function configReads({ writtenPaths, directory }: ResolvedConfig): string[] {
+  return Object.values(writtenPaths).map((path) => resolve(directory, path));
+}
+
 function problem(where: string, expected: string, got: string, next: string): ConfigError {
   return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
 }

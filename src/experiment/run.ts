@@ -1,6 +1,6 @@
 // The run directory: which files it has, when it may be made or made anew, and how it is opened again.
 
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
@@ -15,6 +15,7 @@ import { isManifest, type Manifest, readManifest, writeManifest } from './manife
 import { makeMemberDirectory, memberDirectory, removeMembers } from './memberFiles.ts';
 import type { RunReport } from './memberRuns.ts';
 import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
+import { refuseOverwriting } from './overwriting.ts';
 import { checkUnlocked, LOCK_NAME } from './runLock.ts';
 import { EVENT_FILE, EventLog } from './tensorboard/eventLog.ts';
 
@@ -107,13 +108,20 @@ export class RunWriter {
   }
 }
 
+export interface CreateRunOptions {
+  /** Replace a run that is there. */
+  readonly force?: boolean;
+  /** Files and directories the training reads: none of them may be replaced. */
+  readonly reads?: readonly string[];
+}
+
 /**
  * Makes a run directory at `dir`, its parents included; one that is there and empty will do. A run in it is replaced only with `force`,
  * and then only the files of a run go: whatever else lies there stays. Write the manifest first: it is what makes the directory a run.
- * @throws ConfigError, in one line, when `dir` is a run, is not empty and no run, or cannot be made; CheckpointError when another
- * process is training there
+ * @throws ConfigError, in one line, when `dir` is a run, is not empty and no run, holds a file that is read, or cannot be made;
+ * CheckpointError when another process is training there
  */
-export function createRun(dir: string, options: { readonly force?: boolean } = {}): RunWriter {
+export function createRun(dir: string, options: CreateRunOptions = {}): RunWriter {
   const stat = statSafely(dir, ConfigError, 'write');
   if (stat === undefined) {
     makeDirectory(dir);
@@ -133,8 +141,15 @@ export function createRun(dir: string, options: { readonly force?: boolean } = {
       );
     }
   }
+  refuseOverwriting(dir, { files: runFiles(dir) }, options.reads ?? []);
   clear(dir);
   return new RunWriter(dir);
+}
+
+/** Paths of all files a run has or may have; older checkpoints only where they are there. */
+export function runFiles(dir: string): string[] {
+  const checkpoints = existsSync(dir) ? new CheckpointStore(dir).paths() : [];
+  return [...Object.values(RUN_FILES).map((name) => join(dir, name)), ...checkpoints];
 }
 
 /**
@@ -236,7 +251,10 @@ function clear(dir: string): void {
   }
 }
 
+/** @throws ConfigError when it cannot be made */
 export function makeDirectory(dir: string): void {
+  // Node takes an empty path for the working directory.
+  if (dir === '') throw new ConfigError(message('directory', 'a path', 'an empty string', 'name one'));
   try {
     makeMissing(resolve(dir));
   } catch (cause) {

@@ -3,7 +3,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { validationMetrics } from '../scheduler/earlyStopping.ts';
-import { configOf, type ResolvedConfig } from './config.ts';
+import { configOf, configReads, type ResolvedConfig } from './config.ts';
 import { describeProblems, describeValue, dotted, oneLine } from './configProblems.ts';
 import { LIMIT_BYTES, parseYaml } from './configText.ts';
 import { readTextFile } from './fileProblems.ts';
@@ -25,6 +25,8 @@ export interface SweepCell {
 export interface Sweep {
   /** As the user named it. */
   readonly file: string;
+  /** Files and directories that reading the sweep and training its cells takes. */
+  readonly reads: readonly string[];
   readonly settings: readonly Setting[];
   readonly cells: readonly SweepCell[];
   /** How the best setting is told; null where cells have no validation rows. */
@@ -44,6 +46,7 @@ export function readSweep(file: string): Sweep {
   const cells = sweepCells(parsed.data, base, file);
   return {
     file,
+    reads: [...new Set([file, base.file, ...cells.cells.flatMap(({ config }) => configReads(config))])],
     settings: cells.settings,
     cells: cells.cells,
     select: selection(parsed.data, cells.cells, file),
@@ -57,6 +60,8 @@ interface Base {
   /** With all defaults. */
   readonly config: ResolvedConfig;
   readonly directory: string;
+  /** The file it is in. */
+  readonly file: string;
 }
 
 function readBase({ base, config }: ParsedSweep, file: string): Base {
@@ -70,7 +75,7 @@ function readBase({ base, config }: ParsedSweep, file: string): Base {
     config ?? parseYaml(readTextFile(path, 'a config file', LIMIT_BYTES, ConfigError), path).value;
   const directory = resolve(dirname(path));
   const resolved = configOf(value, where, directory);
-  return { value: value as Record<string, unknown>, config: resolved, directory };
+  return { value: value as Record<string, unknown>, config: resolved, directory, file: path };
 }
 
 function sweepCells(sweep: ParsedSweep, base: Base, file: string) {

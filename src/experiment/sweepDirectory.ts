@@ -12,6 +12,7 @@ import { describeProblems, oneLine } from './configProblems.ts';
 import { fileProblem, readTextFile } from './fileProblems.ts';
 import { keepLines, LineLog, readLines } from './lineLog.ts';
 import { size } from './manifestFields.ts';
+import { refuseOverwriting } from './overwriting.ts';
 import { makeDirectory } from './run.ts';
 import { LOCK_NAME, lockRun, type RunLock } from './runLock.ts';
 import { parseStrictJson } from './strictJson.ts';
@@ -103,7 +104,12 @@ export class SweepDirectory {
    */
   static open(
     dir: string,
-    options: { readonly force?: boolean; readonly onWarning?: (message: string) => void } = {},
+    options: {
+      readonly force?: boolean;
+      /** Files and directories the sweep reads: none of them may be replaced. */
+      readonly reads?: readonly string[];
+      readonly onWarning?: (message: string) => void;
+    } = {},
   ): SweepDirectory {
     makeDirectory(dir);
     const path = (file: keyof typeof SWEEP_FILES) => join(dir, SWEEP_FILES[file]);
@@ -112,6 +118,8 @@ export class SweepDirectory {
       const got = `one with ${others.length} other file${others.length === 1 ? '' : 's'}`;
       throw problem(ConfigError, dir, 'a new or empty directory, or one of a sweep', got, 'choose another');
     }
+    const files = Object.values(SWEEP_FILES).map((name) => join(dir, name));
+    refuseOverwriting(dir, { files, trees: [path('cells')] }, options.reads ?? []);
     const lock = lockRun(dir);
     try {
       if (options.force) clear(dir);

@@ -1,7 +1,16 @@
 // The commands on bad input: one line on stderr that says where, what and what next, status 2, and not a file changed.
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -24,7 +33,7 @@ const FLOWERS = '{ kind: csv, path: flowers.csv, target: kind, task: classificat
 /** Every file below a directory with its content. */
 function snapshot(at: string): Record<string, string> {
   const files: Record<string, string> = {};
-  for (const name of readdirSync(at, { recursive: true }) as string[]) {
+  for (const name of readdirSync(at, { recursive: true, encoding: 'utf8' })) {
     const path = join(at, name);
     files[name] = statSync(path).isDirectory() ? 'directory' : sha256(readFileSync(path));
   }
@@ -65,6 +74,17 @@ describe('command line', () => {
     [['predict', 'run', '--data', 'new.csv', '--quantiles', '0.5'], /--quantiles: .* classes/],
     [['predict', 'run', '--data', 'new.csv', '--out', 'p.txt'], /\.csv, \.npy or \.json, got "p\.txt"/],
     [['evaluate', 'run', '--targets', 'y.npy'], /--targets: /],
+    [['train', 'curve.yaml', '--out', ''], /--out: .*got an empty string — is a shell variable not set\?/],
+    [['demo', '--out='], /--out: .*empty string/],
+    [['sweep', 'curve.yaml', '--out', ''], /--out: .*empty string/],
+    [['predict', 'run', '--data', 'new.csv', '--out', ''], /--out: .*empty string/],
+    [['predict', 'run', '--data', ''], /--data: .*empty string/],
+    [['evaluate', 'run', '--data', ''], /--data: .*empty string/],
+    [['evaluate', 'run', '--ood', ''], /--ood: .*empty string/],
+    [['train', ''], /CONFIG: .*empty string/],
+    [['verify', ''], /RUN: .*empty string/],
+    [['resume', ''], /RUN: .*empty string/],
+    [['rows', ''], /RUN: .*empty string/],
   ])('%j', (args, pattern) => refused(pattern, ...args));
 
   test('no command at all: the help, on stderr', () => {
@@ -213,6 +233,32 @@ test('outputs that cannot be written are told before any work', () => {
     '--out',
     'no-such/p.csv',
   );
+});
+
+test('outputs that would replace what is read are refused, whatever they are called', () => {
+  linkSync(join(dir, 'new.csv'), join(dir, 'hard.csv'));
+  symlinkSync('new.csv', join(dir, 'soft.csv'));
+  const here = join(temporaryDirectory(), 'here');
+  symlinkSync(dir, here);
+  const onto = (out: string) => ['predict', 'run', '--data', 'new.csv', '--out', out];
+  for (const out of ['new.csv', './run/../new.csv', 'hard.csv', 'soft.csv', join(here, 'new.csv')])
+    refused(/--out: expected a place that holds no file the command reads, got .*new\.csv/, ...onto(out));
+  refused(/--out: .*got .*flowers\.csv/, ...onto('flowers.csv'));
+  refused(/--out: .*got run\/manifest\.json/, ...onto('run/manifest.json'));
+  refused(
+    /here\/run: .*got .*run\/config\.yaml/,
+    'train',
+    'run/config.yaml',
+    '--out',
+    join(here, 'run'),
+    '--force',
+  );
+  mkdirSync(join(dir, 'swept'));
+  writeFileSync(
+    join(dir, 'swept', 'sweep.json'),
+    JSON.stringify({ base: '../curve.yaml', repeat: { seeds: 2 } }),
+  );
+  refused(/swept: .*got swept\/sweep\.json/, 'sweep', 'swept/sweep.json', '--out', 'swept', '--force');
 });
 
 test('divergence ends with status 3, names step and tensor, and marks the run', () => {

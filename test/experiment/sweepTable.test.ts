@@ -40,7 +40,7 @@ function made(nlls: (number | null | undefined)[][], mode: 'min' | 'max' = 'min'
       error: nll === null ? 'it, "diverged"' : null,
     });
   }
-  const sweep: Sweep = { file: 'f', settings, cells, select: { metric: 'validation.nll', mode } };
+  const sweep: Sweep = { reads: [], file: 'f', settings, cells, select: { metric: 'validation.nll', mode } };
   return { sweep, results };
 }
 const bestOf = (...args: Parameters<typeof made>) => {

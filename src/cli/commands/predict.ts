@@ -4,7 +4,9 @@ import { Command, Option } from 'commander';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { writeFileAtomic } from '../../experiment/atomicFile.ts';
-import { openRun } from '../../experiment/run.ts';
+import { configReads } from '../../experiment/config.ts';
+import { refuseOverwriting } from '../../experiment/overwriting.ts';
+import { openRun, runFiles } from '../../experiment/run.ts';
 import {
   drawsOption,
   memberOption,
@@ -62,6 +64,9 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
   const format = out === undefined ? null : formatOf(out);
   if (out !== undefined) checkWritable(out);
   const run = openRun(dir);
+  // Not all of the run's own data is read here, but none of it may be lost.
+  if (out !== undefined)
+    refuseOverwriting('--out', { files: [out] }, [flags.data, ...runFiles(dir), ...configReads(run.config)]);
   const posterior = posteriorOf(run, flags.member);
   const gaussian = posterior.likelihood.kind === 'gaussian';
   if (flags.quantiles !== undefined && !gaussian) {

@@ -50,7 +50,11 @@ export async function sweep(named: string, flags: SweepFlags): Promise<void> {
   const file = known ? sweepSource(named) : named;
   const wanted = readSweep(file);
   const dir = known ? named : (flags.out ?? `runs/${runName(file)}`);
-  const directory = SweepDirectory.open(dir, { force: flags.force === true, onWarning: warn });
+  const directory = SweepDirectory.open(dir, {
+    force: flags.force === true,
+    reads: wanted.reads,
+    onWarning: warn,
+  });
   try {
     await sweepInto(directory, wanted, flags);
   } finally {

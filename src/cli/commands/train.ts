@@ -1,7 +1,7 @@
 // varpool train CONFIG: from a config file to a run directory.
 
 import { Command } from 'commander';
-import { readConfig, runName } from '../../experiment/config.ts';
+import { configReads, readConfig, runName } from '../../experiment/config.ts';
 import { createNumberedRun, createRun, type RunWriter } from '../../experiment/run.ts';
 import { prepareRun } from '../../experiment/runData.ts';
 import {
@@ -40,7 +40,7 @@ async function train(file: string, flags: TrainFlags): Promise<void> {
   const openRunDirectory = (): RunWriter =>
     flags.out === undefined
       ? createNumberedRun('runs', runName(file))
-      : createRun(flags.out, { force: flags.force === true });
+      : createRun(flags.out, { force: flags.force === true, reads: [file, ...configReads(config)] });
   const { trained, run } = await trainAndReport(prepared, flags, openRunDirectory, {
     title: `varpool · ${runName(file)}`,
   });
