@@ -99,6 +99,8 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
         'backend/backend.ts',
         'backend/kernels.ts',
         'backend/arena.ts',
+        'backend/addressSpace.node.ts',
+        'backend/garbage.node.ts',
         'backend/hugePages.node.ts',
         'backend/registry.ts',
       ].includes(to),

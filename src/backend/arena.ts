@@ -2,6 +2,8 @@
 // Offsets are bytes, aligned to a cache line, so a region's place can be worked out again by any thread.
 
 const PAGE = 65_536;
+/** 4 GiB: kernels address with 32 bits. */
+export const MAX_PAGES = 65_536;
 const ALIGN = 64;
 /** Stack of one thread's kernels: they keep little in memory, but a compiler may spill. */
 export const STACK_BYTES = 65_536;
@@ -54,25 +56,20 @@ export class Arena {
     this.u8 = new Uint8Array(buffer);
   }
 
-  /** Makes the memory for a layout; throws RangeError with the size wanted when the machine or the 4 GiB address space has no room. */
-  static allocate(layout: ArenaLayout): Arena {
-    const pages = Math.ceil(layout.bytes / PAGE);
-    const mib = Math.ceil(layout.bytes / 1_048_576);
-    if (pages > 65_536) {
-      throw new RangeError(
-        `arena: expected at most 4096 MiB, got ${mib} MiB — use fewer rows, draws or weights`,
-      );
-    }
+  /**
+   * Makes the memory for a layout.
+   * @param pages of 64 KiB to make, where more than the layout needs are wanted
+   * @param explain the message for bytes that could not be had
+   * @throws RangeError when the machine has no room, or the 4 GiB that kernels can address
+   */
+  static allocate(layout: ArenaLayout, pages = arenaPages(layout), explain = noMemory): Arena {
     try {
       return new Arena(
         new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }),
         layout.threads,
       );
     } catch (cause) {
-      throw new RangeError(
-        `arena: expected ${mib} MiB of memory, got none — close other programs or use fewer rows`,
-        { cause },
-      );
+      throw new RangeError(explain(layout.bytes), { cause });
     }
   }
 
@@ -80,4 +77,17 @@ export class Arena {
   floats(offset: number, count: number): Float32Array<SharedArrayBuffer> {
     return this.f32.subarray(offset >>> 2, (offset >>> 2) + count);
   }
+}
+
+/** Pages of 64 KiB a layout needs. @throws RangeError for more than kernels can address */
+export function arenaPages(layout: ArenaLayout): number {
+  const pages = Math.ceil(layout.bytes / PAGE);
+  if (pages <= MAX_PAGES) return pages;
+  throw new RangeError(
+    `arena: expected at most 4096 MiB, got ${Math.ceil(layout.bytes / 1_048_576)} MiB — use fewer rows, draws or weights`,
+  );
+}
+
+function noMemory(bytes: number): string {
+  return `arena: expected ${Math.ceil(bytes / 1_048_576)} MiB of memory, got none — close other programs or use fewer rows`;
 }

@@ -2,6 +2,7 @@
 // A member is a training like any other; how workers are shared out among them is the seats' business.
 
 import { ensembleOf } from '../core/ensemble.ts';
+import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { totalSteps } from '../core/problem.ts';
 import { trainingMemory } from '../core/trainingMemory.ts';
@@ -17,6 +18,7 @@ import type {
   TrainProgress,
 } from './options.ts';
 import type { PreparedTraining } from './prepare.ts';
+import { teamSize } from './tiles.ts';
 import type { TrainerHost } from './trainer.ts';
 import type { EnsembleResult, TrainingResult } from './trainingRun.ts';
 
@@ -97,7 +99,8 @@ export async function trainMembers(
       }
     }
   };
-  const { bytes } = trainingMemory(prepared.problem, host.pool.size + 1).arena;
+  const team = teamSize(prepared.problem, parameterLayout(prepared.problem.model), host.pool.size);
+  const { bytes } = trainingMemory(prepared.problem, team + 1).arena;
   const atOnce = Math.min(todo.length, membersAtOnce(M, host.pool.size, bytes, availableMemory()));
   await Promise.all(Array.from({ length: atOnce }, lane));
   failure.signal.throwIfAborted();

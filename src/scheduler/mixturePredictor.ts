@@ -5,6 +5,7 @@ import { drawsOfMember, membersOf } from '../core/ensemble.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import {
+  type DrawChunk,
   interleave,
   originalNoiseScale,
   type PredictiveChunk,
@@ -47,54 +48,83 @@ export class MixturePredictor {
   async summary(): Promise<Prediction> {
     const summary = new PredictiveSummary(this.x.rows, this.#outputs);
     for (const part of this.#parts) {
-      const { outputs, entropies } = await this.#predictor(part, false).moments();
-      summary.add(part.posterior, part.draws, outputs, entropies);
+      const predictor = await this.#open(part, false);
+      try {
+        const { outputs, entropies } = await predictor.moments();
+        summary.add(part.posterior, part.draws, outputs, entropies);
+      } finally {
+        predictor.close();
+      }
     }
     return summary.prediction();
   }
 
   /** Each member's draws, a member at a time. */
   *memberChunks(): Generator<MemberChunks> {
-    for (const part of this.#parts) {
-      yield { ...part, chunks: this.#predictor(part, true).drawChunks() };
+    for (const part of this.#parts) yield { ...part, chunks: this.#chunksOf(part) };
+  }
+
+  async *#chunksOf(part: Part): AsyncGenerator<DrawChunk> {
+    const predictor = await this.#open(part, true);
+    try {
+      yield* predictor.drawChunks();
+    } finally {
+      predictor.close();
     }
   }
 
   /** All draws of some rows at a time. */
   async *chunks(): AsyncGenerator<PredictiveChunk> {
-    const { draws: chunkDraws } = this.options;
-    const sources = this.#parts.map((part) => ({
-      posterior: part.posterior,
-      chunks: this.#predictor(part, true, { chunkDraws }).drawChunks(),
-    }));
-    for (;;) {
-      const members: PredictiveChunk[] = [];
-      for (const { posterior, chunks } of sources) {
-        const { value, done } = await chunks.next();
-        if (done) return;
-        members.push(predictiveChunk(posterior, value));
+    const predictors = await this.#openAll({ chunkDraws: this.options.draws });
+    try {
+      const sources = predictors.map((predictor) => predictor.drawChunks());
+      for (;;) {
+        const members: PredictiveChunk[] = [];
+        for (const [n, source] of sources.entries()) {
+          const { value, done } = await source.next();
+          if (done) return;
+          members.push(predictiveChunk(predictors[n].posterior, value));
+        }
+        yield interleave(members);
       }
-      yield interleave(members);
+    } finally {
+      for (const predictor of predictors) predictor.close();
     }
   }
 
   /** Draws in order, all rows at once. */
   async *eachDraw(): AsyncGenerator<Draw> {
-    const sources = this.#parts.map(({ member, posterior, ...part }) => ({
-      member,
-      posterior,
-      noiseScale: posterior.noiseScale === null ? null : originalNoiseScale(posterior),
-      draws: this.#predictor({ member, posterior, ...part }, true).eachDraw(),
-    }));
-    for (let draw = 0; draw < this.options.draws; draw++) {
-      const { member, posterior, noiseScale, draws } = sources[draw % sources.length];
-      const { value } = await draws.next();
-      const values = Float32Array.from(toOriginalUnits(posterior, value!.values));
-      yield { draw, member, rows: this.x.rows, outputs: this.#outputs, values, noiseScale };
+    const predictors = await this.#openAll({});
+    try {
+      const sources = predictors.map((predictor, n) => ({
+        member: this.#parts[n].member,
+        posterior: predictor.posterior,
+        noiseScale: predictor.posterior.noiseScale === null ? null : originalNoiseScale(predictor.posterior),
+        draws: predictor.eachDraw(),
+      }));
+      for (let draw = 0; draw < this.options.draws; draw++) {
+        const { member, posterior, noiseScale, draws } = sources[draw % sources.length];
+        const { value } = await draws.next();
+        const values = Float32Array.from(toOriginalUnits(posterior, value!.values));
+        yield { draw, member, rows: this.x.rows, outputs: this.#outputs, values, noiseScale };
+      }
+    } finally {
+      for (const predictor of predictors) predictor.close();
     }
   }
 
-  #predictor(part: Part, keepDraws: boolean, more: Partial<PredictorOptions> = {}): Predictor {
+  async #openAll(more: Partial<PredictorOptions>): Promise<Predictor[]> {
+    const predictors: Predictor[] = [];
+    try {
+      for (const part of this.#parts) predictors.push(await this.#open(part, true, more));
+      return predictors;
+    } catch (error) {
+      for (const predictor of predictors) predictor.close();
+      throw error;
+    }
+  }
+
+  #open(part: Part, keepDraws: boolean, more: Partial<PredictorOptions> = {}): Promise<Predictor> {
     const { member, posterior, draws } = part;
     const { onProgress, ...options } = this.options;
     const parts = this.#parts.length;
@@ -106,7 +136,7 @@ export class MixturePredictor {
             onProgress: ({ done, total }: { readonly done: number; readonly total: number }) =>
               onProgress({ done: member * total + done, total: parts * total }),
           };
-    return new Predictor(
+    return Predictor.open(
       posterior,
       this.x,
       this.host,

@@ -33,6 +33,8 @@ export class WorkerPool {
   /** Threads of given-up pools on their way out. */
   #ending: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** A thread could not be ended: it may write to its arena at any time. */
+  stuck = false;
 
   /** @param heapMb limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
   constructor(
@@ -110,12 +112,13 @@ export class WorkerPool {
     await Promise.race([Promise.all(ends), tooLong]).finally(() => clearTimeout(timer));
   }
 
-  /** Makes every worker forget the memory of its last job. */
+  /** Makes every worker forget the arenas it knows. */
   async release(): Promise<void> {
-    if (this.#closed) return;
+    const size = this.#piscina?.threads.length ?? 0;
+    if (this.#closed || size === 0) return;
     const meeting = new Int32Array(new SharedArrayBuffer(4));
-    const request: Request = { kind: 'release', size: this.size, meeting };
-    await Promise.allSettled(Array.from({ length: this.size }, () => this.run(request)));
+    const request: Request = { kind: 'release', size, meeting };
+    await Promise.allSettled(Array.from({ length: size }, () => this.run(request)));
   }
 
   /** Waits for running requests, then ends all threads. */

@@ -1,8 +1,7 @@
 // Runs predictions as tiles of draws × rows on the pool and puts their moments together in one fixed order.
 
-import { Arena } from '../backend/arena.ts';
+import type { Arena } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
-import { adviseHugePages } from '../backend/hugePages.node.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { Posterior } from '../core/posterior.ts';
 import {
@@ -24,6 +23,7 @@ import {
 import type { DrawChunk } from '../core/predictive/drawQuantiles.ts';
 import { WorkerLostError } from '../errors.ts';
 import type { PredictionJob, PredictRequest, PrepareRequest } from '../workers/protocol.ts';
+import type { Loan } from './arenas.ts';
 import { LostRequestError } from './pool.ts';
 import { tileRows } from './tiles.ts';
 import type { TrainerHost } from './trainer.ts';
@@ -49,50 +49,72 @@ const MAX_TRIES = 4;
 const PREPARE_FLOATS = 1 << 16;
 
 export class Predictor {
-  readonly #problem: PredictionProblem;
   readonly #memory: PredictionMemory;
   readonly #arena: Arena;
   readonly #job: PredictionJob;
-  /** Rows of a chunk of kept draws. */
-  readonly #chunkRows: number;
   #prepared: Promise<unknown> | null = null;
 
-  constructor(
+  /** @throws RangeError when there is no memory for it; to be closed */
+  static async open(
+    posterior: Posterior,
+    x: Matrix,
+    host: TrainerHost,
+    options: PredictorOptions,
+    keepDraws: boolean,
+  ): Promise<Predictor> {
+    const { model, likelihood, seed } = posterior;
+    const { draws, mode = 'sample' } = options;
+    const rows = tileRows(x.rows, model.inputSize, model.outputSize, draws, host.pool.size, mode);
+    const chunk = keepDraws ? chunkRows(x.rows, model.outputSize, options.chunkDraws ?? draws) : x.rows;
+    const most = keepDraws ? Math.min(rows, chunk) : rows;
+    const tiles = Math.ceil(draws / TILE_DRAWS[mode]) * Math.ceil(Math.min(x.rows, chunk) / most);
+    const problem: PredictionProblem = {
+      model,
+      likelihood,
+      seed,
+      capacity: x.rows,
+      tileRows: most,
+      // One tile a worker and one that waits for it, as far as there are tiles.
+      slots: Math.min(2 * host.pool.size, tiles),
+      mode,
+      keepDraws,
+    };
+    const memory = predictionMemory(problem, problem.slots);
+    const loan = await host.arenas.lend(memory.arena);
+    return new Predictor(posterior, x, host, options, problem, memory, loan, chunk);
+  }
+
+  /** @param chunkRows rows of a chunk of kept draws */
+  private constructor(
     readonly posterior: Posterior,
     readonly x: Matrix,
     readonly host: TrainerHost,
     readonly options: PredictorOptions,
-    keepDraws: boolean,
+    readonly problem: PredictionProblem,
+    memory: PredictionMemory,
+    readonly loan: Loan,
+    readonly chunkRows: number,
   ) {
-    const { model } = posterior;
-    const { draws, mode = 'sample' } = options;
-    const slots = 2 * host.pool.size;
-    const rows = tileRows(x.rows, model.inputSize, model.outputSize, draws, host.pool.size, mode);
-    this.#chunkRows = chunkRows(x.rows, model.outputSize, options.chunkDraws ?? draws);
-    this.#problem = {
-      model,
-      likelihood: posterior.likelihood,
-      seed: posterior.seed,
-      capacity: x.rows,
-      tileRows: keepDraws ? Math.min(rows, this.#chunkRows) : rows,
-      slots,
-      mode,
-      keepDraws,
-    };
-    this.#memory = predictionMemory(this.#problem, slots);
-    this.#arena = Arena.allocate(this.#memory.arena);
-    adviseHugePages(this.#arena.memory);
+    this.#memory = memory;
+    this.#arena = loan.arena;
     this.#job = {
       kind: 'prediction',
       id: host.nextJobId(),
+      arena: loan.id,
+      evictions: host.arenas.evictions,
       backend: host.factory.name,
       compiled: host.compiled,
-      memory: this.#arena.memory,
-      threads: slots,
-      problem: this.#problem,
+      memory: loan.arena.memory,
+      threads: loan.arena.threads,
+      problem,
     };
-    loadParameters(this.#arena, this.#memory, posterior);
-    loadRows(this.#arena, this.#memory, x.data, x.columns, posterior.standardization.features);
+    loadParameters(this.#arena, memory, posterior);
+    loadRows(this.#arena, memory, x.data, x.columns, posterior.standardization.features);
+  }
+
+  /** Gives the memory back; no other method may be called or under way. */
+  close(): void {
+    this.host.arenas.giveBack(this.loan, this.host.pool.stuck);
   }
 
   /** Moments over draws of the outputs [rows, K] and of the entropies. */
@@ -106,8 +128,8 @@ export class Predictor {
   async *drawChunks(): AsyncGenerator<DrawChunk> {
     const K = this.posterior.model.outputSize;
     const { draws } = this.options;
-    for (let firstRow = 0; firstRow < this.x.rows; firstRow += this.#chunkRows) {
-      const rows = Math.min(this.#chunkRows, this.x.rows - firstRow);
+    for (let firstRow = 0; firstRow < this.x.rows; firstRow += this.chunkRows) {
+      const rows = Math.min(this.chunkRows, this.x.rows - firstRow);
       const values = new Float32Array(draws * rows * K);
       await this.#run(firstRow, firstRow + rows, (request) =>
         copyDraws(values, this.#arena, this.#memory, request, firstRow, rows),
@@ -120,7 +142,7 @@ export class Predictor {
   async *eachDraw(): AsyncGenerator<{ draw: number; values: Float32Array }> {
     const K = this.posterior.model.outputSize;
     const { rows } = this.x;
-    const tileDraws = TILE_DRAWS[this.#problem.mode];
+    const tileDraws = TILE_DRAWS[this.problem.mode];
     for (let first = 0; first < this.options.draws; first += tileDraws) {
       const count = Math.min(tileDraws, this.options.draws - first);
       const values = new Float32Array(count * rows * K);
@@ -154,7 +176,7 @@ export class Predictor {
     lastDraw = this.options.draws,
   ): Promise<void> {
     const { signal, onProgress } = this.options;
-    const { tileRows: rows, slots, mode } = this.#problem;
+    const { tileRows: rows, slots, mode } = this.problem;
     const tileDraws = TILE_DRAWS[mode];
     const drawTiles = Math.ceil((lastDraw - firstDraw) / tileDraws);
     const total = drawTiles * Math.ceil((lastRow - firstRow) / rows);
@@ -204,15 +226,18 @@ export class Predictor {
   }
 
   /** Has the workers make what all tiles share, each a part of it. */
-  #prepare(): Promise<unknown> {
+  async #prepare(): Promise<void> {
     const { size } = this.#memory.layout;
-    const parts = Math.max(1, Math.min(this.host.pool.size, Math.floor(size / PREPARE_FLOATS)));
+    const most = Math.min(this.host.pool.size, this.problem.slots);
+    const parts = Math.max(1, Math.min(most, Math.floor(size / PREPARE_FLOATS)));
     const part = Math.ceil(size / LANES / parts) * LANES;
     const requests = Array.from({ length: parts }, (_, slot): PrepareRequest => {
       const last = Math.min(size, (slot + 1) * part);
       return { kind: 'prepare', job: this.#job, slot, first: slot * part, last };
     });
-    return Promise.all(requests.map((request) => this.#retrying(request)));
+    const ends = await Promise.allSettled(requests.map((request) => this.#retrying(request)));
+    const failed = ends.find(({ status }) => status === 'rejected');
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
 
   async #retrying(request: PrepareRequest | PredictRequest): Promise<unknown> {

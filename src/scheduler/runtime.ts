@@ -9,6 +9,7 @@ import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { seedText } from '../random/seed.ts';
 import type { Fault } from '../workers/protocol.ts';
+import { arenas } from './arenas.ts';
 import { checkCheckpointOptions } from './checkpointer.ts';
 import { cores } from './cores.node.ts';
 import { epochSelector } from './earlyStopping.ts';
@@ -73,6 +74,9 @@ export class Runtime implements AsyncDisposable {
   readonly #seats: Seats;
   #jobs = 0;
   #active = 0;
+  /** Collections of arenas that the workers were told of. */
+  #evictions = arenas.evictions;
+  #leaveArenas: () => void = () => undefined;
   #closed = false;
 
   constructor(options: RuntimeOptions) {
@@ -161,7 +165,7 @@ export class Runtime implements AsyncDisposable {
       const metrics = await this.evaluate(posterior, validation as TrainingData, draws);
       return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
     };
-    const trainer = new Trainer(prepared, host, {
+    const trainer = await Trainer.create(prepared, host, {
       classNames: options.classNames ?? null,
       signal: options.signal,
       onProgress: options.onProgress,
@@ -238,11 +242,15 @@ export class Runtime implements AsyncDisposable {
     return kind === 'categorical' ? evaluateClasses(prediction, y) : evaluateBinary(prediction, y);
   }
 
-  /** Counts a job in; the function it returns counts it out, and the last one out has the workers let go of its memory. */
+  /** Counts a job in; the function it returns counts it out. The last one out has idle workers let go of arenas that are gone. */
   #hold(): () => Promise<void> {
     this.#active++;
     return async () => {
-      if (--this.#active === 0) await this.#pool?.release();
+      if (--this.#active > 0) return;
+      arenas.settle();
+      if (arenas.evictions === this.#evictions) return;
+      this.#evictions = arenas.evictions;
+      await this.#pool?.release();
     };
   }
 
@@ -258,8 +266,9 @@ export class Runtime implements AsyncDisposable {
   async #host(): Promise<TrainerHost> {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
     this.#compiled ??= this.#factory.compile();
-    this.#pool ??= new WorkerPool(this.workers, this.#workerHeapMb);
-    const pool = this.#pool;
+    const pool = this.#pool ?? new WorkerPool(this.workers, this.#workerHeapMb);
+    if (this.#pool === null) this.#leaveArenas = arenas.join(() => pool.release());
+    this.#pool = pool;
     const compiled = await this.#compiled;
     return {
       pool,
@@ -267,6 +276,7 @@ export class Runtime implements AsyncDisposable {
       compiled,
       cores: cores(),
       nextJobId: () => ++this.#jobs,
+      arenas,
       seats: this.#seats,
       warn: this.#warn,
     };
@@ -278,6 +288,7 @@ export class Runtime implements AsyncDisposable {
     const pool = this.#pool;
     this.#pool = null;
     await pool?.close();
+    this.#leaveArenas();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

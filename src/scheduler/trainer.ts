@@ -2,12 +2,14 @@
 // saved states do the same for a lost process.
 
 import type { BackendFactory } from '../backend/backend.ts';
+import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
-import { EPOCH_RECORDS, STEP_RECORDS } from '../core/trainingMemory.ts';
+import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory, trainingMemory } from '../core/trainingMemory.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
 import { CONTROL, type Fault, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
+import type { ArenaPool, Loan } from './arenas.ts';
 import { Checkpointer, type CheckpointOptions } from './checkpointer.ts';
 import type { EpochSelector, Judgment } from './earlyStopping.ts';
 import { Ledger } from './ledger.ts';
@@ -28,6 +30,7 @@ export interface TrainerHost {
   /** Cores of the machine. */
   readonly cores: number;
   nextJobId(): number;
+  readonly arenas: ArenaPool;
   /** How the trainings under way share the workers out. */
   readonly seats: Seats;
   warn(message: string): void;
@@ -74,6 +77,8 @@ export class Trainer {
   #losses = 0;
   #lostBefore = 0;
   #msPerStep = 0;
+  /** A state is being saved, or could not be. */
+  #unsaved = false;
   /** Workers this training kept busy at most. */
   team = 0;
   /** Milliseconds per phase, summed over workers and steps. */
@@ -84,17 +89,37 @@ export class Trainer {
     wait: 0,
   };
 
-  /** @throws CheckpointError for a state to resume that belongs to another training */
-  constructor(
+  /** @throws CheckpointError for a state to resume that belongs to another training; RangeError when there is no memory for it */
+  static async create(
+    prepared: PreparedTraining,
+    host: TrainerHost,
+    options: TrainerOptions,
+  ): Promise<Trainer> {
+    const { problem } = prepared;
+    const team = teamSize(problem, parameterLayout(problem.model), host.pool.size);
+    // The last thread number is this thread's own, for what it computes between stretches.
+    const memory = trainingMemory(problem, team + 1);
+    const loan = await host.arenas.lend(memory.arena);
+    try {
+      return new Trainer(prepared, host, options, memory, loan, team);
+    } catch (error) {
+      host.arenas.giveBack(loan);
+      throw error;
+    }
+  }
+
+  private constructor(
     readonly prepared: PreparedTraining,
     readonly host: TrainerHost,
     readonly options: TrainerOptions,
+    memory: TrainingMemory,
+    readonly loan: Loan,
+    team: number,
   ) {
     const { problem } = prepared;
     const { checkpoint, resume, faults, patience } = options;
     this.#started = performance.now() - 1000 * (resume?.seconds ?? 0);
-    // The last thread number is this thread's own, for what it computes between stretches.
-    const arena = new TrainingArena(prepared, host.factory, host.compiled, host.pool.size + 1);
+    const arena = new TrainingArena(prepared, host.factory, host.compiled, memory, loan.arena);
     this.#arena = arena;
     this.#perEpoch = stepsPerEpoch(problem);
     this.#steps = totalSteps(problem);
@@ -102,10 +127,12 @@ export class Trainer {
     const job = {
       kind: 'training',
       id: host.nextJobId(),
+      arena: loan.id,
+      evictions: host.arenas.evictions,
       backend: host.factory.name,
       compiled: host.compiled,
-      memory: arena.arena.memory,
-      threads: arena.threads,
+      memory: loan.arena.memory,
+      threads: loan.arena.threads,
       problem,
     } as const;
     const { pool, cores } = host;
@@ -118,12 +145,12 @@ export class Trainer {
     }
     this.#checkpointer = checkpoint === undefined ? null : new Checkpointer(checkpoint, this.#now);
     this.#snapshot = this.#takeSnapshot();
-    this.#place = host.seats.join(teamSize(problem, arena.memory.layout, host.pool.size));
+    this.#place = host.seats.join(team);
   }
 
   /**
-   * Trains to the end, handing over a report after each epoch.
-   * @throws DivergedError, WorkerLostError, the signal's reason, or what saving a checkpoint threw
+   * Trains to the end, handing over a report after each epoch, and gives the memory back. To be called once.
+   * @throws DivergedError, WorkerLostError, the signal's reason, or what saving a checkpoint or a callback threw
    */
   async run(report: (report: TrainingReport) => void): Promise<Posterior> {
     const { signal } = this.options;
@@ -143,14 +170,11 @@ export class Trainer {
       }
       return this.posterior();
     } catch (error) {
-      if (error instanceof WorkerLostError) {
-        // Not where it stands now: the epoch whose validation lost its workers is not reported yet.
-        this.#rollBack();
-        await this.#save();
-      }
+      await this.#saveBefore(error);
       throw error;
     } finally {
       this.#place.leave();
+      this.host.arenas.giveBack(this.loan, this.host.pool.stuck);
       signal?.removeEventListener('abort', cancel);
     }
   }
@@ -243,7 +267,22 @@ export class Trainer {
   }
 
   async #save(): Promise<void> {
+    this.#unsaved = true;
     await this.#checkpointer?.save(this.#now, () => this.state());
+    this.#unsaved = false;
+  }
+
+  /** Saves a state that the training can go on from once the reason of `error` is gone. */
+  async #saveBefore(error: unknown): Promise<void> {
+    // A diverged state is of no use, one whose saving failed cannot be saved, and an interrupt has saved it.
+    if (error instanceof DivergedError || this.#unsaved || this.options.signal?.aborted) return;
+    // Not where it stands now: the epoch that ended it, in its validation or its report, is not reported yet.
+    this.#rollBack();
+    try {
+      await this.#save();
+    } catch (cause) {
+      this.host.warn(`train: the state at step ${this.#now} could not be saved (${messageOf(cause)})`);
+    }
   }
 
   /** Reports the epochs that the steps from … now − 1 completed. */
@@ -292,4 +331,8 @@ export class Trainer {
       extra,
     };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

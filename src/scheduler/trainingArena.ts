@@ -1,16 +1,15 @@
 // The arena of a training as the main thread sees it between stretches: rows and first parameters (or a saved state) go in; the
 // posterior, snapshots and states come out.
 
-import { Arena } from '../backend/arena.ts';
+import type { Arena } from '../backend/arena.ts';
 import type { BackendFactory } from '../backend/backend.ts';
-import { adviseHugePages } from '../backend/hugePages.node.ts';
 import { initializeParameters } from '../core/gaussian.ts';
 import { createLikelihood } from '../core/likelihoods/likelihood.ts';
 import { firstNonFinite, unpackLayer } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { standardizeInto } from '../core/standardize.ts';
 import { TrainingStep } from '../core/step.ts';
-import { CONTROL_WORDS, type TrainingMemory, trainingMemory } from '../core/trainingMemory.ts';
+import { CONTROL_WORDS, type TrainingMemory } from '../core/trainingMemory.ts';
 import {
   checkState,
   checksum,
@@ -25,25 +24,22 @@ import { CONTROL } from '../workers/protocol.ts';
 import type { PreparedTraining } from './prepare.ts';
 
 export class TrainingArena {
-  readonly memory: TrainingMemory;
-  readonly arena: Arena;
   readonly control: Int32Array<SharedArrayBuffer>;
   readonly #step: TrainingStep;
   #dataChecksum: string | null = null;
 
-  /** @param threads how many threads compute in it, this one included: its number is the last */
+  /** @param arena laid out as `memory`, with nothing but zeros in it; the last of its threads is the one that calls */
   constructor(
     readonly prepared: PreparedTraining,
     factory: BackendFactory,
     compiled: unknown,
-    readonly threads: number,
+    readonly memory: TrainingMemory,
+    readonly arena: Arena,
   ) {
     const { problem } = prepared;
-    this.memory = trainingMemory(problem, threads);
-    this.arena = Arena.allocate(this.memory.arena);
-    adviseHugePages(this.arena.memory);
-    const kernels = factory.create(this.arena, compiled, threads - 1);
-    this.#step = new TrainingStep(problem, this.memory, this.arena, kernels, threads - 1);
+    const own = arena.threads - 1;
+    const kernels = factory.create(arena, compiled, own);
+    this.#step = new TrainingStep(problem, memory, arena, kernels, own);
     const first = this.memory.control / 4;
     this.control = this.arena.i32.subarray(first, first + CONTROL_WORDS);
     this.#load();

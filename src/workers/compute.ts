@@ -1,6 +1,9 @@
-// Request → reply: what a worker does, as a function without a thread in it. Keeps one job's view of memory at a time.
+// Request → reply: what a worker does, as a function without a thread in it. Keeps for each arena its kernels and the views of the
+// last job in it, until it is told that arenas were let go of.
 
 import { Arena } from '../backend/arena.ts';
+import type { Kernels } from '../backend/backend.ts';
+import { collectGarbage } from '../backend/garbage.node.ts';
 import { backendFactory } from '../backend/registry.ts';
 import { predictionMemory } from '../core/predictionMemory.ts';
 import { TilePredictor } from '../core/predictTile.ts';
@@ -19,34 +22,74 @@ import type {
 import { Team } from './team.ts';
 import { trainStretch } from './trainStretch.ts';
 
-/** Makes a `compute` with its own memory of the last job; `exit` ends the thread (tests of lost workers). */
+/** What a worker has made for an arena. */
+interface Known {
+  /** One instance of the kernels per thread number: each has its own stack in the arena. */
+  readonly kernels: Map<number, Kernels>;
+  job: number;
+  /** Per thread number, of the job. */
+  runs: Map<number, (request: Request) => Reply>;
+}
+
+/** Makes a `compute` with its own memory of arenas; `exit` ends the thread (tests of lost workers). */
 export function createCompute(exit: () => never): (request: Request) => Reply {
-  // One instance of the kernels per thread number: each has its own stack in the arena.
-  let current: { id: number; runs: Map<number, (request: Request) => Reply> } = { id: -1, runs: new Map() };
+  const arenas = new Map<number, Known>();
+  let evictions = 0;
+  const forget = () => {
+    arenas.clear();
+    collectGarbage();
+  };
   return (request) => {
     if (request.kind === 'release') {
-      current = { id: -1, runs: new Map() };
+      forget();
       meet(request.meeting, request.size);
       return { kind: 'released' };
     }
-    const thread = request.kind === 'train' ? request.rank : request.slot;
-    if (current.id !== request.job.id) current = { id: request.job.id, runs: new Map() };
-    let run = current.runs.get(thread);
-    if (run === undefined) {
-      run = request.kind === 'train' ? trainer(request.job, thread, exit) : predictor(request, exit);
-      current.runs.set(thread, run);
+    const { job } = request;
+    if (job.evictions > evictions) {
+      evictions = job.evictions;
+      forget();
     }
-    return run(request);
+    const known = arenas.get(job.arena) ?? { kernels: new Map(), job: job.id, runs: new Map() };
+    arenas.set(job.arena, known);
+    if (known.job !== job.id) {
+      known.job = job.id;
+      known.runs = new Map();
+    }
+    const thread = request.kind === 'train' ? request.rank : request.slot;
+    try {
+      let run = known.runs.get(thread);
+      if (run === undefined) {
+        run =
+          request.kind === 'train'
+            ? trainer(request.job, thread, known, exit)
+            : predictor(request, known, exit);
+        known.runs.set(thread, run);
+      }
+      return run(request);
+    } catch (error) {
+      // A kernel that was left in the middle leaves its stack pointer where it was.
+      arenas.delete(job.arena);
+      throw error;
+    }
   };
 }
 
-function open(job: JobBase, thread: number) {
+function open(job: JobBase, thread: number, known: Known) {
   const arena = new Arena(job.memory, job.threads);
-  return { arena, kernels: backendFactory(job.backend).create(arena, job.compiled, thread) };
+  const kernels =
+    known.kernels.get(thread) ?? backendFactory(job.backend).create(arena, job.compiled, thread);
+  known.kernels.set(thread, kernels);
+  return { arena, kernels };
 }
 
-function trainer(job: TrainingJob, thread: number, exit: () => never): (request: Request) => Reply {
-  const { arena, kernels } = open(job, thread);
+function trainer(
+  job: TrainingJob,
+  thread: number,
+  known: Known,
+  exit: () => never,
+): (request: Request) => Reply {
+  const { arena, kernels } = open(job, thread, known);
   const memory = trainingMemory(job.problem, job.threads);
   const step = new TrainingStep(job.problem, memory, arena, kernels, thread);
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
@@ -58,9 +101,13 @@ function trainer(job: TrainingJob, thread: number, exit: () => never): (request:
   };
 }
 
-function predictor(first: PrepareRequest | PredictRequest, exit: () => never): (request: Request) => Reply {
+function predictor(
+  first: PrepareRequest | PredictRequest,
+  known: Known,
+  exit: () => never,
+): (request: Request) => Reply {
   const { job, slot } = first;
-  const { arena, kernels } = open(job, slot);
+  const { arena, kernels } = open(job, slot, known);
   const tiles = new TilePredictor(job.problem, predictionMemory(job.problem, job.threads), arena, kernels);
   return (request) => {
     if (request.kind === 'prepare') {

@@ -30,8 +30,12 @@ export const CONTROL = {
 
 /** What a worker needs to compute in an arena; the same object for all messages of a job. */
 export interface JobBase {
-  /** Unique in the process; a worker keeps what it made for a job until another job's message comes. */
+  /** Unique in the runtime; a worker keeps what it made for a job until another job comes in the same arena. */
   readonly id: number;
+  /** Number of the memory, the same whenever it is lent again: a worker makes its kernels for it once. */
+  readonly arena: number;
+  /** Collections of arenas let go of, so far. A worker that has seen fewer forgets all it has made for arenas. */
+  readonly evictions: number;
   readonly backend: string;
   /** Code the backend's factory compiled, shared by all workers. */
   readonly compiled: unknown;
@@ -84,7 +88,7 @@ export interface PrepareRequest {
   readonly last: number;
 }
 
-/** Forget the job's memory. Members of a team of `size` wait for each other, so that each thread gets one such request. */
+/** Forget every arena, for certain. Members of a team of `size` wait for each other, so that each thread gets one such request. */
 export interface ReleaseRequest {
   readonly kind: 'release';
   readonly size: number;

@@ -15,6 +15,7 @@ import { NETWORKS, type Network, networkName, parameterCount, stepWork } from '.
 import { build } from '../../src/core/bayesian.ts';
 import type { OptimizerSpec } from '../../src/core/optimizers/optimizer.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
+import { ArenaPool } from '../../src/scheduler/arenas.ts';
 import type { WorkerPool } from '../../src/scheduler/pool.ts';
 import { prepareTraining } from '../../src/scheduler/prepare.ts';
 import { Seats } from '../../src/scheduler/seats.ts';
@@ -221,7 +222,7 @@ describe('messages', () => {
     const x = { data: new Float32Array(rowCount * model.inputSize), shape: [rowCount, model.inputSize] };
     const options = { likelihood: likelihood.kind, batchSize, epochs: 1, standardize: 'none' } as const;
     const prepared = prepareTraining(model, { x, y: new Float32Array(rowCount) }, options, 'messages');
-    const trainer = new Trainer(
+    const trainer = await Trainer.create(
       prepared,
       {
         pool,
@@ -229,6 +230,7 @@ describe('messages', () => {
         compiled: await wasmFactory.compile(),
         cores: 1,
         nextJobId: () => 1,
+        arenas: new ArenaPool(),
         seats: new Seats(1),
         warn: () => undefined,
       },

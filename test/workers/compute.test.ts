@@ -57,6 +57,8 @@ function fresh() {
   const job: TrainingJob = {
     kind: 'training',
     id: ++jobs,
+    arena: jobs,
+    evictions: 0,
     backend: 'wasm',
     compiled,
     memory: harness.arena.memory,
