@@ -89,6 +89,10 @@ void KERNEL(multiply_f32)(BASE ptr out, ptr a, ptr b, uint32_t rows) {
   for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, load(F32(a) + i) * load(F32(b) + i));
 }
 
+void KERNEL(add_f32)(BASE ptr out, ptr a, ptr b, uint32_t rows) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, load(F32(a) + i) + load(F32(b) + i));
+}
+
 void KERNEL(accumulate_f32)(BASE ptr gMu, ptr gRho, ptr dW, ptr noise, uint32_t rows, uint32_t first) {
   float *m = F32(gMu), *s = F32(gRho);
   const float *d = F32(dW), *e = F32(noise);

@@ -32,6 +32,16 @@ INLINE parameter step(const int adam, const int masked, const float *c, paramete
   return next;
 }
 
+/** d/d(mu, rho) of the loss and klScale·KL from those of the loss with respect to mu and sigma. */
+INLINE void gradients(vf *gradMu, vf *gradRho, const float *c, vf mu, vf rho, vf gMu, vf gSigma) {
+  vf t = exp_nonpositive(minus_magnitude(rho));
+  vf sigma = softplus_from(rho, t);
+  // sigmoid(rho)/sigma is 1 at the lower end, where 1/sigma would be infinite, and it is the only division.
+  vf ratio = select(rho < 0.0f, t, splat(1.0f)) / ((t + 1.0f) * sigma);
+  *gradMu = madd(mu, splat(c[KL_PRECISION]), gMu);
+  *gradRho = madd(madd(sigma, splat(c[KL_PRECISION]), gSigma), ratio * sigma, ratio * -c[KL_SCALE]);
+}
+
 INLINE vi not_finite(vf x) { return ((vi)x & 0x7f800000) == 0x7f800000; }
 
 /**
@@ -52,12 +62,8 @@ INLINE void update_vectors(
     else mu[j].v = rho[j].v = splat(0.0f);
     vf gMu = load(s->gMu + i), gSigma = load((fused ? s->noise : s->gRho) + i);
     if (fused) gSigma = gMu * gSigma;
-    vf t = exp_nonpositive(minus_magnitude(rho[j].value));
-    vf sigma = softplus_from(rho[j].value, t);
-    // sigmoid(rho)/sigma is 1 at the lower end, where 1/sigma would be infinite, and it is the only division.
-    vf ratio = select(rho[j].value < 0.0f, t, splat(1.0f)) / ((t + 1.0f) * sigma);
-    vf gradMu = madd(mu[j].value, splat(c[KL_PRECISION]), gMu);
-    vf gradRho = madd(madd(sigma, splat(c[KL_PRECISION]), gSigma), ratio * sigma, ratio * -c[KL_SCALE]);
+    vf gradMu, gradRho;
+    gradients(&gradMu, &gradRho, c, mu[j].value, rho[j].value, gMu, gSigma);
     mu[j] = step(adam, masked, c, mu[j], gradMu, mask[j]);
     rho[j] = step(adam, masked, c, rho[j], gradRho, mask[j]);
   }
@@ -107,4 +113,48 @@ uint32_t KERNEL(sgd_f32)(BASE
   state s = {F32(mu), F32(rho), F32(mMu), 0, F32(mRho), 0, F32(gMu), F32(gRho), noise ? F32(noise) : 0,
       F32(scalars)};
   return dispatch(0, &s, rows, lanes);
+}
+
+void KERNEL(kl_gradient_f32)(BASE
+    ptr gradMu, ptr gradRho, ptr mu, ptr rho, ptr gMu, ptr gSigma, ptr noise, uint32_t rows, ptr scalars) {
+  float c[9];
+  for (int k = 0; k < 9; k++) c[k] = F32(scalars)[k];
+  const float *second = F32(noise ? noise : gSigma);
+  for (uint32_t i = 0; i < rows * LANES; i += VW) {
+    vf gM = load(F32(gMu) + i), gS = load(second + i);
+    if (noise) gS = gM * gS;
+    vf gradM, gradR;
+    gradients(&gradM, &gradR, c, load(F32(mu) + i), load(F32(rho) + i), gM, gS);
+    store(F32(gradMu) + i, gradM), store(F32(gradRho) + i, gradR);
+  }
+}
+
+/** One step of parameters of one kind by a gradient that is complete. */
+INLINE uint32_t step_all(
+    const int adam, float *value, float *m, float *v, const float *gradient, uint32_t rows, uint32_t lanes,
+    const float *scalars) {
+  float c[9];
+  for (int k = 0; k < 9; k++) c[k] = scalars[k];
+  vi bad = (vi)splat_u(0);
+  for (uint32_t i = 0; i < rows * LANES; i += VW) {
+    vi mask = lane_mask((int)(i / VW % VPR), lanes);
+    parameter p = {load(value + i), load(m + i), adam ? load(v + i) : splat(0.0f)};
+    p = step(adam, 1, c, p, load(gradient + i), mask);
+    store(value + i, p.value), store(m + i, p.m);
+    if (adam) store(v + i, p.v);
+    bad |= not_finite(p.value) & mask;
+  }
+  uint32_t flag = 0;
+  for (int l = 0; l < VW; l++) flag |= (uint32_t)bad[l] & 1;
+  return flag;
+}
+
+uint32_t KERNEL(adam_step_f32)(BASE
+    ptr parameter, ptr m, ptr v, ptr gradient, uint32_t rows, uint32_t lanes, ptr scalars) {
+  return step_all(1, F32(parameter), F32(m), F32(v), F32(gradient), rows, lanes, F32(scalars));
+}
+
+uint32_t KERNEL(sgd_step_f32)(BASE
+    ptr parameter, ptr m, ptr gradient, uint32_t rows, uint32_t lanes, ptr scalars) {
+  return step_all(0, F32(parameter), F32(m), 0, F32(gradient), rows, lanes, F32(scalars));
 }

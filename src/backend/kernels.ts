@@ -136,6 +136,9 @@ export const KERNELS = {
   /** out = a·b, elementwise; out may be a or b. [rows, 16] */
   multiply_f32: { args: ['address out a b', 'size rows'], result: 'void' },
 
+  /** out = a + b, elementwise; out may be a or b. [rows, 16] */
+  add_f32: { args: ['address out a b', 'size rows'], result: 'void' },
+
   /** Column sums: out[l] = Σ_r x[r·16 + l] for r = 0, 1, … one at a time, from 0 (start 0) or from out (start 1). [rows, 16] → [16] */
   sumrows_f32: { args: ['address out x', 'size rows', 'flag start'], result: 'void' },
 
@@ -161,6 +164,24 @@ export const KERNELS = {
   /** The same gradients, momentum SGD: m = fma(m, beta1, grad); parameter = fma(m, −stepSize, parameter). */
   sgd_f32: {
     args: ['address mu rho mMu mRho gMu gRho noise', 'size rows lanes', 'address scalars'],
+    result: 'u32',
+  },
+
+  /** gradMu and gradRho as adam_f32 makes them, for an optimizer that has no kernel of its own for both; may be gMu and gSigma. [rows, 16] */
+  kl_gradient_f32: {
+    args: ['address gradMu gradRho mu rho gMu gSigma noise', 'size rows', 'address scalars'],
+    result: 'void',
+  },
+
+  /** The step of adam_f32 for parameters of one kind by a gradient that is complete; returns 1 if any of them is not finite. [rows, 16] */
+  adam_step_f32: {
+    args: ['address parameter m v gradient', 'size rows lanes', 'address scalars'],
+    result: 'u32',
+  },
+
+  /** The step of sgd_f32, as adam_step_f32. */
+  sgd_step_f32: {
+    args: ['address parameter m gradient', 'size rows lanes', 'address scalars'],
     result: 'u32',
   },
 

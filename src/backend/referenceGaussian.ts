@@ -73,6 +73,26 @@ export function gaussianKernels({ f32 }: Views) {
     return flags;
   }
 
+  /** The same for one kind of parameter: 1 if any is not finite. */
+  function stepAll(parameter: number, rows: number, lanes: number, update: (i: number) => void): number {
+    return updateAll(parameter, parameter, rows, lanes, update) === 0 ? 0 : 1;
+  }
+
+  function adamStep(parameter: number, m: number, v: number, grad: number, scalars: number): void {
+    const c = (name: keyof typeof UPDATE_SCALARS) => f32[(scalars >>> 2) + UPDATE_SCALARS[name]];
+    f32[m] = fma(f32[m], c('beta1'), f(grad * c('oneMinusBeta1')));
+    f32[v] = fma(f32[v], c('beta2'), f(f(grad * grad) * c('oneMinusBeta2')));
+    const denominator = fma(f(Math.sqrt(f32[v])), c('vScale'), c('eps'));
+    f32[parameter] -= f(f(f32[m] * c('stepSize')) / denominator);
+  }
+
+  function sgdStep(parameter: number, m: number, grad: number, scalars: number): void {
+    const momentum = f32[(scalars >>> 2) + UPDATE_SCALARS.beta1];
+    const stepSize = f32[(scalars >>> 2) + UPDATE_SCALARS.stepSize];
+    f32[m] = fma(f32[m], momentum, grad);
+    f32[parameter] = fma(f32[m], -stepSize, f32[parameter]);
+  }
+
   return {
     normal_f32(out, rows, key0, key1, step, draw, stream, firstRow) {
       eachNormal(rows, { key0, key1 }, step, draw, stream, firstRow, (i, noise) => {
@@ -123,32 +143,39 @@ export function gaussianKernels({ f32 }: Views) {
     },
 
     adam_f32(mu, rho, mMu, vMu, mRho, vRho, gMu, gRho, noise, rows, lanes, scalars) {
-      const c = (name: keyof typeof UPDATE_SCALARS) => f32[(scalars >>> 2) + UPDATE_SCALARS[name]];
-      const step = (parameter: number, m: number, v: number, grad: number) => {
-        f32[m] = fma(f32[m], c('beta1'), f(grad * c('oneMinusBeta1')));
-        f32[v] = fma(f32[v], c('beta2'), f(f(grad * grad) * c('oneMinusBeta2')));
-        const denominator = fma(f(Math.sqrt(f32[v])), c('vScale'), c('eps'));
-        f32[parameter] -= f(f(f32[m] * c('stepSize')) / denominator);
-      };
       return updateAll(mu, rho, rows, lanes, (i) => {
         const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);
-        step((mu >>> 2) + i, (mMu >>> 2) + i, (vMu >>> 2) + i, gradMu);
-        step((rho >>> 2) + i, (mRho >>> 2) + i, (vRho >>> 2) + i, gradRho);
+        adamStep((mu >>> 2) + i, (mMu >>> 2) + i, (vMu >>> 2) + i, gradMu, scalars);
+        adamStep((rho >>> 2) + i, (mRho >>> 2) + i, (vRho >>> 2) + i, gradRho, scalars);
       });
     },
 
     sgd_f32(mu, rho, mMu, mRho, gMu, gRho, noise, rows, lanes, scalars) {
-      const momentum = f32[(scalars >>> 2) + UPDATE_SCALARS.beta1];
-      const stepSize = f32[(scalars >>> 2) + UPDATE_SCALARS.stepSize];
-      const step = (parameter: number, m: number, grad: number) => {
-        f32[m] = fma(f32[m], momentum, grad);
-        f32[parameter] = fma(f32[m], -stepSize, f32[parameter]);
-      };
       return updateAll(mu, rho, rows, lanes, (i) => {
         const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);
-        step((mu >>> 2) + i, (mMu >>> 2) + i, gradMu);
-        step((rho >>> 2) + i, (mRho >>> 2) + i, gradRho);
+        sgdStep((mu >>> 2) + i, (mMu >>> 2) + i, gradMu, scalars);
+        sgdStep((rho >>> 2) + i, (mRho >>> 2) + i, gradRho, scalars);
       });
+    },
+
+    kl_gradient_f32(outMu, outRho, mu, rho, gMu, gSigma, noise, rows, scalars) {
+      for (let i = 0; i < rows * LANES; i++) {
+        const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gSigma, noise, scalars);
+        f32[(outMu >>> 2) + i] = gradMu;
+        f32[(outRho >>> 2) + i] = gradRho;
+      }
+    },
+
+    adam_step_f32(parameter, m, v, gradient, rows, lanes, scalars) {
+      return stepAll(parameter, rows, lanes, (i) =>
+        adamStep((parameter >>> 2) + i, (m >>> 2) + i, (v >>> 2) + i, f32[(gradient >>> 2) + i], scalars),
+      );
+    },
+
+    sgd_step_f32(parameter, m, gradient, rows, lanes, scalars) {
+      return stepAll(parameter, rows, lanes, (i) =>
+        sgdStep((parameter >>> 2) + i, (m >>> 2) + i, f32[(gradient >>> 2) + i], scalars),
+      );
     },
   } satisfies Partial<Kernels>;
 }

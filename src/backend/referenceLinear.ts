@@ -101,6 +101,10 @@ export function linearKernels({ f32, i32 }: Views) {
       }
     },
 
+    add_f32(out, a, b, rows) {
+      for (let i = 0; i < rows * LANES; i++) f32[(out >>> 2) + i] = f32[(a >>> 2) + i] + f32[(b >>> 2) + i];
+    },
+
     multiply_f32(out, a, b, rows) {
       for (let i = 0; i < rows * LANES; i++) f32[(out >>> 2) + i] = f32[(a >>> 2) + i] * f32[(b >>> 2) + i];
     },

@@ -2,19 +2,25 @@
 // tiles forward and backward, and the finishing of parameter blocks. Pieces of a kind are independent of each other.
 
 import type { Arena } from '../backend/arena.ts';
-import { type Kernels, LANES } from '../backend/backend.ts';
+import { type Kernels, LANES, UPDATE_SCALARS } from '../backend/backend.ts';
 import { epochOrder } from '../random/permutation.ts';
 import { seedKey } from '../random/seed.ts';
 import { BatchPlaces, type PassRun } from './batchPlaces.ts';
-import type { EstimatorRun, GradientBuffers } from './estimators/estimator.ts';
+import type {
+  BlockGradient,
+  EstimatorRun,
+  GradientBuffers,
+  LogPriorGradient,
+} from './estimators/estimator.ts';
 import { estimatorKind } from './estimators/index.ts';
+import { type LayerPriors, layerPriors } from './layerPriors.ts';
 import { layerKind } from './layers/index.ts';
 import { ROW_BYTES } from './layers/layer.ts';
 import { createLikelihood, type Likelihood } from './likelihoods/likelihood.ts';
 import { NoiseScale } from './likelihoods/noiseScale.ts';
 import { NetworkPass } from './networkPass.ts';
 import { createOptimizer, type Optimizer } from './optimizers/optimizer.ts';
-import { type GaussianPrior, gaussianPrior } from './priors/gaussian.ts';
+import type { Prior } from './priors/prior.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
 import { klWeight } from './schedules/klWeighting.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
@@ -22,7 +28,9 @@ import type { TrainingMemory } from './trainingMemory.ts';
 export class TrainingStep {
   readonly #likelihood: Likelihood;
   readonly #optimizer: Optimizer;
-  readonly #prior: GaussianPrior;
+  readonly #priors: LayerPriors;
+  /** klScale of the step that is being finished. */
+  #klScale = 0;
   readonly #estimator: EstimatorRun;
   readonly #places: BatchPlaces;
   readonly #buffers: GradientBuffers;
@@ -39,7 +47,10 @@ export class TrainingStep {
     noise: number;
     scalars: number;
   };
-  readonly #scalars: Float32Array;
+  /** Scalars of each prior. */
+  readonly #scalars: readonly Float32Array[];
+  /** Whether the KL is taken at drawn weights, so that those of one step more than there are must be drawn. */
+  readonly #drawsForKl: boolean;
   /** The learned or fixed scale of a gaussian likelihood. */
   readonly noiseScale: NoiseScale;
 
@@ -54,7 +65,8 @@ export class TrainingStep {
     const own = memory.threads[thread];
     this.#likelihood = createLikelihood(problem.likelihood);
     this.#optimizer = createOptimizer(problem.optimizer);
-    this.#prior = gaussianPrior(problem.model.priorSigma);
+    this.#priors = layerPriors(problem.model);
+    this.#drawsForKl = this.#priors.priors.some((prior) => prior.logDensityGradient !== undefined);
     this.#places = new BatchPlaces(memory, memory.layout.layers);
     this.#estimator = estimatorKind(problem.estimator).create({
       layout: memory.layout,
@@ -68,6 +80,7 @@ export class TrainingStep {
       kernels,
       key: seedKey(problem.seed),
       batchRows: (step) => batchRows(problem, step),
+      logPrior: this.#priors.ofLayer.map((p) => this.#logPrior(this.#priors.priors[p])),
     });
     this.#buffers = { dW: own.dW, gMu: own.gMu, gSigma: own.gSigma };
     this.#stepsPerEpoch = stepsPerEpoch(problem);
@@ -82,7 +95,7 @@ export class TrainingStep {
       noise: 0,
       scalars: own.scalars,
     };
-    this.#scalars = arena.floats(own.scalars, LANES);
+    this.#scalars = this.#priors.priors.map((_, p) => arena.floats(own.scalars + p * ROW_BYTES, LANES));
     this.noiseScale = new NoiseScale(problem, memory, arena, this.#optimizer);
   }
 
@@ -176,9 +189,22 @@ export class TrainingStep {
   /** Must precede `finish` in a step: learning rate, KL weight and bias corrections. */
   prepare(step: number): void {
     const { problem } = this;
-    this.#optimizer.scalars(this.#scalars, step, learningRate(problem, step));
     const weight = klWeight(problem.klWeighting, step, this.#stepsPerEpoch);
-    this.#prior.scalars(this.#scalars, weight / problem.rowCount);
+    this.#klScale = weight / problem.rowCount;
+    const rate = learningRate(problem, step);
+    for (let p = 0; p < this.#scalars.length; p++) {
+      const scalars = this.#scalars[p];
+      this.#optimizer.scalars(scalars, step, rate);
+      scalars[UPDATE_SCALARS.klScale] = this.#klScale;
+      scalars[UPDATE_SCALARS.klPrecision] = this.#klScale * this.#priors.priors[p].precision;
+    }
+  }
+
+  #logPrior(prior: Prior): LogPriorGradient | null {
+    const { logDensityGradient } = prior;
+    if (logDensityGradient === undefined) return null;
+    const { kernels, problem } = this;
+    return (dW, w, rows) => logDensityGradient(kernels, dW, w, rows, this.#klScale / problem.draws);
   }
 
   /**
@@ -189,21 +215,39 @@ export class TrainingStep {
     let bad = 0;
     for (let b = first; b < last; b++) {
       bad |= this.#updateBlock(step, b);
-      if (step + 1 < this.#totalSteps) this.#estimator.prepare(step + 1, b);
+      if (step + 1 < this.#totalSteps || this.#drawsForKl) this.#estimator.prepare(step + 1, b);
     }
     return bad !== 0;
   }
 
   #updateBlock(step: number, b: number): number {
     const { memory, kernels } = this;
-    const { offset, rows, lanes } = memory.layout.blocks[b];
+    const { layer, offset, rows, lanes } = memory.layout.blocks[b];
     const at = offset * 4;
     const update = this.#update;
+    const p = this.#priors.ofLayer[layer];
+    const { expectedGradient } = this.#priors.priors[p];
     this.#estimator.gradient(step, b, update, this.#buffers);
     update.mu = memory.mu + at;
     update.rho = memory.rho + at;
     for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + at;
+    update.scalars = memory.threads[this.thread].scalars + p * ROW_BYTES;
+    if (expectedGradient !== undefined) {
+      this.#separate(update, rows);
+      const of = { mu: update.mu, rho: update.rho, rows, lanes };
+      expectedGradient(kernels, update.gMu, update.gSigma, of, this.#klScale);
+    }
     return this.#optimizer.update(kernels, update, rows, lanes);
+  }
+
+  /** Makes gSigma a gradient of its own, where it is gMu·noise. */
+  #separate(update: BlockGradient, rows: number): void {
+    if (update.noise === 0) return;
+    const { gMu, gSigma } = this.#buffers;
+    this.kernels.accumulate_f32(gMu, gSigma, update.gMu, update.noise, rows, 1);
+    update.gMu = gMu;
+    update.gSigma = gSigma;
+    update.noise = 0;
   }
 
   // ——— what one thread does for all ———
@@ -226,11 +270,17 @@ export class TrainingStep {
 
   /** KL of blocks first … last − 1, one float each. */
   blockKl(first: number, last: number): void {
-    const { memory, kernels } = this;
+    const { memory, kernels, problem } = this;
+    const { priors, ofLayer } = this.#priors;
+    const drawn = this.#drawsForKl
+      ? Array.from({ length: problem.draws }, (_, s) => this.#estimator.drawnWeights(s))
+      : [];
     for (let b = first; b < last; b++) {
-      const { offset, rows, lanes } = memory.layout.blocks[b];
-      const out = memory.blockKl + b * ROW_BYTES;
-      this.#prior.kl(kernels, out, memory.mu + offset * 4, memory.rho + offset * 4, rows, lanes);
+      const { layer, offset, rows, lanes } = memory.layout.blocks[b];
+      const at = offset * 4;
+      const of = { mu: memory.mu + at, rho: memory.rho + at, rows, lanes };
+      const w = drawn.map((buffer) => buffer + at);
+      priors[ofLayer[layer]].kl(kernels, memory.blockKl + b * ROW_BYTES, of, w);
     }
   }
 

@@ -5,6 +5,7 @@ import { ArenaLayout } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
 import type { ActivationRegion, BatchMemory } from './batchPlaces.ts';
 import { estimatorKind } from './estimators/index.ts';
+import { layerPriors } from './layerPriors.ts';
 import { createLikelihood } from './likelihoods/likelihood.ts';
 import { createOptimizer } from './optimizers/optimizer.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
@@ -52,7 +53,7 @@ export interface TrainingMemory extends BatchMemory {
   readonly scaleGradientBytes: number;
   /** int32 per thread, a cache line each: the next block of its share that nobody has taken (workers/blockQueue.ts). */
   readonly queue: number;
-  /** Per thread: step scalars and three gradient buffers of a block. */
+  /** Per thread: a step's scalars, 16 floats for each different prior, and three gradient buffers of a block. */
   readonly threads: ReadonlyArray<{
     readonly scalars: number;
     readonly dW: number;
@@ -65,6 +66,7 @@ export interface TrainingMemory extends BatchMemory {
 /** @param threads how many threads may compute in the arena at once */
 export function trainingMemory(problem: TrainingProblem, threads: number): TrainingMemory {
   const layout = parameterLayout(problem.model);
+  const { priors } = layerPriors(problem.model);
   const likelihood = createLikelihood(problem.likelihood);
   const { slots } = createOptimizer(problem.optimizer);
   const arena = new ArenaLayout(threads);
@@ -119,7 +121,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
 
   const blockFloats = Math.max(...layout.blocks.map((block) => block.rows)) * LANES;
   const perThread = Array.from({ length: threads }, (_, t) => ({
-    scalars: floats(`thread${t}.scalars`, LANES),
+    scalars: floats(`thread${t}.scalars`, priors.length * LANES),
     dW: floats(`thread${t}.dW`, blockFloats),
     gMu: floats(`thread${t}.gMu`, blockFloats),
     gSigma: floats(`thread${t}.gSigma`, blockFloats),

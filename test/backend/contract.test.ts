@@ -193,6 +193,8 @@ describe.each(UNDER_TEST)('$name', (factory) => {
       pair.run('multiply_f32', [s(0), s(1), s(2), rows], at(0));
       pair.run('multiply_f32', [s(1), s(1), s(2), rows], at(1));
       pair.run('multiply_f32', [s(2), s(1), s(2), rows], at(2));
+      pair.run('add_f32', [s(0), s(1), s(2), rows], at(0));
+      pair.run('add_f32', [s(1), s(1), s(2), rows], at(1));
       for (const start of [0, 1] as const)
         pair.run('sumrows_f32', [s(0), s(3), rows, start], rowRanges(s(0), 1));
       for (const first of [0, 1] as const)
@@ -218,6 +220,52 @@ describe.each(UNDER_TEST)('$name', (factory) => {
           pair.run('sgd_f32', [s(0), s(1), s(2), s(4), s(6), s(7), noise, rows, lanes, s(9)], at(0, 1, 2, 4));
         }
       });
+    }
+  });
+
+  test.each(SIZES)('kl_gradient_f32, adam_step_f32 and sgd_step_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      pair.f32.set([0.25, 4, 0.001, 0.9, 0.1, 0.999, 0.001, 1.5, 1e-8], s(9) / 4);
+      for (const noise of [0, s(8)]) {
+        const inputs = [s(2), s(3), s(6), s(7), noise, rows, s(9)];
+        const out = [...rowRanges(s(0), rows), ...rowRanges(s(1), rows)];
+        pair.run('kl_gradient_f32', [s(0), s(1), ...inputs] as never, out);
+      }
+      for (const lanes of [0, 1, 3, 5, 7, 15, 16]) {
+        const at = (...slots: number[]) => slots.flatMap((i) => rowRanges(s(i), rows, lanes));
+        pair.run('adam_step_f32', [s(0), s(2), s(3), s(6), rows, lanes, s(9)], at(0, 2, 3));
+        pair.run('sgd_step_f32', [s(1), s(4), s(7), rows, lanes, s(9)], at(1, 4));
+      }
+    });
+  });
+
+  test.each(SIZES)('an update in one kernel has the bits of one in parts, %i rows', (rows) => {
+    const bits = (...slots: number[]) =>
+      slots.map((i) => [...pair.f32.slice(s(i) / 4, s(i) / 4 + rows * LANES)]);
+    const reset = () => {
+      pair.fill('ordinary', rows);
+      pair.f32.set([0.25, 4, 0.001, 0.9, 0.1, 0.999, 0.001, 1.5, 1e-8], s(9) / 4);
+    };
+    const { other: k } = pair;
+    for (const noise of [0, s(8)]) {
+      for (const lanes of [5, 16]) {
+        reset();
+        k.adam_f32(s(0), s(1), s(2), s(3), s(4), s(5), s(6), s(7), noise, rows, lanes, s(9));
+        const fused = bits(0, 1, 2, 3, 4, 5);
+        reset();
+        k.kl_gradient_f32(s(6), s(7), s(0), s(1), s(6), s(7), noise, rows, s(9));
+        k.adam_step_f32(s(0), s(2), s(3), s(6), rows, lanes, s(9));
+        k.adam_step_f32(s(1), s(4), s(5), s(7), rows, lanes, s(9));
+        expect(bits(0, 1, 2, 3, 4, 5)).toEqual(fused);
+        reset();
+        k.sgd_f32(s(0), s(1), s(2), s(4), s(6), s(7), noise, rows, lanes, s(9));
+        const fusedSgd = bits(0, 1, 2, 4);
+        reset();
+        k.kl_gradient_f32(s(6), s(7), s(0), s(1), s(6), s(7), noise, rows, s(9));
+        k.sgd_step_f32(s(0), s(2), s(6), rows, lanes, s(9));
+        k.sgd_step_f32(s(1), s(4), s(7), rows, lanes, s(9));
+        expect(bits(0, 1, 2, 4)).toEqual(fusedSgd);
+      }
     }
   });
 

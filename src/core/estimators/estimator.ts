@@ -31,7 +31,15 @@ export interface EstimatorContext<Memory> extends EstimatorPlan {
   readonly key: SeedKey;
   /** Rows of the minibatch of a step. */
   readonly batchRows: (step: number) => number;
+  /**
+   * Of priors that are met at drawn weights: adds what log p(w) contributes to dW of a block, in one draw. Every estimator then draws
+   * weights, and adds their gradient to its own. By layer, null where the prior has a closed form.
+   */
+  readonly logPrior: ReadonlyArray<LogPriorGradient | null>;
 }
+
+/** dW −= d/dw of the KL's log p(w) at the drawn weights w; addresses of [rows, 16] floats. */
+export type LogPriorGradient = (dW: number, w: number, rows: number) => void;
 
 /** Where the gradient of a block is: of mu, and of sigma as such or, where `noise` is not 0, as gMu·noise. Byte addresses. */
 export interface BlockGradient {
@@ -59,6 +67,8 @@ export interface EstimatorRun {
   keepDelta(run: PassRun, layer: LayerLayout, from: number, to: number): void;
   /** d(mean loss)/d(mu, sigma) of block `b` over all draws in order; fills `out`. */
   gradient(step: number, b: number, out: BlockGradient, buffers: GradientBuffers): void;
+  /** Address of the weights of a draw, a parameter buffer, where they are drawn: always so under a prior with `logPrior`. */
+  drawnWeights(draw: number): number;
 }
 
 /** A kind of estimator. */

@@ -75,7 +75,7 @@ class Reparameterization implements EstimatorRun {
 
   /** One draw: dW, with the noise beside it. Several: sums of dW and of dW·noise. */
   gradient(step: number, b: number, out: BlockGradient, buffers: GradientBuffers): void {
-    const { layout, maps, places, kernels, draws, batchRows } = this.at;
+    const { layout, maps, places, kernels, draws, batchRows, logPrior } = this.at;
     const block = layout.blocks[b];
     const l = block.layer;
     const run = this.#run;
@@ -85,6 +85,7 @@ class Reparameterization implements EstimatorRun {
       const x = places.input(run, l);
       const deltaT = places.deltaT(run, l);
       maps[l].weightGradient(buffers.dW, x, deltaT, places.rowsT, block, batchRows(step));
+      logPrior[l]?.(buffers.dW, this.drawnWeights(s) + block.offset * 4, block.rows);
       if (draws === 1) break;
       const noise = this.#noise(s, block.offset);
       kernels.accumulate_f32(buffers.gMu, buffers.gSigma, buffers.dW, noise, block.rows, s === 0 ? 1 : 0);
@@ -94,8 +95,12 @@ class Reparameterization implements EstimatorRun {
     out.noise = draws === 1 ? this.#noise(0, block.offset) : 0;
   }
 
+  drawnWeights(draw: number): number {
+    return this.at.own.w + draw * this.#drawBytes;
+  }
+
   #weights(run: PassRun, layer: LayerLayout): number {
-    return this.at.own.w + run.draw * this.#drawBytes + layer.offset * 4;
+    return this.drawnWeights(run.draw) + layer.offset * 4;
   }
 
   #noise(draw: number, offset: number): number {

@@ -2,6 +2,7 @@
 // the weights of its map come from: estimators choose them, drawn, mean or variance, all in one layout.
 
 import type { Activation, GemmStart, Kernels } from '../../backend/backend.ts';
+import type { PriorSpec } from '../priors/index.ts';
 
 /** Bytes of a row of 16 lanes. */
 export const ROW_BYTES = 64;
@@ -14,6 +15,8 @@ export interface LayerSpecBase {
   readonly inputSize: number;
   readonly outputSize: number;
   readonly activation: Activation;
+  /** Prior of this layer's weights and biases; that of the model where there is none. */
+  readonly prior?: PriorSpec;
 }
 
 /** Sizes of a layer, a function of its spec alone. */

@@ -1,30 +1,23 @@
-// The prior N(0, priorSigma²) on every weight and bias: what its KL needs in the kernels. The gradient is fused with the
-// optimizers' updates.
+// The prior N(0, scale²) on every weight and bias.
 
-import { type Kernels, UPDATE_SCALARS } from '../../backend/backend.ts';
 import { log } from '../float64.ts';
+import type { Prior } from './prior.ts';
 
-export interface GaussianPrior {
-  /** Writes what the update kernels need: klScale (klWeight / N), and the same over priorSigma². */
-  scalars(out: Float32Array, klScale: number): void;
-  /**
-   * KL(q ‖ prior) of `rows` rows and `lanes` lanes in nats to `out`: Σ log(priorSigma/sigma) +
-   * (sigma² + mu²)/(2·priorSigma²) − ½ (Kingma & Welling 2014, appendix B).
-   */
-  kl(kernels: Kernels, out: number, mu: number, rho: number, rows: number, lanes: number): void;
+export interface GaussianPriorSpec {
+  readonly kind: 'gaussian';
+  /** Standard deviation. */
+  readonly scale: number;
 }
 
-export function gaussianPrior(priorSigma: number): GaussianPrior {
-  const precision = 1 / (priorSigma * priorSigma);
-  const logPriorSigma = log(priorSigma);
-  const halfPrecision = 0.5 / (priorSigma * priorSigma);
+/** KL = Σ log(scale/sigma) + (sigma² + mu²)/(2·scale²) − ½ (Kingma & Welling 2014, appendix B). */
+export function gaussian({ scale }: GaussianPriorSpec): Prior {
+  const logScale = log(scale);
+  const halfPrecision = 0.5 / (scale * scale);
   return {
-    scalars(out, klScale) {
-      out[UPDATE_SCALARS.klScale] = klScale;
-      out[UPDATE_SCALARS.klPrecision] = klScale * precision;
+    precision: 1 / (scale * scale),
+    kl(kernels, out, { mu, rho, rows, lanes }) {
+      kernels.kl_f32(out, mu, rho, rows, lanes, logScale, halfPrecision);
     },
-    kl(kernels, out, mu, rho, rows, lanes) {
-      kernels.kl_f32(out, mu, rho, rows, lanes, logPriorSigma, halfPrecision);
-    },
+    elementKl: (mu, sigma, logSigma) => logScale - logSigma + (sigma * sigma + mu * mu) * halfPrecision - 0.5,
   };
 }

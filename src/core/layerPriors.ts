@@ -1,0 +1,27 @@
+// Which prior the weights of each layer have: the model's, or one of the layer's own.
+
+import type { Model } from './model.ts';
+import { createPrior, type PriorSpec } from './priors/index.ts';
+import type { Prior } from './priors/prior.ts';
+
+/** The different priors of a model, and by layer which of them it has. */
+export interface LayerPriors {
+  readonly priors: readonly Prior[];
+  readonly ofLayer: readonly number[];
+}
+
+export function layerPriors({ layers, priorSigma }: Model): LayerPriors {
+  const prior: PriorSpec = { kind: 'gaussian', scale: priorSigma };
+  const specs: string[] = [];
+  const priors: Prior[] = [];
+  const ofLayer = layers.map((layer) => {
+    const spec = layer.prior ?? prior;
+    const text = JSON.stringify(spec);
+    if (!specs.includes(text)) {
+      specs.push(text);
+      priors.push(createPrior(spec));
+    }
+    return specs.indexOf(text);
+  });
+  return { priors, ofLayer };
+}

@@ -1,0 +1,51 @@
+// The contract of a prior p(w): how its part of the KL enters an update, and what the KL is. Three ways to enter, from the cheapest:
+// a precision that the update kernels take with them, a gradient of mu and sigma in closed form, or log p at the drawn weights.
+
+import type { Kernels } from '../../backend/backend.ts';
+
+/** A run of parameters: byte addresses of [rows, 16] floats. */
+export interface ParameterRows {
+  readonly mu: number;
+  readonly rho: number;
+  readonly rows: number;
+  /** Lanes that are parameters; the others are padding. */
+  readonly lanes: number;
+}
+
+/**
+ * KL(q ‖ p) = Σ E_q[log q(w) − log p(w)] over weights and biases, each independent in q and p. Its entropy term E_q[log q] is every prior's
+ * own, and the update kernels' business.
+ */
+export interface Prior {
+  /** Of a prior that is N(0, 1/precision): mu and sigma are drawn to 0 by klScale·precision in the update kernels. Else 0. */
+  readonly precision: number;
+  /**
+   * Adds d/d(mu, sigma) of −klScale·E_q[log p(w)] to gMu and gSigma (byte addresses), for a prior whose expectation has a closed form
+   * beyond a precision.
+   */
+  readonly expectedGradient?: (
+    kernels: Kernels,
+    gMu: number,
+    gSigma: number,
+    of: ParameterRows,
+    klScale: number,
+  ) => void;
+  /** Adds −factor·d/dw log p(w) to dW, for a prior that is met at the drawn weights; w and dW are byte addresses of [rows, 16] floats. */
+  readonly logDensityGradient?: (
+    kernels: Kernels,
+    dW: number,
+    w: number,
+    rows: number,
+    factor: number,
+  ) => void;
+  /**
+   * Writes Σ KL of the parameters in nats, one float, to `out`.
+   * @param w addresses of their draws, for a prior with `logDensityGradient`: then the KL is the mean over these, log p(w) at each
+   */
+  kl(kernels: Kernels, out: number, of: ParameterRows, w: readonly number[]): void;
+  /** KL of one parameter in float64, in nats, for diagnostics; logSigma = log(sigma) is known already. */
+  elementKl(mu: number, sigma: number, logSigma: number): number;
+}
+
+/** A kind of prior: its options to a prior. */
+export type PriorKind<Spec> = (spec: Spec) => Prior;
