@@ -21,6 +21,11 @@ import { type ErrorType, fileProblem } from './fileProblems.ts';
 /** Names of unfinished files; one left behind by a kill may be deleted. */
 export const TEMPORARY_NAME = /^\.varpool-[0-9a-f]{16}\.tmp$/;
 
+/** A new name for an unfinished file. */
+export function temporaryName(): string {
+  return `.varpool-${randomBytes(8).toString('hex')}.tmp`;
+}
+
 /**
  * Makes `path` hold `content` (text, bytes, or chunks of bytes one after the other). A symbolic link keeps pointing at the file that is
  * replaced; a device or pipe is written to directly.
@@ -46,7 +51,7 @@ export function writeFileAtomic(
 
 function replace(path: string, mode: number | undefined, chunks: readonly ArrayBufferView[]): void {
   const directory = dirname(path);
-  const temporary = join(directory, `.varpool-${randomBytes(8).toString('hex')}.tmp`);
+  const temporary = join(directory, temporaryName());
   try {
     writeTo(temporary, 'wx', chunks, mode === undefined ? 0o666 : mode & 0o777);
     renameSync(temporary, path);

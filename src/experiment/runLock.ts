@@ -1,107 +1,225 @@
-// One process at a time works on a run: a lock file says which. A process that was killed leaves its lock behind, and the next one
-// sees that nobody holds it any more.
+// One process at a time works on a run: a lock file says which, and a heartbeat shows that it lives where nobody here can ask for it (on
+// another machine, in another container). What a killed process leaves behind is taken over by one process, not by two.
 
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../errors.ts';
+import { temporaryName } from './atomicFile.ts';
 import { oneLine } from './configProblems.ts';
 import { fileProblem } from './fileProblems.ts';
+import { type Holder, holderIn, lives, self } from './lockHolder.ts';
 
 export const LOCK_NAME = '.varpool.lock';
+const BEAT_MS = 5_000;
+/** A lock of a process elsewhere without a beat for so long is nobody's. Much longer than a beat: a disk may hang, a machine swap. */
+export const STALE_MS = 60_000;
 
-interface Holder {
-  readonly pid: number;
-  /** When the process began, where the system tells: a process number is used again one day. */
-  readonly began: string | null;
-  readonly host: string;
-}
-
-/** A held lock; letting go twice is nothing. */
+/** A held lock; release() is idempotent. */
 export class RunLock {
+  readonly #fd: number;
+  readonly #beat: NodeJS.Timeout;
   #held = true;
 
-  constructor(readonly path: string) {}
+  /** @param fd the lock file, open for writing */
+  constructor(
+    readonly path: string,
+    fd: number,
+  ) {
+    this.#fd = fd;
+    this.#beat = setInterval(() => this.#show(), BEAT_MS);
+    this.#beat.unref();
+  }
 
-  release(): void {
-    if (this.#held) rmSync(this.path, { force: true });
+  /**
+   * Call it before a state is saved.
+   * @throws CheckpointError when another process took the run over, which it may where this one stood still for long
+   */
+  check(): void {
+    if (!this.#held || isFile(this.path, this.#fd)) return;
+    throw new CheckpointError(
+      oneLine(
+        `${this.path}: expected the lock of this process, got none or that of another — a second process works on this run: end one of the two`,
+      ),
+    );
+  }
+
+  /** @param warn told when the lock cannot be removed; the next process sees that nobody holds it any more */
+  release(warn: (message: string) => void = () => undefined): void {
+    if (!this.#held) return;
     this.#held = false;
+    clearInterval(this.#beat);
+    try {
+      if (isFile(this.path, this.#fd)) rmSync(this.path, { force: true });
+    } catch (cause) {
+      warn(removalProblem(this.path, cause).message);
+    } finally {
+      closeSync(this.#fd);
+    }
   }
 
   [Symbol.dispose](): void {
     this.release();
   }
+
+  /** Writes the last byte again, for the time of the file: that of the file system, whatever the clocks of machines say. */
+  #show(): void {
+    try {
+      writeSync(this.#fd, '\n', fstatSync(this.#fd).size - 1);
+    } catch {
+      // A disk that does not take this tells so when the state is saved.
+    }
+  }
 }
 
 /**
- * Takes the lock of a run directory. One left by a process that is no more, or by another machine (which nobody can ask), is taken over.
- * @throws CheckpointError when another process of this machine works on the run, or the lock cannot be written
+ * Takes the lock of a run directory. One left by a process that is no more is taken over, also one of another machine or container when
+ * it has shown no life for a minute.
+ * @throws CheckpointError when another process works on the run, or the lock cannot be written
  */
 export function lockRun(dir: string): RunLock {
   const path = join(dir, LOCK_NAME);
-  for (let tries = 0; ; tries++) {
-    checkUnlocked(dir);
-    if (tries > 0) rmSync(path, { force: true });
-    try {
-      const fd = openSync(path, 'wx');
-      try {
-        writeSync(fd, JSON.stringify(self()));
-      } finally {
-        closeSync(fd);
-      }
-      return new RunLock(path);
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'EEXIST' && tries < 3) continue;
-      throw fileProblem(CheckpointError, path, 'a file that can be written', 'write', cause);
+  for (;;) {
+    const found = readLock(path);
+    if (found !== null) {
+      refuseLiving(dir, found);
+      takeAway(dir, found);
     }
+    const lock = tryLock(dir, path);
+    if (lock !== null) return lock;
   }
 }
 
 /** @throws CheckpointError when another process works on the run */
 export function checkUnlocked(dir: string): void {
-  const holder = readHolder(join(dir, LOCK_NAME));
-  if (holder === null || !isAlive(holder)) return;
+  const found = readLock(join(dir, LOCK_NAME));
+  if (found !== null) refuseLiving(dir, found);
+}
+
+interface FoundLock {
+  readonly path: string;
+  /** Null where it cannot be read: torn by a power cut, or of a later version. */
+  readonly holder: Holder | null;
+  readonly text: string;
+  readonly modified: number;
+}
+
+function readLock(path: string): FoundLock | null {
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory())
+      throw new CheckpointError(oneLine(`${path}: expected a lock file, got a directory — remove it`));
+    const { mtimeMs } = stat;
+    const text = readFileSync(path, 'utf8');
+    return { path, holder: holderIn(text), text, modified: mtimeMs };
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw fileProblem(CheckpointError, path, 'a lock that can be read', 'read', cause);
+  }
+}
+
+function refuseLiving(dir: string, { path, holder, modified }: FoundLock): void {
+  const known = holder === null ? null : lives(holder);
+  if (known === false) return;
+  const expected = `${dir}: expected a run that nobody works on, got one that`;
+  if (known === true) {
+    throw new CheckpointError(
+      oneLine(`${expected} process ${holder?.pid} is training — wait for it or end it`),
+    );
+  }
+  const age = Math.max(0, now(dir) - modified);
+  if (age >= STALE_MS) return;
+  const who = holder === null ? 'a process' : `process ${holder.pid} on ${holder.host}`;
   throw new CheckpointError(
     oneLine(
-      `${dir}: expected a run that nobody works on, got one that process ${holder.pid} is training — wait for it or end it`,
+      `${expected} ${who} was training ${Math.round(age / 1000)} seconds ago — end it there; if it is gone, try again in a minute or remove ${path}`,
     ),
   );
 }
 
-function self(): Holder {
-  return { pid: process.pid, began: beginningOf(process.pid), host: hostname() };
-}
-
-function readHolder(path: string): Holder | null {
+/** The time by the clock of the file system, which made the times of the lock; else that of this machine. */
+function now(dir: string): number {
+  const probe = join(dir, temporaryName());
   try {
-    const { pid, began, host } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>;
-    if (!Number.isSafeInteger(pid) || typeof host !== 'string') return null;
-    return { pid: pid as number, began: began ?? null, host };
+    const fd = openSync(probe, 'wx');
+    try {
+      return fstatSync(fd).mtimeMs;
+    } finally {
+      closeSync(fd);
+      rmSync(probe, { force: true });
+    }
   } catch {
-    return null; // Not there, or torn by the kill that left it: nobody's.
+    return Date.now(); // A directory that nobody may write to: then no lock is taken here either.
   }
 }
 
-function isAlive({ pid, began, host }: Holder): boolean {
-  if (host !== hostname() || pid <= 0) return false;
-  // In a container every first process has number 1: then the beginning tells this one from the one before.
-  if (began !== beginningOf(pid)) return false;
+/** Takes a dead lock out of the way. Of several processes that try, one gets it; a lock that was taken meanwhile is put back. */
+function takeAway(dir: string, { path, text }: FoundLock): void {
+  const aside = join(dir, temporaryName());
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    renameSync(path, aside);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw removalProblem(path, cause);
   }
-}
-
-/** Clock ticks from the machine's start to the process's, with the machine's start; null where /proc does not tell. */
-function beginningOf(pid: number): string | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold blanks and parentheses of its own.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${ticks}`;
+    if (readFileSync(aside, 'utf8') !== text) linkSync(aside, path);
   } catch {
-    return null;
+    // Where it cannot be put back, its holder finds out before it saves (RunLock.check).
+  } finally {
+    rmSync(aside, { force: true });
   }
+}
+
+/** Null when another process was quicker. */
+function tryLock(dir: string, path: string): RunLock | null {
+  const temporary = join(dir, temporaryName());
+  let fd: number | null = null;
+  try {
+    fd = openSync(temporary, 'wx');
+    // The mark tells this lock from an earlier one of the same process.
+    writeSync(fd, `${JSON.stringify({ ...self(), mark: randomBytes(8).toString('hex') })}\n`);
+    // Whole from the first moment: half a lock would look like one that nobody holds.
+    link(temporary, path);
+    return new RunLock(path, fd);
+  } catch (cause) {
+    if (fd !== null) closeSync(fd);
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return null;
+    throw fileProblem(CheckpointError, path, 'a file that can be written', 'write', cause);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** A second name, or where the file system has none, a rename, which replaces a lock that came in between. */
+function link(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw cause;
+    if (statSync(to, { throwIfNoEntry: false })) throw Object.assign(new Error(to), { code: 'EEXIST' });
+    renameSync(from, to);
+  }
+}
+
+/** Whether this is the file that is open. */
+function isFile(path: string, fd: number): boolean {
+  const [there, own] = [statSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
+  return there !== undefined && there.ino === own.ino && there.dev === own.dev;
+}
+
+function removalProblem(path: string, cause: unknown): Error {
+  return fileProblem(CheckpointError, path, 'a lock that can be removed', 'write', cause);
 }

@@ -95,6 +95,7 @@ export class SweepDirectory {
     readonly earlier: SweepManifest | null,
     readonly results: CellResult[],
     readonly lock: RunLock,
+    readonly warn: (message: string) => void,
   ) {}
 
   /**
@@ -125,7 +126,7 @@ export class SweepDirectory {
       if (options.force) clear(dir);
       const earlier = existsSync(path('manifest')) ? readSweepManifest(path('manifest')) : null;
       const results = existsSync(path('results')) ? mendResults(path('results'), options.onWarning) : [];
-      return new SweepDirectory(dir, earlier, results, lock);
+      return new SweepDirectory(dir, earlier, results, lock, options.onWarning ?? (() => undefined));
     } catch (error) {
       lock.release();
       throw error;
@@ -148,6 +149,7 @@ export class SweepDirectory {
 
   /** Adds a line to results.jsonl; it is on the disk when this returns. @throws CheckpointError if that cannot be */
   append(result: CellResult): void {
+    this.lock.check();
     this.#log ??= new LineLog(this.path('results'));
     this.#log.append(JSON.stringify(result));
     this.#log.sync();
@@ -161,7 +163,7 @@ export class SweepDirectory {
   close(): void {
     this.#log?.close();
     this.#log = null;
-    this.lock.release();
+    this.lock.release(this.warn);
   }
 
   [Symbol.dispose](): void {

@@ -27,7 +27,7 @@ import { epochMetrics } from './metricsLog.ts';
 import { type ResumePoint, reportsOf } from './resumeRun.ts';
 import type { RunWriter } from './run.ts';
 import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
-import { lockRun } from './runLock.ts';
+import { lockRun, type RunLock } from './runLock.ts';
 import { selectionRecord } from './selectionRecord.ts';
 import { splitRecord } from './splitRecord.ts';
 
@@ -75,10 +75,10 @@ export async function trainRun(
 ): Promise<TrainedRun> {
   const lock = lockRun(run.dir);
   try {
-    return await trainLocked(prepared, runtime, run, options);
+    return await trainLocked(prepared, runtime, run, options, lock);
   } finally {
     run.close();
-    lock.release();
+    lock.release(options.onWarning);
   }
 }
 
@@ -87,6 +87,7 @@ async function trainLocked(
   runtime: Runtime,
   run: RunWriter,
   options: TrainRunOptions,
+  lock: RunLock,
 ): Promise<TrainedRun> {
   const { config } = prepared;
   const { resume } = options;
@@ -103,6 +104,7 @@ async function trainLocked(
   const outcomes = (found: Pick<MemberFacts, 'posteriors' | 'tests'> = {}) =>
     memberOutcomes(config, members ?? 0, { reports, before: first.manifest.members ?? [], ...found });
   const end = (status: RunStatus, test: Evaluation | null = null, each = outcomes()): Manifest => {
+    lock.check();
     const { steps, epochs } = progressOf(reports, members);
     const manifest = endManifest(first.manifest, {
       status,
@@ -125,6 +127,7 @@ async function trainLocked(
     options.onCheckpoint?.(state.step);
   };
   const save = (state: TrainingState) => {
+    lock.check();
     // Lines of epochs that a state is past must not be lost before it is.
     run.syncMetrics();
     store.save(state, kernels);
@@ -155,12 +158,16 @@ async function trainLocked(
         points: resume?.members ?? memberPoints(run.dir, prepared, seed, () => undefined),
         checkpoint,
         kernels,
-        beforeSave: () => run.syncMetrics(),
+        beforeSave: () => {
+          lock.check();
+          run.syncMetrics();
+        },
         afterSave: (_, state) => saved(state),
       });
     const posterior: AnyPosterior = resume?.posterior ?? (await (members === null ? one() : several()));
     const most = (of: 'seconds' | 'epoch') => reports.reduce((top, report) => Math.max(top, report[of]), 0);
     const secondsPerEpoch = most('seconds') / Math.max(1, most('epoch'));
+    lock.check();
     posteriorDigest = run.writePosterior(posterior);
     // Whoever is killed while measuring need not train again.
     end('running');

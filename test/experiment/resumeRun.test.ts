@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -215,10 +216,12 @@ describe('a run cut short', () => {
     setManifest({ status: 'running', endedAt: null });
     appendFileSync(path('metrics.jsonl'), '{"epoch":7,"step":35,"el');
     writeFileSync(path('.varpool-0123456789abcdef.tmp'), 'half');
+    const long = new Date(Date.now() - 3_600_000);
     writeFileSync(
       path('.varpool.lock'),
       JSON.stringify({ pid: 2 ** 22 + 1, began: null, host: 'elsewhere' }),
     );
+    utimesSync(path('.varpool.lock'), long, long);
     await finish();
     expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([]);
   });
