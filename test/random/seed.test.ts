@@ -127,11 +127,13 @@ describe('epochOrder', () => {
     expect(Math.abs(chiSquare - freedom) / Math.sqrt(2 * freedom)).toBeLessThan(4);
   });
 
-  test('60000 rows in a few milliseconds', () => {
+  test('60000 rows in a few milliseconds of the processor', () => {
     const order = new Int32Array(60_000);
     epochOrder(order, 'warm', 0);
-    const start = performance.now();
+    // Not of the clock, which runs while other processes have the processor.
+    const before = process.cpuUsage();
     epochOrder(order, 'timed', 1);
-    expect(performance.now() - start).toBeLessThan(100); // 1 to 3 here; the bound only catches another order of growth
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(500); // 1 to 3 here; the bound only catches another order of growth
   });
 });
