@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { toMatrix } from '../dist/core/matrix.js';
 import { auroc } from '../dist/core/metrics/auroc.js';
-import { meanAndStandardError } from '../dist/core/metrics/meanAndStandardError.js';
+import { meanAndErrorText, meanAndStandardError } from '../dist/core/metrics/meanAndStandardError.js';
 import { readInputs } from '../dist/data/inputs.js';
 import { loadData } from '../dist/data/load.js';
 import { build, createRuntime } from '../dist/index.js';
@@ -163,5 +163,5 @@ function average(list) {
 
 function stated(list) {
   const { mean, standardError } = meanAndStandardError(list);
-  return `${mean.toFixed(3)} ± ${standardError.toFixed(3)}`;
+  return meanAndErrorText(mean, standardError);
 }

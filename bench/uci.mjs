@@ -2,7 +2,7 @@
 //   node bench/uci.mjs SET… [--root ../shared/data/uci] [--splits 20] [--workers 2] [--set key=json …]
 
 import { parseArgs } from 'node:util';
-import { meanAndStandardError } from '../dist/core/metrics/meanAndStandardError.js';
+import { meanAndErrorText, meanAndStandardError } from '../dist/core/metrics/meanAndStandardError.js';
 import { build, createRuntime } from '../dist/index.js';
 import { uciSplit } from './uciData.mjs';
 
@@ -48,7 +48,7 @@ async function runSet(set) {
   );
   const line = (name) => {
     const { mean, standardError } = meanAndStandardError(results.map((result) => result[name]));
-    return `${name} ${mean.toFixed(3)} ± ${standardError.toFixed(3)}`;
+    return `${name} ${meanAndErrorText(mean, standardError)}`;
   };
   console.log(
     `${set.padEnd(18)} ${line('rmse')}   ${line('nll')}   ${line('coverage90')}   ${results.length} splits, ${((performance.now() - t) / 1000).toFixed(1)} s`,

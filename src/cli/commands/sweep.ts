@@ -1,6 +1,7 @@
 // varpool sweep SWEEP: many trainings of one config with fields that vary, side by side, in one directory with one table.
 
 import { Command } from 'commander';
+import { meanAndErrorText } from '../../core/metrics/meanAndStandardError.ts';
 import { runName } from '../../experiment/config.ts';
 import { readSweep, type Sweep, type SweepCell, shortNames } from '../../experiment/sweepCells.ts';
 import {
@@ -188,13 +189,11 @@ function valueText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** `1.234 ± 0.05`, with as many places in both. */
 function shown(averaged: Averaged | undefined): string {
   if (averaged === undefined) return '—';
   const { mean, standardError } = averaged;
   if (standardError === null || standardError === 0) return number(mean);
-  const places = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(standardError))));
-  return `${mean.toFixed(places)} ± ${standardError.toFixed(places)}`;
+  return meanAndErrorText(mean, standardError);
 }
 
 function summary({ select, rows }: SweepTable, dir: string, wallSeconds: number): string {

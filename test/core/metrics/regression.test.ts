@@ -1,7 +1,7 @@
 // Point errors, coverage and summaries against values worked out by hand.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { meanAndStandardError } from '../../../src/core/metrics/meanAndStandardError.ts';
+import { meanAndErrorText, meanAndStandardError } from '../../../src/core/metrics/meanAndStandardError.ts';
 import { intervalCoverage, mae, rmse } from '../../../src/core/metrics/regression.ts';
 
 it('rmse and mae of a 3-4-5 example', () => {
@@ -35,6 +35,22 @@ it('meanAndStandardError divides by n − 1, then by √n', () => {
   expect(summary.count).toBe(8);
   expect(meanAndStandardError([3]).standardError).toBeNaN();
   expect(meanAndStandardError([1e9 + 1, 1e9 + 2, 1e9 + 3]).standardDeviation).toBe(1);
+});
+
+it.each([
+  [12.3149, 0.4512, '12.31 ± 0.45'],
+  [0.0006102, 0.000012, '0.000610 ± 0.000012'],
+  [0.00061023, 0.0000118, '0.000610 ± 0.000012'],
+  [6.1e-9, 1.23e-10, '6.10e-9 ± 1.2e-10'],
+  [-6.1e-23, 9.96e-25, '-6.10e-23 ± 1.0e-24'],
+  [1.23e-9, 4.5e-7, '1e-9 ± 4.5e-7'],
+  [3.1e23, 4.4e21, '3.1e+23 ± 4.4e+21'],
+  [123456, 4512, '123456 ± 4512'],
+  [5, 0, '5.000 ± 0.000'],
+  [0, 0, '0.0 ± 0.0'],
+  [5, Number.NaN, '5'],
+])('%f ± %f is written with the digits that mean something: %s', (mean, standardError, text) => {
+  expect(meanAndErrorText(mean, standardError)).toBe(text);
 });
 
 it('says what is wrong with the sizes', () => {
