@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-compare-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -56,6 +56,17 @@ describe('a peer', () => {
     expect(await echo.ask({ ms: 1 })).toEqual({ ms: 1 });
     expect(await echo.ask({ ms: 2 })).toEqual({ ms: 2 });
     await echo.close();
+  });
+
+  test('takes the code that is best on this processor, whatever the environment asks for', async () => {
+    for (const name of ['OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE', 'VARPOOL_TEST_KEPT'])
+      vi.stubEnv(name, 'Prescott');
+    const told = peer("process.stdin.once('data', () => console.log(JSON.stringify(process.env)))");
+    const env = (await told.ask({})) as Record<string, string>;
+    vi.unstubAllEnvs();
+    await told.close();
+    expect(Object.keys(env).filter((name) => name.startsWith('OPENBLAS_'))).toEqual([]);
+    expect(env.VARPOOL_TEST_KEPT).toBe('Prescott');
   });
 
   test('that ends is an error with what it said, not a hang', async () => {
