@@ -2,7 +2,7 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { log } from '../core/float64.ts';
-import { learningRate, stepsPerEpoch, type TrainingProblem } from '../core/problem.ts';
+import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem } from '../core/problem.ts';
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../core/trainingMemory.ts';
 import { Diagnosis } from './diagnosis.ts';
 import type { TrainingReport } from './options.ts';
@@ -11,7 +11,10 @@ import type { PreparedTraining } from './prepare.ts';
 export class Ledger {
   readonly problem: TrainingProblem;
   readonly diagnosis: Diagnosis;
-  /** Sum of the step losses of the epoch under way; part of a snapshot. */
+  /**
+   * Σ step loss·(rows of the step / batchSize) over the epoch under way, so that each row counts once; part of a snapshot. Only the last step of an
+   * epoch can have fewer rows, so within an epoch this is the plain sum that older states hold.
+   */
   epochLoss = 0;
   /** Σ log scale of standardized targets: turns a density per standardized unit into one per unit of the data. */
   readonly #logUnit: number;
@@ -49,15 +52,17 @@ export class Ledger {
   ): Generator<Omit<TrainingReport, 'validation' | 'seconds' | 'best' | 'stopped'>> {
     const { stepLoss, epochKl } = this.memory;
     const { f64 } = this.arena;
+    const { rowCount, batchSize } = this.problem;
     for (let step = from; step < to; step++) {
-      this.epochLoss += f64[stepLoss / 8 + (step % STEP_RECORDS)];
+      const loss = f64[stepLoss / 8 + (step % STEP_RECORDS)];
+      this.epochLoss += loss * (batchRows(this.problem, step) / this.problem.batchSize);
       if ((step + 1) % this.#perEpoch !== 0) continue;
       const epoch = (step + 1) / this.#perEpoch;
-      const nll = this.epochLoss / this.#perEpoch + this.#logUnit;
+      const nll = this.epochLoss / (rowCount / batchSize) + this.#logUnit;
       this.epochLoss = 0;
       if (epoch <= this.#entered) continue;
       this.#entered = epoch;
-      const kl = f64[epochKl / 8 + ((epoch - 1) % EPOCH_RECORDS)] / this.problem.rowCount;
+      const kl = f64[epochKl / 8 + ((epoch - 1) % EPOCH_RECORDS)] / rowCount;
       yield {
         epoch,
         step: step + 1,
