@@ -104,15 +104,15 @@ function cellFailed(kind, { status, stderr }) {
 async function fullDisk(one, wanted) {
   const { random } = one;
   const kind = random.pick(KINDS);
-  const disk = join(one.dir, 'disk');
-  const out = join('disk', 'out');
+  // In the same place as everywhere: cells are named by their configs, and these hold the way from there to the data.
+  const disk = join(one.dir, 'out');
   writeProblems(one.dir);
   mkdirSync(disk);
   const kilobytes = 8 + 4 * random.below(kind === 'sweep' ? 50 : 32);
   one.steps.push(`  mount -t tmpfs -o size=${kilobytes}k tmpfs ${disk}`);
   mount(['-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', disk]);
   try {
-    const result = await one.command([...beginning(kind, out), '--workers', '2', '--quiet']);
+    const result = await one.command([...beginning(kind, 'out'), '--workers', '2', '--quiet']);
     one.event();
     campaign.note('full disk');
     // Where no cell finished, the sweep has failed.
@@ -120,8 +120,8 @@ async function fullDisk(one, wanted) {
     campaign.note(`status ${result.status}`);
     one.steps.push(`  mount -o remount,size=8m ${disk}`);
     mount(['-o', 'remount,size=8m', disk]);
-    if (result.status !== 0 || cellFailed(kind, result)) await goOn(one, kind, out);
-    expectFinished(kind, join(one.dir, out), wanted[kind]);
+    if (result.status !== 0 || cellFailed(kind, result)) await goOn(one, kind, 'out');
+    expectFinished(kind, disk, wanted[kind]);
   } catch (error) {
     cpSync(disk, join(one.dir, 'kept'), { recursive: true });
     throw error;
