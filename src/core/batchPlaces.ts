@@ -52,10 +52,11 @@ export class BatchPlaces {
     this.rowsT = memory.batchPanels * LANES;
   }
 
-  /** What layer l reads, [inputUnits, …] from the run's first panel on. */
-  input(run: PassRun, l: number): number {
-    if (l > 0) return this.output(run, l - 1);
-    return this.features(run.step) + run.first * this.layers[0].inputUnits * ROW_BYTES;
+  /** Input number `which` of layer l, [inputUnits, …] from the run's first panel on. */
+  input(run: PassRun, l: number, which = 0): number {
+    const from = this.layers[l].inputs[which];
+    if (from >= 0) return this.output(run, from);
+    return this.features(run.step) + run.first * this.layers[l].inputUnits * ROW_BYTES;
   }
 
   /** y of layer l. */

@@ -1,10 +1,11 @@
 // The pass of one draw over a run of minibatch panels: forward, loss and backward to every layer's delta, cut into stages. A stage may
 // be shared out by columns: parts of a layer's units, each computed whole by whoever has it.
 
-import { ACTIVATIONS, type Kernels, LANES } from '../backend/backend.ts';
+import { ACTIVATIONS, GemmStart, type Kernels, LANES } from '../backend/backend.ts';
 import type { BatchPlaces, PassRun } from './batchPlaces.ts';
 import type { EstimatorRun } from './estimators/estimator.ts';
-import { type LayerLayout, ROW_BYTES } from './layers/layer.ts';
+import { layerKind } from './layers/index.ts';
+import { type LayerLayout, ROW_BYTES, type WeightlessLayer } from './layers/layer.ts';
 import { createLikelihood, type Likelihood, type LossAddresses } from './likelihoods/likelihood.ts';
 import { batchRows, type TrainingProblem } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
@@ -18,6 +19,12 @@ export class NetworkPass {
   readonly #likelihood: Likelihood;
   readonly #loss: LossAddresses;
   readonly #top: number;
+  /** By layer: what it does where it has no weights. */
+  readonly #weightless: ReadonlyArray<WeightlessLayer | null>;
+  /** By layer: whether its delta can be made in parts. */
+  readonly #divisibleBack: readonly boolean[];
+  /** Addresses of a layer's inputs. */
+  readonly #inputs: number[] = [];
 
   constructor(
     readonly problem: TrainingProblem,
@@ -27,7 +34,12 @@ export class NetworkPass {
     readonly kernels: Kernels,
   ) {
     this.#likelihood = createLikelihood(problem.likelihood);
-    this.#top = memory.layout.layers.length - 1;
+    const { layers } = memory.layout;
+    this.#top = layers.length - 1;
+    this.#weightless = layers.map((layer) => layerKind(layer.spec).weightless?.(layer, kernels) ?? null);
+    this.#divisibleBack = layers.map(
+      ({ divisible, consumers }) => divisible && consumers.every((above) => layers[above].divisible),
+    );
     this.#loss = {
       outputs: 0,
       targets: 0,
@@ -60,7 +72,9 @@ export class NetworkPass {
     if (from === to) return;
     const panels = run.last - run.first;
     const y = places.output(run, l) + from * ROW_BYTES;
-    this.estimator.forward(run, layer, y, places.input(run, l), from, to);
+    const weightless = this.#weightless[l];
+    if (weightless === null) this.estimator.forward(run, layer, y, places.input(run, l), from, to);
+    else weightless.forward(y, this.#inputsOf(run, layer, from), panels, from, to);
     const derivative = bends(layer) ? places.derivative(run, l) + from * ROW_BYTES : 0;
     const activation = ACTIVATIONS.indexOf(layer.spec.activation);
     // All units lie together; a part of them only within a panel.
@@ -76,13 +90,15 @@ export class NetworkPass {
     const { places, kernels, estimator } = this;
     const { layers } = this.memory.layout;
     const layer = layers[l];
-    const divisible = layer.divisible && (l === this.#top || layers[l + 1].divisible);
-    const from = firstUnit(layer, divisible, part, parts);
-    const to = firstUnit(layer, divisible, part + 1, parts);
+    const from = firstUnit(layer, this.#divisibleBack[l], part, parts);
+    const to = firstUnit(layer, this.#divisibleBack[l], part + 1, parts);
     if (from === to) return;
     const panels = run.last - run.first;
     const here = places.delta(run, l) + from * ROW_BYTES;
-    if (l < this.#top) estimator.inputGradient(run, layers[l + 1], here, from, to);
+    for (let c = 0; c < layer.consumers.length; c++) {
+      const start = c === 0 ? GemmStart.zero : GemmStart.accumulate;
+      this.#fromAbove(run, l, layers[layer.consumers[c]], here, from, to, start);
+    }
     if (bends(layer)) {
       const derivative = places.derivative(run, l) + from * ROW_BYTES;
       const together = to - from === layer.units;
@@ -92,7 +108,39 @@ export class NetworkPass {
         kernels.multiply_f32(here + at, here + at, derivative + at, rows);
       }
     }
-    estimator.keepDelta(run, layer, from, to);
+    if (this.#weightless[l] === null) estimator.keepDelta(run, layer, from, to);
+  }
+
+  /** What a layer that reads layer l gives to d(loss)/dy of its units from … to − 1. */
+  #fromAbove(
+    run: PassRun,
+    l: number,
+    above: LayerLayout,
+    here: number,
+    from: number,
+    to: number,
+    start: GemmStart,
+  ): void {
+    const weightless = this.#weightless[above.index];
+    if (weightless === null) {
+      this.estimator.inputGradient(run, above, here, from, to, start);
+      return;
+    }
+    const delta = this.places.delta(run, above.index) + from * ROW_BYTES;
+    let first = start;
+    for (let which = 0; which < above.inputs.length; which++) {
+      if (above.inputs[which] !== l) continue;
+      weightless.inputGradient(here, which, delta, run.last - run.first, from, to, first);
+      first = GemmStart.accumulate;
+    }
+  }
+
+  #inputsOf(run: PassRun, layer: LayerLayout, from: number): readonly number[] {
+    const at = this.#inputs;
+    at.length = layer.inputs.length;
+    for (let which = 0; which < at.length; which++)
+      at[which] = this.places.input(run, layer.index, which) + from * ROW_BYTES;
+    return at;
   }
 
   #lossOf(run: PassRun): void {

@@ -1,9 +1,9 @@
 // The flat layout of all parameters: where layer l, panel p, row r of mu (or rho, or a moment) stands in one buffer of floats.
 // Row 0 of a panel is the bias, row 1 + i the weights of input i; 16 outputs a panel. Padding is never trained.
 
-import { LANES } from '../backend/backend.ts';
+import { type Kernels, LANES } from '../backend/backend.ts';
 import { layerKind } from './layers/index.ts';
-import type { Block, LayerLayout } from './layers/layer.ts';
+import type { Block, LayerLayout, LinearMap } from './layers/layer.ts';
 import type { Model } from './model.ts';
 
 export type { Block, LayerLayout };
@@ -30,10 +30,12 @@ export function parameterLayout(model: Model): ParameterLayout {
     const shape = layerKind(spec).shape(spec);
     const { I, O } = shape;
     const panels = Math.ceil(O / LANES);
-    const rows = I + 1;
+    const rows = O === 0 ? 0 : I + 1;
     const panelRows = Math.ceil(rows / 4) * 4;
     const size = panels * panelRows * LANES;
-    layers.push({ ...shape, spec, index, panels, rows, panelRows, offset, size });
+    const inputs = inputsOf(model, index);
+    const consumers = model.layers.flatMap((_, l) => (inputsOf(model, l).includes(index) ? [l] : []));
+    layers.push({ ...shape, spec, index, inputs, consumers, panels, rows, panelRows, offset, size });
     const chunk = Math.ceil(rows / Math.ceil(rows / BLOCK_ROWS) / 4) * 4;
     for (let panel = 0; panel < panels; panel++) {
       for (let firstRow = 0; firstRow < rows; firstRow += chunk) {
@@ -51,6 +53,15 @@ export function parameterLayout(model: Model): ParameterLayout {
     count += rows * O;
   }
   return { layers, size: offset, count, blocks };
+}
+
+function inputsOf({ layers }: Model, index: number): readonly number[] {
+  return layers[index].inputs ?? [index - 1];
+}
+
+/** The linear map of each layer; there is none in the place of a layer without weights, and nobody may ask for it. */
+export function layerMaps({ layers }: ParameterLayout, kernels: Kernels): LinearMap[] {
+  return layers.map((layer) => layerKind(layer.spec).map?.(layer, kernels) as LinearMap);
 }
 
 /** Writes row-major weights [I, O] and biases [O] into a layer's panels; padding becomes 0. */

@@ -14,12 +14,12 @@ import type {
 } from './estimators/estimator.ts';
 import { estimatorKind } from './estimators/index.ts';
 import { type LayerPriors, layerPriors } from './layerPriors.ts';
-import { layerKind } from './layers/index.ts';
 import { ROW_BYTES } from './layers/layer.ts';
 import { createLikelihood, type Likelihood } from './likelihoods/likelihood.ts';
 import { NoiseScale } from './likelihoods/noiseScale.ts';
 import { NetworkPass } from './networkPass.ts';
 import { createOptimizer, type Optimizer } from './optimizers/optimizer.ts';
+import { layerMaps } from './parameters.ts';
 import type { Prior } from './priors/prior.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
 import { klWeight } from './schedules/klWeighting.ts';
@@ -76,7 +76,7 @@ export class TrainingStep {
       mu: memory.mu,
       rho: memory.rho,
       places: this.#places,
-      maps: memory.layout.layers.map((layer) => layerKind(layer.spec).map(layer, kernels)),
+      maps: layerMaps(memory.layout, kernels),
       kernels,
       key: seedKey(problem.seed),
       batchRows: (step) => batchRows(problem, step),

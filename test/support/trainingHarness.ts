@@ -3,6 +3,7 @@
 
 import { Arena } from '../../src/backend/arena.ts';
 import type { BackendFactory } from '../../src/backend/backend.ts';
+import { parameterLayout } from '../../src/core/parameters.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import { TrainingStep } from '../../src/core/step.ts';
 import { CONTROL_WORDS, type TrainingMemory, trainingMemory } from '../../src/core/trainingMemory.ts';
@@ -37,7 +38,7 @@ export function layerNoise(
   layer: number,
   purpose: 'weight' | 'predictive' = 'weight',
 ): TwinTensors {
-  const { inputSize: I, outputSize: O } = problem.model.layers[layer];
+  const { I, O } = parameterLayout(problem.model).layers[layer];
   const seed = seedKey(problem.seed);
   const at = (i: number, o: number) =>
     normal(seed, step, draw, stream(PURPOSE[purpose], layer), slot(I, i, o));
@@ -65,6 +66,27 @@ export function twinBatch(
     x: Float64Array.from(index.flatMap((row) => [...x.subarray(row * I, (row + 1) * I)])),
     y: Float64Array.from(index.flatMap((row) => [...y.subarray(row * columns, (row + 1) * columns)])),
   };
+}
+
+/** Puts random q parameters of layers in the arena, sigma from .01 to .9: large enough for gradients of rho to matter. */
+export function randomParameters(harness: TrainingHarness): { mu: TwinTensors; rho: TwinTensors }[] {
+  return harness.memory.layout.layers.map(({ I, O }, l) => {
+    const f64 = (count: number, which: number, map: (n: number) => number) =>
+      Float64Array.from(testNormals(count, which), (n) => Math.fround(map(n)));
+    const layer = {
+      mu: {
+        weight: f64(I * O, 10 * l + 3, (n) => n / Math.sqrt(I)),
+        bias: f64(O, 10 * l + 4, (n) => 0.3 * n),
+      },
+      rho: {
+        weight: f64(I * O, 10 * l + 5, (n) => -2 + 0.8 * n),
+        bias: f64(O, 10 * l + 6, (n) => -2 + 0.8 * n),
+      },
+    };
+    harness.put(harness.memory.mu, l, layer.mu);
+    harness.put(harness.memory.rho, l, layer.rho);
+    return layer;
+  });
 }
 
 export class TrainingHarness {

@@ -5,8 +5,8 @@ import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels } from '../../backend/backend.ts';
 import { seedKey } from '../../random/seed.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import { layerKind } from '../layers/index.ts';
 import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
+import { layerMaps } from '../parameters.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
 
@@ -24,7 +24,7 @@ export class DrawnWeights implements OutputEstimator {
     readonly mode: 'sample' | 'mean',
   ) {
     this.#key = seedKey(problem.seed);
-    this.#maps = memory.layout.layers.map((layer) => layerKind(layer.spec).map(layer, kernels));
+    this.#maps = layerMaps(memory.layout, kernels);
     this.#cached = new Uint8Array(problem.cachedDraws ?? 0);
   }
 

@@ -1,7 +1,7 @@
 // The contract of an estimator: how the uncertain weights of a linear map enter a training step. It draws what it needs, takes the map
 // forward and back, and gives the gradient of a block. It serves any layer, and knows of a layer only its map.
 
-import type { Kernels } from '../../backend/backend.ts';
+import type { GemmStart, Kernels } from '../../backend/backend.ts';
 import type { SeedKey } from '../../random/seed.ts';
 import type { BatchPlaces, PassRun } from '../batchPlaces.ts';
 import type { LayerLayout, LinearMap } from '../layers/layer.ts';
@@ -25,7 +25,7 @@ export interface EstimatorContext<Memory> extends EstimatorPlan {
   readonly mu: number;
   readonly rho: number;
   readonly places: BatchPlaces;
-  /** By layer. */
+  /** By layer; layers without weights never reach an estimator. */
   readonly maps: readonly LinearMap[];
   readonly kernels: Kernels;
   readonly key: SeedKey;
@@ -61,8 +61,15 @@ export interface EstimatorRun {
   prepare(step: number, b: number): void;
   /** z of units from … to − 1 of a layer for the run's panels; z is the address of unit `from`, x of the run's inputs. */
   forward(run: PassRun, layer: LayerLayout, z: number, x: number, from: number, to: number): void;
-  /** dx = d(loss)/dx of inputs from … to − 1 of a layer from its delta; dx is the address of input `from`. */
-  inputGradient(run: PassRun, layer: LayerLayout, dx: number, from: number, to: number): void;
+  /** dx = d(loss)/dx of inputs from … to − 1 of a layer from its delta, from `start`; dx is the address of input `from`. */
+  inputGradient(
+    run: PassRun,
+    layer: LayerLayout,
+    dx: number,
+    from: number,
+    to: number,
+    start: GemmStart,
+  ): void;
   /** Lays out the delta of units from … to − 1, which is complete, for the gradients of blocks. */
   keepDelta(run: PassRun, layer: LayerLayout, from: number, to: number): void;
   /** d(mean loss)/d(mu, sigma) of block `b` over all draws in order; fills `out`. */

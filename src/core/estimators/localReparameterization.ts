@@ -5,9 +5,8 @@ import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels, LANES } from '../../backend/backend.ts';
 import { seedKey } from '../../random/seed.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import { layerKind } from '../layers/index.ts';
 import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
-import type { LayerLayout } from '../parameters.ts';
+import { type LayerLayout, layerMaps } from '../parameters.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
 
@@ -42,7 +41,7 @@ export class LocalReparameterization implements OutputEstimator {
     readonly kernels: Kernels,
   ) {
     this.#key = seedKey(problem.seed);
-    this.#maps = memory.layout.layers.map((layer) => layerKind(layer.spec).map(layer, kernels));
+    this.#maps = layerMaps(memory.layout, kernels);
   }
 
   /** sigma² of parameters first … last − 1, floats of a parameter buffer and multiples of 16; all are needed before the first tile. */

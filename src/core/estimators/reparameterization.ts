@@ -1,7 +1,7 @@
 // Weight reparameterization (Blundell et al. 2015, §3.2): w = mu + sigma·noise, one noise a weight and draw, shared by all rows;
 // so d/dmu = dW and d/dsigma = dW·noise.
 
-import { GemmStart } from '../../backend/backend.ts';
+import type { GemmStart } from '../../backend/backend.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import type { PassRun } from '../batchPlaces.ts';
 import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
@@ -59,11 +59,18 @@ class Reparameterization implements EstimatorRun {
     this.at.maps[layer.index].forward(z, this.#weights(run, layer), x, run.last - run.first, from, to);
   }
 
-  inputGradient(run: PassRun, layer: LayerLayout, dx: number, from: number, to: number): void {
+  inputGradient(
+    run: PassRun,
+    layer: LayerLayout,
+    dx: number,
+    from: number,
+    to: number,
+    start: GemmStart,
+  ): void {
     const { maps, places } = this.at;
     const delta = places.delta(run, layer.index);
     const w = this.#weights(run, layer);
-    maps[layer.index].inputGradient(dx, w, delta, run.last - run.first, from, to, GemmStart.zero);
+    maps[layer.index].inputGradient(dx, w, delta, run.last - run.first, from, to, start);
   }
 
   keepDelta(run: PassRun, layer: LayerLayout, from: number, to: number): void {

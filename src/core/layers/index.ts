@@ -1,9 +1,10 @@
 // The layers there are, by kind.
 
+import { add } from './add.ts';
 import { dense } from './dense.ts';
 import type { LayerKind, LayerSpecBase } from './layer.ts';
 
-export const LAYERS = { dense } as const;
+export const LAYERS = { dense, add } as const;
 
 type Layers = typeof LAYERS;
 

@@ -15,6 +15,8 @@ export interface LayerSpecBase {
   readonly inputSize: number;
   readonly outputSize: number;
   readonly activation: Activation;
+  /** Numbers of the layers it reads, −1 for the network's input; the layer before where there is none. */
+  readonly inputs?: readonly number[];
   /** Prior of this layer's weights and biases; that of the model where there is none. */
   readonly prior?: PriorSpec;
 }
@@ -24,7 +26,7 @@ export interface LayerShape {
   /** Values a row of data brings in and takes out. */
   readonly inputUnits: number;
   readonly units: number;
-  /** The map's matrix: I rows of weights (a bias row beside them) and O outputs. I is the fan-in of an output. */
+  /** The map's matrix: I rows of weights (a bias row beside them) and O outputs; both 0 without a map. I is the fan-in of an output. */
   readonly I: number;
   readonly O: number;
   /** Shape of the weight tensor, I·O numbers, outputs last. */
@@ -40,6 +42,9 @@ export interface LayerLayout<Spec extends LayerSpecBase = LayerSpecBase> extends
   readonly spec: Spec;
   /** Number of the layer; also the tensor number of its noise addresses. */
   readonly index: number;
+  /** Layers it reads, −1 for the network's input, and layers that read it; in order. */
+  readonly inputs: readonly number[];
+  readonly consumers: readonly number[];
   readonly panels: number;
   /** Rows of a panel in use: one bias row and I weight rows. */
   readonly rows: number;
@@ -99,8 +104,25 @@ export interface LinearMap {
   weightGradient(dW: number, x: number, deltaT: number, rowsT: number, block: Block, dataRows: number): void;
 }
 
-/** A kind of layer. */
+/** A layer without weights, of one input or several; addresses as in LinearMap. */
+export interface WeightlessLayer {
+  /** @param x addresses of unit `from` of each input */
+  forward(z: number, x: readonly number[], panels: number, from: number, to: number): void;
+  /** d(loss)/d(input number `which`), units from … to − 1, from the delta of those units. */
+  inputGradient(
+    dx: number,
+    which: number,
+    delta: number,
+    panels: number,
+    from: number,
+    to: number,
+    start: GemmStart,
+  ): void;
+}
+
+/** A kind of layer: with a linear map, or without weights. */
 export interface LayerKind<Spec extends LayerSpecBase> {
   shape(spec: Spec): LayerShape;
-  map(layer: LayerLayout<Spec>, kernels: Kernels): LinearMap;
+  readonly map?: (layer: LayerLayout<Spec>, kernels: Kernels) => LinearMap;
+  readonly weightless?: (layer: LayerLayout<Spec>, kernels: Kernels) => WeightlessLayer;
 }
