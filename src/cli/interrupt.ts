@@ -1,17 +1,21 @@
-// Ctrl-C: the first asks the work to stop after its step, the second ends the process at once.
+// Ctrl-C, a request to end, a terminal that closes: the first asks the work to stop after its step, the second ends the process at once.
 
 import { EXIT, InterruptedError } from './failure.ts';
 import { note } from './output.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs `work` with a signal that a first interrupt aborts. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    note('\nvarpool: stopping after this step (once more to stop at once)');
-    controller.abort(new InterruptedError('interrupted'));
+  const stop = (name: NodeJS.Signals) => {
+    if (!controller.signal.aborted) {
+      note('\nvarpool: stopping after this step (once more to stop at once)');
+      controller.abort(new InterruptedError('interrupted'));
+      return;
+    }
+    // A terminal that closes sends it twice, by the shell and by the system: nobody asks for haste.
+    if (name !== 'SIGHUP') process.exit(EXIT.interrupted);
   };
   for (const name of SIGNALS) process.on(name, stop);
   try {

@@ -3,4 +3,6 @@
 
 import { runCli } from './program.ts';
 
-process.exitCode = await runCli(process.argv.slice(2));
+const status = await runCli(process.argv.slice(2));
+// Output that could not be written may have set one by now.
+process.exitCode = status || process.exitCode;

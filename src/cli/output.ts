@@ -5,17 +5,25 @@ import { dirname } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { oneLine } from '../experiment/configProblems.ts';
 import { fileProblem } from '../experiment/fileProblems.ts';
+import { EXIT } from './failure.ts';
 
 /** A label with its value; null rows are left out. */
 export type Row = readonly [label: string, value: string] | null;
 
-/** A closed pipe (`varpool predict … | head`) is no failure: what nobody reads is not written. */
+/**
+ * A closed pipe (`varpool predict … | head`) is no failure: what nobody reads is not written. Progress that cannot be written (a full disk
+ * of logs, a terminal that closed) ends nothing either; a result that cannot be is a failure, told once all is done.
+ */
 export function guardStreams(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
+  process.stderr.on('error', () => undefined);
+  let told = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || told) return;
+    told = true;
+    const { message } = fileProblem(ConfigError, 'stdout', 'a place that can be written', 'write', error);
+    note(`varpool: ${message}`);
+    process.exitCode = process.exitCode || EXIT.usage;
+  });
 }
 
 export function print(text: string): void {

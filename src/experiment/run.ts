@@ -16,7 +16,7 @@ import { makeMemberDirectory, memberDirectory, removeMembers } from './memberFil
 import type { RunReport } from './memberRuns.ts';
 import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
 import { refuseOverwriting } from './overwriting.ts';
-import { checkUnlocked, LOCK_NAME } from './runLock.ts';
+import { checkUnlocked, isLockName, LOCK_NAME } from './runLock.ts';
 import { EVENT_FILE, EventLog } from './tensorboard/eventLog.ts';
 
 /** Files of a run by what they hold. */
@@ -129,7 +129,7 @@ export function createRun(dir: string, options: CreateRunOptions = {}): RunWrite
   }
   if (!stat.isDirectory()) throw new ConfigError(message(dir, 'a directory', 'a file', 'choose another'));
   checkUnlocked(dir);
-  const names = list(dir).filter((name) => !TEMPORARY_NAME.test(name) && name !== LOCK_NAME);
+  const names = list(dir).filter((name) => !TEMPORARY_NAME.test(name) && !isLockName(name));
   if (names.length > 0) {
     if (!isManifest(join(dir, RUN_FILES.manifest))) {
       const got = `one with ${names.length} other file${names.length === 1 ? '' : 's'}`;

@@ -7,6 +7,7 @@ import {
   fstatSync,
   linkSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -15,12 +16,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../errors.ts';
-import { temporaryName } from './atomicFile.ts';
 import { oneLine } from './configProblems.ts';
 import { fileProblem } from './fileProblems.ts';
 import { type Holder, holderIn, lives, self } from './lockHolder.ts';
 
 export const LOCK_NAME = '.varpool.lock';
+/** Names of files that a lock is made or taken away with, for a moment. */
+const PASSING = /^\.varpool\.lock\.[0-9a-f]{16}$/;
 const BEAT_MS = 5_000;
 /** A lock of a process elsewhere without a beat for so long is nobody's. Much longer than a beat: a disk may hang, a machine swap. */
 export const STALE_MS = 60_000;
@@ -96,7 +98,10 @@ export function lockRun(dir: string): RunLock {
       takeAway(dir, found);
     }
     const lock = tryLock(dir, path);
-    if (lock !== null) return lock;
+    if (lock !== null) {
+      removePassing(dir, path);
+      return lock;
+    }
   }
 }
 
@@ -104,6 +109,25 @@ export function lockRun(dir: string): RunLock {
 export function checkUnlocked(dir: string): void {
   const found = readLock(join(dir, LOCK_NAME));
   if (found !== null) refuseLiving(dir, found);
+}
+
+/** Whether the name is that of a lock, or of a file that a kill left while it was made. */
+export function isLockName(name: string): boolean {
+  return name === LOCK_NAME || PASSING.test(name);
+}
+
+function passingName(): string {
+  return `${LOCK_NAME}.${randomBytes(8).toString('hex')}`;
+}
+
+/** Files that are older than any that another process needs at this moment. */
+function removePassing(dir: string, lock: string): void {
+  const { mtimeMs: now } = statSync(lock);
+  for (const name of readdirSync(dir)) {
+    if (!PASSING.test(name)) continue;
+    const file = statSync(join(dir, name), { throwIfNoEntry: false });
+    if (file !== undefined && now - file.mtimeMs > STALE_MS) rmSync(join(dir, name), { force: true });
+  }
 }
 
 interface FoundLock {
@@ -150,7 +174,7 @@ function refuseLiving(dir: string, { path, holder, modified }: FoundLock): void 
 
 /** The time by the clock of the file system, which made the times of the lock; else that of this machine. */
 function now(dir: string): number {
-  const probe = join(dir, temporaryName());
+  const probe = join(dir, passingName());
   try {
     const fd = openSync(probe, 'wx');
     try {
@@ -166,7 +190,7 @@ function now(dir: string): number {
 
 /** Takes a dead lock out of the way. Of several processes that try, one gets it; a lock that was taken meanwhile is put back. */
 function takeAway(dir: string, { path, text }: FoundLock): void {
-  const aside = join(dir, temporaryName());
+  const aside = join(dir, passingName());
   try {
     renameSync(path, aside);
   } catch (cause) {
@@ -184,7 +208,7 @@ function takeAway(dir: string, { path, text }: FoundLock): void {
 
 /** Null when another process was quicker. */
 function tryLock(dir: string, path: string): RunLock | null {
-  const temporary = join(dir, temporaryName());
+  const temporary = join(dir, passingName());
   let fd: number | null = null;
   try {
     fd = openSync(temporary, 'wx');

@@ -7,6 +7,7 @@ import { isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import { CheckpointError, ConfigError } from '../errors.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
+import { removeTemporaries } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig } from './config.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
 import { fileProblem, readTextFile } from './fileProblems.ts';
@@ -14,7 +15,7 @@ import { keepLines, LineLog, readLines } from './lineLog.ts';
 import { size } from './manifestFields.ts';
 import { refuseOverwriting } from './overwriting.ts';
 import { makeDirectory } from './run.ts';
-import { LOCK_NAME, lockRun, type RunLock } from './runLock.ts';
+import { isLockName, lockRun, type RunLock } from './runLock.ts';
 import { parseStrictJson } from './strictJson.ts';
 
 export const SWEEP_FILES = {
@@ -114,7 +115,7 @@ export class SweepDirectory {
   ): SweepDirectory {
     makeDirectory(dir);
     const path = (file: keyof typeof SWEEP_FILES) => join(dir, SWEEP_FILES[file]);
-    const others = entries(dir).filter((name) => !TEMPORARY_NAME.test(name) && name !== LOCK_NAME);
+    const others = entries(dir).filter((name) => !TEMPORARY_NAME.test(name) && !isLockName(name));
     if (others.length > 0 && !existsSync(path('manifest'))) {
       const got = `one with ${others.length} other file${others.length === 1 ? '' : 's'}`;
       throw problem(ConfigError, dir, 'a new or empty directory, or one of a sweep', got, 'choose another');
@@ -123,6 +124,7 @@ export class SweepDirectory {
     refuseOverwriting(dir, { files, trees: [path('cells')] }, options.reads ?? []);
     const lock = lockRun(dir);
     try {
+      removeTemporaries(dir);
       if (options.force) clear(dir);
       const earlier = existsSync(path('manifest')) ? readSweepManifest(path('manifest')) : null;
       const results = existsSync(path('results')) ? mendResults(path('results'), options.onWarning) : [];

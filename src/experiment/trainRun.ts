@@ -165,8 +165,6 @@ async function trainLocked(
         afterSave: (_, state) => saved(state),
       });
     const posterior: AnyPosterior = resume?.posterior ?? (await (members === null ? one() : several()));
-    const most = (of: 'seconds' | 'epoch') => reports.reduce((top, report) => Math.max(top, report[of]), 0);
-    const secondsPerEpoch = most('seconds') / Math.max(1, most('epoch'));
     lock.check();
     posteriorDigest = run.writePosterior(posterior);
     // Whoever is killed while measuring need not train again.
@@ -178,7 +176,7 @@ async function trainLocked(
     for (const member of posteriors) tests.push(await measure(member));
     const manifest = end('finished', test, outcomes({ posteriors, tests }));
     removeMembers(run.dir);
-    return { posterior, posteriorDigest, reports, test, manifest, secondsPerEpoch };
+    return { posterior, posteriorDigest, reports, test, manifest, secondsPerEpoch: secondsPerEpoch(reports) };
   } catch (error) {
     try {
       end(statusOf(error, options.signal));
@@ -188,6 +186,12 @@ async function trainLocked(
     }
     throw error;
   }
+}
+
+/** Of training alone; of an ensemble, an epoch of all members. */
+export function secondsPerEpoch(reports: readonly RunReport[]): number {
+  const most = (of: 'seconds' | 'epoch') => reports.reduce((top, report) => Math.max(top, report[of]), 0);
+  return most('seconds') / Math.max(1, most('epoch'));
 }
 
 /** What a life of a run starts from. */

@@ -1,11 +1,9 @@
 // Trains a run again, as it was trained, into a directory of its own that is gone afterwards, and holds what the run saved to every
 // bit of it: posterior, test metrics and the metrics of each epoch.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TrainingState } from '../core/trainingState.ts';
-import { CheckpointError, ConfigError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { oneLine } from './configProblems.ts';
@@ -17,7 +15,6 @@ import {
   placeOf,
   posteriorDifference,
 } from './differences.ts';
-import { fileProblem } from './fileProblems.ts';
 import type { Manifest } from './manifest.ts';
 import { asMemberLines, asMemberOutcome, asMemberPart, memberAlone, memberPart } from './memberOfRun.ts';
 import { type EpochMetrics, readMetrics } from './metricsLog.ts';
@@ -26,6 +23,7 @@ import type { ResumePoint } from './resumeRun.ts';
 import { RUN_FILES, type Run, RunWriter } from './run.ts';
 import type { PreparedRun } from './runData.ts';
 import { dataSectionSha256, readSafetensors } from './safetensors.ts';
+import { ScratchDirectory } from './scratchDirectory.ts';
 import { type TrainRunOptions, trainRun } from './trainRun.ts';
 
 export interface VerifyOptions extends Pick<TrainRunOptions, 'signal' | 'onProgress' | 'onEpoch'> {
@@ -66,9 +64,9 @@ export async function verifyRun(
   }
   // Read first: a file that is not there should not take a training to find out.
   const saved = savedResult(run, member);
-  const dir = temporaryDirectory();
+  const scratch = new ScratchDirectory('varpool-verify-');
   try {
-    const again = new RunWriter(dir);
+    const again = new RunWriter(scratch.dir);
     const training = silent(member === undefined ? prepared : memberAlone(prepared, member));
     const { manifest } = await trainRun(training, runtime, again, {
       ...options,
@@ -89,7 +87,7 @@ export async function verifyRun(
       test: manifest.test,
     };
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    scratch.remove();
   }
 }
 
@@ -138,15 +136,6 @@ function resumePoint(run: Run, prepared: PreparedRun, again: RunWriter, state: T
     if (step <= state.step) again.logEpoch({ epoch, step, ...metrics });
   const store = new CheckpointStore(again.dir);
   return { prepared, run: again, manifest: run.manifest, store, state, posterior: null, members: null };
-}
-
-function temporaryDirectory(): string {
-  const start = join(tmpdir(), 'varpool-verify-');
-  try {
-    return mkdtempSync(start);
-  } catch (cause) {
-    throw fileProblem(CheckpointError, `${start}…`, 'a directory that can be made', 'write', cause);
-  }
 }
 
 /** One line for people: the first file, tensor and index that differs, both values, and what to make of it. */

@@ -1,7 +1,17 @@
 // resume and what it is for: processes that are interrupted, killed or left by their workers, and go on to the same end.
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openRun } from '../../src/experiment/run.ts';
@@ -64,7 +74,7 @@ function finish(run: string, ...flags: string[]) {
 }
 
 describe('a process', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)(
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'that gets %s saves its state and ends with 130',
     async (signal) => {
       const { child, ended } = await started(signal);
@@ -145,6 +155,46 @@ describe('resume', () => {
     expect(lastJson(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
     expect(ended.stdout).toContain(digest);
     expect(readFileSync(at('whole/manifest.json'))).toEqual(before);
+  });
+
+  test('of a run that was killed after its end makes the report it has none of, and clears away what was left', () => {
+    mkdirSync(at('cut'));
+    cpSync(at('whole'), at('cut', 'curve'), { recursive: true });
+    const run = (name: string) => at('cut', 'curve', name);
+    const report = readFileSync(run('report.html'), 'utf8');
+    rmSync(run('report.html'));
+    writeFileSync(run('.varpool-0123456789abcdef.tmp'), 'half a report');
+    mkdirSync(run('members/0'), { recursive: true });
+    const names = readdirSync(at('whole')).sort();
+    const ended = varpool(dir, 'resume', 'cut/curve', '--json');
+    expect(ended).toMatchObject({
+      status: 0,
+      stderr: 'cut/curve was finished but for its report, which is made\n',
+    });
+    expect(lastJson(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
+    expect(readFileSync(run('report.html'), 'utf8')).toBe(report);
+    expect(readdirSync(at('cut', 'curve')).sort()).toEqual(names);
+  });
+
+  test.runIf(process.platform === 'linux')('output that cannot be written ends no training', async () => {
+    const full = openSync('/dev/full', 'w');
+    const words = [MAIN, 'train', 'curve.yaml', '--out', 'full'];
+    const child = spawn(process.execPath, words, { cwd: dir, stdio: ['ignore', 'pipe', full] });
+    let stdout = '';
+    child.stdout?.on('data', (part) => (stdout += part));
+    expect(await new Promise((next) => child.on('close', next))).toBe(0);
+    expect(stdout).toContain(digest);
+    // A result that nobody gets is told.
+    const told = spawnSync(process.execPath, [MAIN, 'resume', 'full', '--quiet'], {
+      cwd: dir,
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect(told.stderr).toBe(
+      'varpool: stdout: expected a place that can be written, got no space left on the disk — free some or choose another disk\n',
+    );
+    expect(told.status).toBe(2);
   });
 
   test.each([

@@ -1,6 +1,6 @@
 // Files of lines on a disk that runs full: what is there stays readable and can be written on, in metrics and in the results of a sweep.
 
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
@@ -130,6 +130,14 @@ describe('results.jsonl of a sweep', () => {
     directory.append(result('three'));
     directory.close();
     expect(readResults(join(at, 'results.jsonl')).map(({ key }) => key)).toEqual(['one', 'three']);
+  });
+
+  test('unfinished files of a killed start are gone with the next', () => {
+    const at = join(dir, 'sweep');
+    const left = join(at, '.varpool-0123456789abcdef.tmp');
+    writeFileSync(left, 'half a table');
+    SweepDirectory.open(at).close();
+    expect(existsSync(left)).toBe(false);
   });
 
   test('with half a line inside, as older versions left it: told of, left out, and gone from the file', () => {

@@ -2,11 +2,12 @@
 
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, VarpoolError } from '../../errors.ts';
 import { openResume } from '../../experiment/resumeRun.ts';
 import type { Run } from '../../experiment/run.ts';
 import { isSweep } from '../../experiment/sweepDirectory.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
+import { finishRun } from '../finishRun.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime } from '../flags.ts';
 import { memberRows } from '../memberMetrics.ts';
 import { metricRows } from '../metrics.ts';
@@ -37,8 +38,10 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
     return;
   }
   const point = await openResume(dir, warn);
+  const title = `varpool · ${basename(resolve(dir))}`;
   if ('finished' in point) {
-    printFinished(point.finished, flags);
+    const reported = await completed(point.finished, title, flags);
+    printFinished(point.finished, flags, reported);
     return;
   }
   const { prepared, run, state, posterior, members } = point;
@@ -51,14 +54,29 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
         ? `${dir} is trained; measuring it`
         : `going on after step ${step} (of ${epochs} epochs${members === null ? '' : ` of each of ${members.length} members`})`,
     );
-  const title = `varpool · ${basename(resolve(dir))}`;
   const { trained } = await trainAndReport(prepared, flags, () => run, { title, resume: point });
   printTrained(trained, run.dir, flags, { resumedFrom: step });
 }
 
+/** Whether a report was made. What the run came to can be told where that is not possible. */
+async function completed(run: Run, title: string, flags: ResumeFlags): Promise<boolean> {
+  try {
+    return await finishRun(run, title, flags);
+  } catch (error) {
+    if (!(error instanceof VarpoolError)) throw error;
+    warn(`${error.message}; no report is made`);
+    return false;
+  }
+}
+
 /** Nothing is left to do: what the run came to, as it would have been printed at its end. */
-function printFinished({ dir, manifest }: Run, flags: ResumeFlags): void {
-  if (flags.quiet !== true) note(`${dir} is finished; there is nothing to go on with`);
+function printFinished({ dir, manifest }: Run, flags: ResumeFlags, reported: boolean): void {
+  if (flags.quiet !== true)
+    note(
+      reported
+        ? `${dir} was finished but for its report, which is made`
+        : `${dir} is finished; there is nothing to go on with`,
+    );
   const { test, wallSeconds, workers, backend, steps, posteriorDigest } = manifest;
   const metrics = Object.entries(test ?? {}).filter(([, value]) => value !== null);
   printTable([

@@ -1,0 +1,64 @@
+// What is left to do of a finished run whose process was ended before it could: the report, and to clear away what members left.
+
+import { existsSync } from 'node:fs';
+import { removeTemporaries } from '../experiment/checkpointStore.ts';
+import { removeMembers } from '../experiment/memberFiles.ts';
+import { recordedData } from '../experiment/repeatable.ts';
+import { reportsOf } from '../experiment/resumeRun.ts';
+import { type Run, RunWriter } from '../experiment/run.ts';
+import { prepareRun } from '../experiment/runData.ts';
+import { lockRun } from '../experiment/runLock.ts';
+import { secondsPerEpoch } from '../experiment/trainRun.ts';
+import { renderReport } from '../report/renderReport.ts';
+import type { Evaluation } from '../scheduler/options.ts';
+import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
+import { interruptible } from './interrupt.ts';
+import { measureTable } from './measure.ts';
+import { warn } from './output.ts';
+import { regressionPicture, runReport } from './runReport.ts';
+
+/**
+ * Completes a finished run; one that has all of its files is not touched.
+ * @returns whether a report was made
+ * @throws CheckpointError, DataError or ConfigError when what the report shows is damaged or changed since
+ */
+export async function finishRun(
+  run: Run,
+  title: string,
+  flags: RuntimeFlags & OutputFlags,
+): Promise<boolean> {
+  if (existsSync(run.path('report'))) return false;
+  const lock = lockRun(run.dir);
+  try {
+    removeTemporaries(run.dir);
+    removeMembers(run.dir);
+    const { data, notes } = recordedData(run);
+    for (const line of notes) warn(line);
+    const prepared = prepareRun(run.config, run.path('config'), data);
+    const posterior = run.posterior(warn);
+    const reports = reportsOf(run.metrics(), prepared);
+    const { manifest } = run;
+    const finite = Object.entries(manifest.test ?? {}).filter(([, value]) => value !== null);
+    const trained = {
+      posterior,
+      posteriorDigest: manifest.posteriorDigest as string,
+      reports,
+      test: manifest.test === null ? null : (Object.fromEntries(finite) as unknown as Evaluation),
+      manifest,
+      secondsPerEpoch: secondsPerEpoch(reports),
+    };
+    await withRuntimeOf(flags, { seed: run.config.seed }, (runtime) =>
+      interruptible(async (signal) => {
+        const options = { draws: run.config.prediction.draws, signal };
+        const measured =
+          data.test === null ? null : await measureTable(runtime, posterior, data.test, options);
+        const picture = await regressionPicture(prepared, runtime, trained, signal);
+        const html = renderReport(runReport({ title, prepared, trained, measured, picture }));
+        new RunWriter(run.dir).writeReport(html);
+      }),
+    );
+    return true;
+  } finally {
+    lock.release(warn);
+  }
+}
