@@ -88,8 +88,9 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
   {
     from: 'scheduler',
     of: 'workers',
-    allows: ({ to }) => to === 'workers/protocol.ts' || to === 'workers/endpoint.node.ts',
-    rule: 'scheduler sees of workers only the protocol and the end of a wire',
+    allows: ({ to }) =>
+      to === 'workers/protocol.ts' || to === 'workers/hook.ts' || to === 'workers/endpoint.node.ts',
+    rule: 'scheduler sees of workers only the protocol, the seam for tests and the end of a wire',
   },
   {
     from: 'scheduler',

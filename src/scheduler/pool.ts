@@ -2,6 +2,7 @@
 
 import { Piscina } from 'piscina';
 import { WorkerLostError } from '../errors.ts';
+import type { WorkerSetup } from '../workers/hook.ts';
 import type { Reply, Request } from '../workers/protocol.ts';
 
 type Thread = Piscina['threads'][number];
@@ -29,6 +30,7 @@ function threadEnd(thread: Thread): Promise<void> {
 export class WorkerPool {
   readonly #pending = new Set<Promise<unknown>>();
   readonly #heapMb: number | undefined;
+  readonly #setup: WorkerSetup;
   #piscina: Piscina<Request, Reply> | null = null;
   /** Threads of given-up pools on their way out. */
   #ending: Promise<unknown> = Promise.resolve();
@@ -36,12 +38,17 @@ export class WorkerPool {
   /** A thread could not be ended: it may write to its arena at any time. */
   stuck = false;
 
-  /** @param heapMb limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
+  /**
+   * @param heapMb limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it
+   * @param hook module that workers load (workers/hook.ts), for tests
+   */
   constructor(
     readonly size: number,
     heapMb?: number,
+    hook?: string,
   ) {
     this.#heapMb = heapMb;
+    this.#setup = { hook };
     this.#open();
   }
 
@@ -53,6 +60,7 @@ export class WorkerPool {
       maxThreads: this.size,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
+      workerData: this.#setup,
       ...(this.#heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: this.#heapMb } }),
     });
     // Of a thread that died without a request: nothing is lost, and it is replaced.

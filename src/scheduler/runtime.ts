@@ -8,7 +8,6 @@ import type { Model } from '../core/model.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { seedText } from '../random/seed.ts';
-import type { Fault } from '../workers/protocol.ts';
 import { arenas } from './arenas.ts';
 import { checkCheckpointOptions } from './checkpointer.ts';
 import { cores } from './cores.node.ts';
@@ -32,7 +31,8 @@ import { WorkerPool } from './pool.ts';
 import { checkData, checkFeatures, type PreparedTraining, prepareTraining } from './prepare.ts';
 import { quantiles } from './quantiles.ts';
 import { Seats } from './seats.ts';
-import { Trainer, type TrainerHost, type TrainerOptions } from './trainer.ts';
+import type { TrainingHooks } from './teamRunner.ts';
+import { Trainer, type TrainerHost } from './trainer.ts';
 import { EnsembleRun, type TrainingResult, TrainingRun } from './trainingRun.ts';
 
 export interface RuntimeOptions {
@@ -46,6 +46,8 @@ export interface RuntimeOptions {
   readonly onWarning?: (message: string) => void;
   /** @internal limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
   readonly workerHeapMb?: number;
+  /** @internal URL of a module that every worker loads (workers/hook.ts), for tests of recovery */
+  readonly workerHook?: string;
 }
 
 export const DEFAULT_SEED = 'varpool';
@@ -69,6 +71,7 @@ export class Runtime implements AsyncDisposable {
   readonly #factory: BackendFactory;
   readonly #warn: (message: string) => void;
   readonly #workerHeapMb: number | undefined;
+  readonly #workerHook: string | undefined;
   #pool: WorkerPool | null = null;
   #compiled: Promise<unknown> | null = null;
   readonly #seats: Seats;
@@ -90,6 +93,7 @@ export class Runtime implements AsyncDisposable {
     const state = this.#factory.available();
     this.backendNote = (state.ok && state.note) || null;
     this.#workerHeapMb = options.workerHeapMb;
+    this.#workerHook = options.workerHook;
     this.#warn = options.onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
   }
 
@@ -101,27 +105,19 @@ export class Runtime implements AsyncDisposable {
     return this.#train(model, data, options);
   }
 
-  /** @internal train with faults injected into the workers, for tests of recovery */
-  trainWithFaults(
-    model: Model,
-    data: TrainingData,
-    options: TrainOptions,
-    faults: Fault[],
-    patience?: number,
-  ): TrainingRun {
-    return this.#train(model, data, options, { faults, patience });
+  /** @internal train with what a test does to its stretches */
+  trainWithHooks(model: Model, data: TrainingData, options: TrainOptions, hooks: TrainingHooks): TrainingRun {
+    // Without its module an order would be passed over, and the test would prove nothing.
+    if (hooks.order !== undefined && this.#workerHook === undefined)
+      throw new Error('trainWithHooks: expected a runtime with workerHook, got one without — name a module');
+    return this.#train(model, data, options, hooks);
   }
 
-  #train(
-    model: Model,
-    data: TrainingData,
-    options: TrainOptions,
-    testing: Pick<TrainerOptions, 'faults' | 'patience'> = {},
-  ): TrainingRun {
+  #train(model: Model, data: TrainingData, options: TrainOptions, hooks: TrainingHooks = {}): TrainingRun {
     return new TrainingRun(async (report) => {
       if (options.checkpoint !== undefined) checkCheckpointOptions(options.checkpoint);
       const prepared = this.#prepare(model, data, options);
-      return this.#job((host) => this.#fit(host, prepared, options, report, testing));
+      return this.#job((host) => this.#fit(host, prepared, options, report, hooks));
     });
   }
 
@@ -155,7 +151,7 @@ export class Runtime implements AsyncDisposable {
     prepared: PreparedTraining,
     options: TrainOptions,
     report: (report: TrainingReport) => void,
-    testing: Pick<TrainerOptions, 'faults' | 'patience'> = {},
+    hooks: TrainingHooks = {},
   ): Promise<TrainingResult> {
     const { validation } = options;
     const { likelihood, epochs } = prepared.problem;
@@ -175,7 +171,7 @@ export class Runtime implements AsyncDisposable {
       diagnoseEvery: options.diagnostics?.every ?? 'auto',
       checkpoint: options.checkpoint,
       resume: options.resume,
-      ...testing,
+      hooks,
     });
     const tell = (next: TrainingReport) => {
       options.onReport?.(next);
@@ -266,7 +262,7 @@ export class Runtime implements AsyncDisposable {
   async #host(): Promise<TrainerHost> {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
     this.#compiled ??= this.#factory.compile();
-    const pool = this.#pool ?? new WorkerPool(this.workers, this.#workerHeapMb);
+    const pool = this.#pool ?? new WorkerPool(this.workers, this.#workerHeapMb, this.#workerHook);
     if (this.#pool === null) this.#leaveArenas = arenas.join(() => pool.release());
     this.#pool = pool;
     const compiled = await this.#compiled;

@@ -1,16 +1,20 @@
 // Runs one stretch of steps on a team of workers and brings its replies, or the word that a member was lost. A member that dies,
 // throws or stands still is lost; by then no member writes to the arena any more. What to do about it is the trainer's business.
 
-import { CONTROL, type Fault, type TrainingJob, type TrainReply } from '../workers/protocol.ts';
+import { CONTROL, type TrainingJob, type TrainReply } from '../workers/protocol.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 
-export interface TeamRunnerOptions {
-  /** Cores of the machine. */
-  readonly cores: number;
-  /** Tests only: faults to inject, each once. */
-  readonly faults?: Fault[] | undefined;
+/** What tests of recovery may change of a training; workers/hook.ts is the other end. */
+export interface TrainingHooks {
+  /** What the workers' hook is told for steps from … to − 1, or undefined where it is not to be called. */
+  readonly order?: ((from: number, to: number) => unknown) | undefined;
   /** Milliseconds without a sign of life after which a team counts as stuck; by default that depends on how long a step takes. */
   readonly patience?: number | undefined;
+}
+
+export interface TeamRunnerOptions extends TrainingHooks {
+  /** Cores of the machine. */
+  readonly cores: number;
 }
 
 /** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
@@ -45,7 +49,7 @@ export class TeamRunner {
     const { pool, job, control, options } = this;
     for (const word of [CONTROL.arrived, CONTROL.abort, CONTROL.stopAfter]) Atomics.store(control, word, 0);
     const { cores } = options;
-    const faults = this.#nextFaults(from, to);
+    const order = options.order?.(from, to);
     const ending = new AbortController();
     const giveUp = (error: unknown) => {
       this.#callOff();
@@ -54,7 +58,7 @@ export class TeamRunner {
     const members = Array.from({ length: size }, (_, rank) => {
       const request = { kind: 'train', job, rank, size, cores, from, to } as const;
       return pool
-        .run<TrainReply>(faults.length === 0 ? request : { ...request, faults }, ending.signal)
+        .run<TrainReply>(order === undefined ? request : { ...request, order }, ending.signal)
         .catch(giveUp);
     });
     const settled = Promise.allSettled(members);
@@ -67,17 +71,6 @@ export class TeamRunner {
     const reason: unknown = (lost as PromiseRejectedResult).reason;
     if (reason instanceof LostRequestError) return reason;
     throw reason;
-  }
-
-  /** The faults of these steps up to the first that ends the stretch: what comes after it is for when the steps are done again. */
-  #nextFaults(from: number, to: number): Fault[] {
-    const { faults = [] } = this.options;
-    const due = faults.filter((fault) => fault.step >= from && fault.step < to);
-    due.sort((a, b) => a.step - b.step);
-    const deadly = due.findIndex(({ kind }) => kind !== 'slow');
-    const next = deadly < 0 ? due : due.slice(0, deadly + 1);
-    for (const fault of next) faults.splice(faults.indexOf(fault), 1);
-    return next;
   }
 
   /** Has members leave their barrier. */

@@ -8,7 +8,7 @@ import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory, trainingMemory } from '../core/trainingMemory.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
-import { CONTROL, type Fault, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
+import { CONTROL, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
 import type { ArenaPool, Loan } from './arenas.ts';
 import { Checkpointer, type CheckpointOptions } from './checkpointer.ts';
 import type { EpochSelector, Judgment } from './earlyStopping.ts';
@@ -18,7 +18,7 @@ import { LostRequestError, type WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
 import type { Place, Seats } from './seats.ts';
 import { resumeSelection, selectionExtra } from './selectionState.ts';
-import { TeamRunner } from './teamRunner.ts';
+import { TeamRunner, type TrainingHooks } from './teamRunner.ts';
 import { teamSize } from './tiles.ts';
 import { TrainingArena } from './trainingArena.ts';
 
@@ -49,10 +49,8 @@ export interface TrainerOptions {
   readonly diagnoseEvery?: number | 'auto' | undefined;
   /** Says after a validation whether to stop. */
   readonly selector?: EpochSelector | null;
-  /** Tests only: faults to inject, each once. */
-  readonly faults?: Fault[] | undefined;
-  /** Tests only: milliseconds a team may stand still. */
-  readonly patience?: number | undefined;
+  /** Tests only. */
+  readonly hooks?: TrainingHooks | undefined;
 }
 
 /** A stretch aims at this long: rare enough to cost nothing, often enough for a snapshot to be fresh. */
@@ -117,7 +115,7 @@ export class Trainer {
     team: number,
   ) {
     const { problem } = prepared;
-    const { checkpoint, resume, faults, patience } = options;
+    const { checkpoint, resume, hooks } = options;
     this.#started = performance.now() - 1000 * (resume?.seconds ?? 0);
     const arena = new TrainingArena(prepared, host.factory, host.compiled, memory, loan.arena);
     this.#arena = arena;
@@ -136,7 +134,7 @@ export class Trainer {
       problem,
     } as const;
     const { pool, cores } = host;
-    this.#runner = new TeamRunner(pool, job, arena.control, { cores, faults, patience });
+    this.#runner = new TeamRunner(pool, job, arena.control, { cores, ...hooks });
     if (resume !== undefined) {
       arena.resume(resume);
       this.#now = resume.step;

@@ -9,7 +9,7 @@ import { predictionMemory } from '../core/predictionMemory.ts';
 import { TilePredictor } from '../core/predictTile.ts';
 import { TrainingStep } from '../core/step.ts';
 import { CONTROL_WORDS, trainingMemory } from '../core/trainingMemory.ts';
-import { inject, withFaults } from './faults.ts';
+import type { StretchHook } from './hook.ts';
 import type {
   JobBase,
   PredictRequest,
@@ -31,8 +31,8 @@ interface Known {
   runs: Map<number, (request: Request) => Reply>;
 }
 
-/** Makes a `compute` with its own memory of arenas; `exit` ends the thread (tests of lost workers). */
-export function createCompute(exit: () => never): (request: Request) => Reply {
+/** Makes a `compute` with its own memory of arenas; `hook` runs the stretches that come with an order. */
+export function createCompute(hook?: StretchHook): (request: Request) => Reply {
   const arenas = new Map<number, Known>();
   let evictions = 0;
   const forget = () => {
@@ -61,9 +61,7 @@ export function createCompute(exit: () => never): (request: Request) => Reply {
       let run = known.runs.get(thread);
       if (run === undefined) {
         run =
-          request.kind === 'train'
-            ? trainer(request.job, thread, known, exit)
-            : predictor(request, known, exit);
+          request.kind === 'train' ? trainer(request.job, thread, known, hook) : predictor(request, known);
         known.runs.set(thread, run);
       }
       return run(request);
@@ -87,25 +85,21 @@ function trainer(
   job: TrainingJob,
   thread: number,
   known: Known,
-  exit: () => never,
+  hook?: StretchHook,
 ): (request: Request) => Reply {
   const { arena, kernels } = open(job, thread, known);
   const memory = trainingMemory(job.problem, job.threads);
   const step = new TrainingStep(job.problem, memory, arena, kernels, thread);
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
   return (request) => {
-    const { rank, size, cores, from, to, faults } = request as TrainRequest;
+    const { rank, size, cores, from, to, order } = request as TrainRequest;
     const team = new Team(control, size, rank, cores);
     const run = (atStep: (now: number) => void) => trainStretch(step, team, from, to, atStep);
-    return faults === undefined ? run(() => undefined) : withFaults(faults, step, rank, exit, run);
+    return hook === undefined || order === undefined ? run(() => undefined) : hook(order, step, rank, run);
   };
 }
 
-function predictor(
-  first: PrepareRequest | PredictRequest,
-  known: Known,
-  exit: () => never,
-): (request: Request) => Reply {
+function predictor(first: PrepareRequest | PredictRequest, known: Known): (request: Request) => Reply {
   const { job, slot } = first;
   const { arena, kernels } = open(job, slot, known);
   const tiles = new TilePredictor(job.problem, predictionMemory(job.problem, job.threads), arena, kernels);
@@ -114,9 +108,7 @@ function predictor(
       tiles.prepare(request.first, request.last);
       return { kind: 'prepared' };
     }
-    const tile = request as PredictRequest;
-    if (tile.fault !== undefined) inject(tile.fault, exit);
-    tiles.predict(tile);
+    tiles.predict(request as PredictRequest);
     return { kind: 'predicted' };
   };
 }

@@ -1,10 +1,15 @@
 // The thread around `compute`: piscina calls the default export with each request.
 
+import { workerData } from 'node:worker_threads';
 import { loadBackend } from '../backend/registry.ts';
 import { createCompute } from './compute.ts';
+import type { StretchHook, WorkerSetup } from './hook.ts';
 import type { Reply, Request } from './protocol.ts';
 
-const compute = createCompute(() => process.exit(1));
+const { hook } = (workerData ?? {}) as WorkerSetup;
+const compute = createCompute(
+  hook === undefined ? undefined : ((await import(hook)) as { readonly default: StretchHook }).default,
+);
 
 export default (request: Request): Reply | Promise<Reply> => {
   const loading =

@@ -63,8 +63,8 @@ export interface TrainRequest {
   readonly cores: number;
   readonly from: number;
   readonly to: number;
-  /** Set by tests only; in the order of their steps. */
-  readonly faults?: readonly Fault[];
+  /** For the worker's hook; set by tests only. */
+  readonly order?: unknown;
 }
 
 /** Aggregate draws firstDraw … lastDraw − 1 for rows firstRow … lastRow − 1 into a result slot. */
@@ -76,7 +76,6 @@ export interface PredictRequest {
   readonly lastDraw: number;
   readonly firstRow: number;
   readonly lastRow: number;
-  readonly fault?: Fault;
 }
 
 /** Make what all tiles of a prediction in mode `marginal` share, for parameters first … last − 1 (floats, multiples of 16). */
@@ -114,21 +113,6 @@ export interface PhaseTimes {
 }
 
 export type Reply = TrainReply | { readonly kind: 'prepared' | 'predicted' | 'released' };
-
-/**
- * A fault for tests, at the start of a step in one worker, after a tile of its pass or after a block of its finish, or before a
- * prediction tile.
- */
-export interface Fault {
-  /** `slow` sleeps for `ms` and goes on; `hang` never goes on; `lost` does its work and never replies; `memory` takes all there is. */
-  readonly kind: 'exit' | 'throw' | 'slow' | 'hang' | 'lost' | 'memory';
-  readonly step: number;
-  /** The worker it comes to, where neither tile nor block says; default 0. */
-  readonly rank?: number;
-  readonly tile?: number;
-  readonly block?: number;
-  readonly ms?: number;
-}
 
 /** What a session's thread answers to, through comlink: `open` first and once, then any number of predictions. */
 export interface SessionCalls {

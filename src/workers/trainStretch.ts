@@ -7,7 +7,7 @@ import { BlockQueue } from './blockQueue.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from './protocol.ts';
 import { type Team, TeamAbortedError } from './team.ts';
 
-/** Trains steps from … to − 1; every member of the team calls it with the same range. `atStep` is where tests inject faults. */
+/** Trains steps from … to − 1; every member of the team calls it with the same range. `atStep` is for hooks. */
 export function trainStretch(
   step: TrainingStep,
   team: Team,

@@ -203,9 +203,7 @@ describe('messages', () => {
   /** Bytes of what a stretch sends to one worker and gets back; memory and code are shared, not sent. */
   async function messages(network: Network) {
     const sizes: { request: number; reply: number }[] = [];
-    const compute = createCompute(() => {
-      throw new Error('expected no worker to end');
-    });
+    const compute = createCompute();
     const pool = {
       size: 1,
       run: async (request: Request) => {

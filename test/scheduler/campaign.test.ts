@@ -8,13 +8,13 @@ import type { TrainingState } from '../../src/core/trainingState.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime } from '../../src/scheduler/runtime.ts';
-import type { Fault } from '../../src/workers/protocol.ts';
+import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 
 const warnings: string[] = [];
 const onWarning = (message: string) => void warnings.push(message);
 const open = (workers: number, more = {}) =>
-  createRuntime({ workers, backend: 'wasm', seed: 'campaign', onWarning, ...more });
+  createRuntime({ workers, backend: 'wasm', seed: 'campaign', onWarning, ...FAULTY, ...more });
 const pools = [open(2), open(3)];
 afterAll(() => Promise.all(pools.map((pool) => pool.close())));
 
@@ -78,7 +78,7 @@ describe('random faults in small trainings', () => {
       injected += faults.length;
       warnings.length = 0;
       const reports: number[] = [];
-      const run = pool.trainWithFaults(model, data, options, faults);
+      const run = trainWithFaults(pool, model, data, options, faults);
       for await (const { epoch } of run) reports.push(epoch);
       expect(faults, story).toEqual([]);
       expect(warnings, 'one warning a loss').toHaveLength(deadly);
@@ -94,7 +94,7 @@ describe('random faults in small trainings', () => {
       const story = JSON.stringify(faults);
       injected += faults.length;
       warnings.length = 0;
-      const run = pools[1].trainWithFaults(model, data, options, faults, 700);
+      const run = trainWithFaults(pools[1], model, data, options, faults, 700);
       expect(posteriorDigest(await run), story).toBe(await digestWithout(target.problem, target.problem));
       expect(faults, story).toEqual([]);
       expect(
@@ -110,7 +110,7 @@ describe('random faults in small trainings', () => {
     injected += slow.length;
     warnings.length = 0;
     const { model, data, options } = problem;
-    const posterior = await pools[1].trainWithFaults(model, data, { ...options, checkpoint }, slow, 1_800);
+    const posterior = await trainWithFaults(pools[1], model, data, { ...options, checkpoint }, slow, 1_800);
     expect(slow).toEqual([]);
     expect(warnings).toEqual([]);
     expect(posteriorDigest(posterior)).toBe(await digestWithout(problem, problem));
@@ -122,7 +122,7 @@ describe('random faults in small trainings', () => {
     const faults: Fault[] = [{ kind: 'memory', step: 3, block: 7 }];
     injected += faults.length;
     warnings.length = 0;
-    const run = pool.trainWithFaults(problem.model, problem.data, problem.options, faults);
+    const run = trainWithFaults(pool, problem.model, problem.data, problem.options, faults);
     expect(posteriorDigest(await run)).toBe(await digestWithout(problem, problem));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/memory/);
@@ -150,9 +150,13 @@ test('random chains of stops, resumptions and faults, each life on another pool'
       const pool = pick(pools);
       const faults = [randomFault(target, pool.workers, ['exit', 'throw'])];
       const life = { ...options, checkpoint, signal: controller.signal };
-      await pool
-        .trainWithFaults(model, data, state === undefined ? life : { ...life, resume: state }, faults)
-        .then(null, (error: unknown) => expect((error as Error).message).toBe('killed'));
+      await trainWithFaults(
+        pool,
+        model,
+        data,
+        state === undefined ? life : { ...life, resume: state },
+        faults,
+      ).then(null, (error: unknown) => expect((error as Error).message).toBe('killed'));
     }
     const last = state === undefined ? options : { ...options, resume: state };
     const posterior = await pick(pools).train(model, data, last);

@@ -7,7 +7,7 @@ import { build } from '../../src/core/bayesian.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import type { Fault } from '../../src/workers/protocol.ts';
+import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const WORKERS = [1, 2, 3, 7];
@@ -23,6 +23,7 @@ function runtime(workers: number): Runtime {
   let found = runtimes.get(workers);
   if (found === undefined) {
     found = createRuntime({
+      ...FAULTY,
       workers,
       backend: 'wasm',
       seed: 'determinism',
@@ -77,7 +78,7 @@ describe('a training with faults', () => {
       const count = faults.length;
       warnings.length = 0;
       const reports: number[] = [];
-      const run = runtime(3).trainWithFaults(model, data, options, [...faults]);
+      const run = trainWithFaults(runtime(3), model, data, options, [...faults]);
       for await (const { epoch } of run) reports.push(epoch);
       expect(posteriorDigest(await run)).toBe(await digestOf(1, 1));
       expect(warnings).toHaveLength(count);
@@ -95,7 +96,7 @@ describe('a training with faults', () => {
     const spy = vi.spyOn(performance, 'now').mockImplementation(() => clock() + (leap += 2_500));
     warnings.length = 0;
     try {
-      const posterior = await runtime(3).trainWithFaults(model, data, { ...options, epochs: 5 }, [
+      const posterior = await trainWithFaults(runtime(3), model, data, { ...options, epochs: 5 }, [
         { kind: 'exit', rank: 2, step: 7 },
         { kind: 'throw', rank: 0, step: 12 },
       ]);
@@ -113,7 +114,7 @@ describe('a training with faults', () => {
   test('a slow worker costs time only', async () => {
     const { model, data, options } = teamProblem(1);
     warnings.length = 0;
-    const posterior = await runtime(3).trainWithFaults(model, data, options, [
+    const posterior = await trainWithFaults(runtime(3), model, data, options, [
       { kind: 'slow', rank: 1, step: 2 },
     ]);
     expect(posteriorDigest(posterior)).toBe(await digestOf(1, 1));
@@ -124,7 +125,7 @@ describe('a training with faults', () => {
     const { model, data, options } = teamProblem(1);
     const numbers = async (faults: Fault[]) => {
       const seen = [];
-      for await (const { seconds: _, ...report } of runtime(3).trainWithFaults(model, data, options, faults))
+      for await (const { seconds: _, ...report } of trainWithFaults(runtime(3), model, data, options, faults))
         seen.push(report);
       return seen;
     };

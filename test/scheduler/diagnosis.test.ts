@@ -9,7 +9,7 @@ import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import { diagnosisInterval } from '../../src/scheduler/diagnosis.ts';
 import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import type { Fault } from '../../src/workers/protocol.ts';
+import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 
 const warnings: string[] = [];
@@ -18,6 +18,7 @@ function runtime(workers: number): Runtime {
   let found = runtimes.get(workers);
   if (found === undefined) {
     found = createRuntime({
+      ...FAULTY,
       workers,
       backend: 'wasm',
       seed: 'diagnosis',
@@ -33,7 +34,7 @@ afterAll(() => Promise.all([...runtimes.values()].map((open) => open.close())));
 const small = () => smallProblem('gaussian', 1);
 
 async function trained(workers: number, { model, data, options }: Problem, faults: Fault[] = []) {
-  const run = runtime(workers).trainWithFaults(model, data, options, faults);
+  const run = trainWithFaults(runtime(workers), model, data, options, faults);
   const reports: TrainingReport[] = [];
   for await (const report of run) reports.push(report);
   const posterior = await run;

@@ -14,7 +14,7 @@ import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import { EpochSelector } from '../../src/scheduler/earlyStopping.ts';
 import type { Evaluation, TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import type { Fault } from '../../src/workers/protocol.ts';
+import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const metrics = (nll: number): Evaluation => ({ rows: 1, draws: 1, nll });
@@ -101,7 +101,7 @@ afterAll(() => Promise.all(runtimes.map((open) => open.close())));
 function runtime(workers: number, backend = 'wasm'): Runtime {
   const known = runtimes.find((open) => open.workers === workers && open.backend === backend);
   if (known !== undefined) return known;
-  runtimes.push(createRuntime({ workers, backend, seed: 'stopping', onWarning: () => undefined }));
+  runtimes.push(createRuntime({ workers, backend, seed: 'stopping', onWarning: () => undefined, ...FAULTY }));
   return runtimes.at(-1) as Runtime;
 }
 
@@ -178,7 +178,7 @@ describe('a training', () => {
     };
     const outcomes: string[] = [];
     const run = async (open: Runtime, faults: Fault[] = []) => {
-      const result = await open.trainWithFaults(model, data, { ...options, ...more }, faults).result;
+      const result = await trainWithFaults(open, model, data, { ...options, ...more }, faults).result;
       const { posterior, selected, stopped, team } = result;
       outcomes.push(JSON.stringify([posteriorDigest(posterior), selected, stopped]));
       return team;

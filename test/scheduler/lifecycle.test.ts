@@ -8,7 +8,7 @@ import { DivergedError, WorkerLostError } from '../../src/errors.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import type { TrainProgress } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import type { Fault } from '../../src/workers/protocol.ts';
+import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const warnings: string[] = [];
@@ -16,7 +16,12 @@ let runtime: Runtime;
 let digest: string;
 
 function open(workers: number): Runtime {
-  return createRuntime({ workers, seed: 'lifecycle', onWarning: (message) => warnings.push(message) });
+  return createRuntime({
+    workers,
+    seed: 'lifecycle',
+    onWarning: (message) => warnings.push(message),
+    ...FAULTY,
+  });
 }
 
 /** Trains the standard problem; it must come out as it did on a fresh runtime. */
@@ -147,7 +152,7 @@ describe('workers lost for good', () => {
     const { model, data, options } = teamProblem(1);
     warnings.length = 0;
     const faults = Array.from({ length: 6 }, (): Fault => ({ kind: 'exit', rank: 1, step: 2 }));
-    const error = await runtime.trainWithFaults(model, data, options, faults).then(
+    const error = await trainWithFaults(runtime, model, data, options, faults).then(
       () => undefined,
       (cause: unknown) => cause,
     );
@@ -167,7 +172,7 @@ test('a step that never survives ends a training, though the steps before it suc
   // Validation ends a stretch with every epoch of three steps: two of them succeed on the way to step 6, each time.
   const validation = { ...data, draws: 1 };
   const faults = Array.from({ length: 6 }, (): Fault => ({ kind: 'exit', rank: 1, step: 6 }));
-  const training = runtime.trainWithFaults(model, data, { ...options, epochs: 4, validation }, faults);
+  const training = trainWithFaults(runtime, model, data, { ...options, epochs: 4, validation }, faults);
   await expect(Promise.resolve(training)).rejects.toBeInstanceOf(WorkerLostError);
   expect(faults).toHaveLength(2);
   await expectUsable(runtime);
@@ -200,7 +205,7 @@ describe('several jobs at once', () => {
     const [first, second, third, prediction, one, two] = await Promise.all([
       runtime.train(model, data, options),
       runtime.train(model, data, { ...options, seed: 'other' }),
-      runtime.trainWithFaults(model, data, options, [{ kind: 'exit', rank: 2, step: 1 }]),
+      trainWithFaults(runtime, model, data, options, [{ kind: 'exit', rank: 2, step: 1 }]),
       runtime.predict(posterior, rows(300), { draws: 40 }),
       runtime.train(small.model, small.data, small.options),
       runtime.train(small.model, small.data, small.options),
@@ -268,7 +273,7 @@ describe('closing', () => {
 
   const PRELUDE = `
     import { build, createRuntime } from ${JSON.stringify(fileURLToPath(new URL('../../dist/index.js', import.meta.url)))};
-    const runtime = createRuntime({ workers: 2, onWarning: () => {} });
+    const runtime = createRuntime({ workers: 2, onWarning: () => {}, workerHook: ${JSON.stringify(FAULTY.workerHook)} });
     const model = build({ inputSize: 2, hiddenSizes: [300, 300], outputSize: 1 });
     const x = { data: Float32Array.from({ length: 400 }, (_, i) => Math.sin(i)), shape: [200, 2] };
     const y = Float32Array.from({ length: 200 }, (_, i) => Math.cos(i));
@@ -278,7 +283,7 @@ describe('closing', () => {
     'a training and a prediction': `const q = await train({}); await runtime.predict(q, x, { quantiles: [0.5], draws: 9 }); await runtime.close();`,
     'an abort': `await train({ epochs: 1e6, signal: AbortSignal.timeout(200) }).then(null, () => {}); await runtime.close();`,
     'a mistake': `await train({ epochs: -1 }).then(null, () => {}); await runtime.close();`,
-    'a lost worker': `await runtime.trainWithFaults(model, { x, y }, { epochs: 3 }, [{ kind: 'exit', rank: 0, step: 1 }]); await runtime.close();`,
+    'a lost worker': `const faults = [{ kind: 'exit', rank: 0, step: 1 }]; const order = () => faults.length === 0 ? undefined : faults.splice(0); await runtime.trainWithHooks(model, { x, y }, { epochs: 3 }, { order }); await runtime.close();`,
     'draws left early': `const q = await train({}); for await (const d of runtime.draws(q, x, {})) break; await runtime.close();`,
     'closing in the middle': `const t = train({ epochs: 1e6 }); const e = t.then(null, () => {}); for await (const r of t) break; await runtime.close(); await e;`,
     disposal: `await train({}); await runtime[Symbol.asyncDispose]();`,

@@ -9,12 +9,12 @@ import { CheckpointError, DivergedError, WorkerLostError } from '../../src/error
 import { posteriorDigest, readCheckpoint, writeCheckpoint } from '../../src/index.ts';
 import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime } from '../../src/scheduler/runtime.ts';
-import type { Fault } from '../../src/workers/protocol.ts';
+import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 
 const quiet = { seed: 'resume', backend: 'wasm', onWarning: () => undefined };
 const one = createRuntime({ workers: 1, ...quiet });
-const three = createRuntime({ workers: 3, ...quiet });
+const three = createRuntime({ workers: 3, ...quiet, ...FAULTY });
 afterAll(() => Promise.all([one.close(), three.close()]));
 
 interface Whole {
@@ -134,7 +134,7 @@ describe('when states are saved', () => {
     const states: TrainingState[] = [];
     const faults = Array.from({ length: 4 }, (): Fault => ({ kind: 'exit', rank: 1, step: 5 }));
     const checkpoint = { save: (state: TrainingState) => void states.push(state) };
-    const dying = three.trainWithFaults(model, data, { ...options, checkpoint }, faults);
+    const dying = trainWithFaults(three, model, data, { ...options, checkpoint }, faults);
     await expect(Promise.resolve(dying)).rejects.toBeInstanceOf(WorkerLostError);
     expect(states).toHaveLength(1);
     const posterior = await one.train(model, data, { ...options, resume: states[0] });

@@ -8,7 +8,7 @@ import { DivergedError } from '../../src/errors.ts';
 import type { TrainingReport } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { openSession } from '../../src/scheduler/session.ts';
-import type { Fault } from '../../src/workers/protocol.ts';
+import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 
 const WORKERS = [1, 2];
@@ -16,9 +16,15 @@ const warnings: string[] = [];
 let wasm: Runtime;
 let tfjs: Map<number, Runtime>;
 beforeAll(() => {
-  wasm = createRuntime({ workers: 2, backend: 'wasm', seed: 'tfjs' });
+  wasm = createRuntime({ workers: 2, backend: 'wasm', seed: 'tfjs', ...FAULTY });
   const make = (workers: number) =>
-    createRuntime({ workers, backend: 'tfjs', seed: 'tfjs', onWarning: (text) => warnings.push(text) });
+    createRuntime({
+      workers,
+      backend: 'tfjs',
+      seed: 'tfjs',
+      onWarning: (text) => warnings.push(text),
+      ...FAULTY,
+    });
   tfjs = new Map(WORKERS.map((workers) => [workers, make(workers)]));
 });
 afterAll(() => Promise.all([wasm, ...tfjs.values()].map((runtime) => runtime.close())));
@@ -28,7 +34,7 @@ async function train(
   { model, data, options }: Problem,
   faults: Fault[] = [],
 ): Promise<{ posterior: Posterior; reports: TrainingReport[]; team: number }> {
-  const run = runtime.trainWithFaults(model, data, options, faults);
+  const run = trainWithFaults(runtime, model, data, options, faults);
   const reports: TrainingReport[] = [];
   for await (const report of run) reports.push(report);
   const { posterior, team } = await run.result;

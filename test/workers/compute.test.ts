@@ -7,15 +7,10 @@ import { wasmFactory } from '../../src/backend/wasm.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import { createCompute } from '../../src/workers/compute.ts';
-import { InjectedFault } from '../../src/workers/faults.ts';
-import {
-  CONTROL,
-  type Fault,
-  type Request,
-  type TrainingJob,
-  type TrainReply,
-} from '../../src/workers/protocol.ts';
+import type { StretchHook } from '../../src/workers/hook.ts';
+import { CONTROL, type Request, type TrainingJob, type TrainReply } from '../../src/workers/protocol.ts';
 import { Team, TeamAbortedError } from '../../src/workers/team.ts';
+import { FAULTY, type Fault } from '../support/faults.ts';
 import { TrainingHarness, testNormals } from '../support/trainingHarness.ts';
 
 let compiled: unknown;
@@ -73,19 +68,15 @@ function fresh() {
     cores: 1,
     from,
     to,
-    ...(fault === undefined ? {} : { faults: [fault] }),
+    ...(fault === undefined ? {} : { order: [fault] }),
   });
   const control = harness.arena.i32.subarray(harness.memory.control / 4, harness.memory.control / 4 + 16);
   return { harness, train, control };
 }
 
-const neverExit = (): never => {
-  throw new Error('exit was called');
-};
-
 function wholeRun(): Uint8Array {
   const { harness, train } = fresh();
-  createCompute(neverExit)(train(0, STEPS));
+  createCompute()(train(0, STEPS));
   return harness.state();
 }
 
@@ -96,11 +87,11 @@ describe('train', () => {
     fc.assert(
       fc.property(cuts, fc.boolean(), (unsorted, renew) => {
         const { harness, train, control } = fresh();
-        let compute = createCompute(neverExit);
+        let compute = createCompute();
         let from = 0;
         for (const to of [...unsorted.sort((a, b) => a - b), STEPS]) {
           if (renew) {
-            compute = createCompute(neverExit);
+            compute = createCompute();
             // As after a rollback: weights and minibatch in the arena count for nothing.
             Atomics.store(control, CONTROL.readyFor, 0);
           }
@@ -117,7 +108,7 @@ describe('train', () => {
 
   test('the loss of each step is recorded, and the KL of each epoch', () => {
     const { harness, train } = fresh();
-    createCompute(neverExit)(train(0, STEPS));
+    createCompute()(train(0, STEPS));
     const losses = Array.from({ length: STEPS }, (_, step) => harness.loss(step));
     expect(losses.every((loss) => Number.isFinite(loss) && loss !== 0)).toBe(true);
     expect(new Set(losses).size).toBe(STEPS);
@@ -128,7 +119,7 @@ describe('train', () => {
   test('the cancel flag ends it after the step under way', () => {
     const { train, control } = fresh();
     Atomics.store(control, CONTROL.cancel, 1);
-    const reply = createCompute(neverExit)(train(2, STEPS)) as TrainReply;
+    const reply = createCompute()(train(2, STEPS)) as TrainReply;
     expect([reply.ended, reply.step]).toEqual(['canceled', 3]);
   });
 
@@ -136,7 +127,7 @@ describe('train', () => {
     const { harness, train, control } = fresh();
     const before = harness.state();
     Atomics.store(control, CONTROL.abort, 1);
-    const reply = createCompute(neverExit)(train(0, STEPS)) as TrainReply;
+    const reply = createCompute()(train(0, STEPS)) as TrainReply;
     expect([reply.ended, reply.step]).toEqual(['aborted', 0]);
     expect(harness.state()).toEqual(before);
   });
@@ -144,16 +135,28 @@ describe('train', () => {
   test('a parameter that is NaN ends it as diverged after that step', () => {
     const { harness, train } = fresh();
     harness.arena.f32[harness.memory.mu / 4] = Number.NaN;
-    const reply = createCompute(neverExit)(train(0, STEPS)) as TrainReply;
+    const reply = createCompute()(train(0, STEPS)) as TrainReply;
     expect([reply.ended, reply.step]).toEqual(['diverged', 1]);
   });
 
-  test('faults happen at their step: throw throws, exit exits, slow only takes time', () => {
+  test('an order without a hook changes nothing', () => {
     const { harness, train } = fresh();
-    const compute = createCompute(() => {
+    createCompute()(train(0, STEPS, { kind: 'throw', step: 3 }));
+    expect(harness.state()).toEqual(wholeRun());
+  });
+
+  test('faults happen at their step: throw throws, exit exits, slow only takes time', async () => {
+    const { faultHook } = (await import(FAULTY.workerHook)) as {
+      faultHook: (exit: () => never) => StretchHook;
+    };
+    const { harness, train } = fresh();
+    const hook = faultHook(() => {
       throw new Error('exited');
     });
-    expect(() => compute(train(0, 5, { kind: 'throw', rank: 0, step: 3 }))).toThrow(InjectedFault);
+    const compute = createCompute(hook);
+    expect(() => compute(train(0, 5, { kind: 'throw', rank: 0, step: 3 }))).toThrow(
+      'fault injected at step 3',
+    );
     expect(harness.step.arena.i32[harness.memory.control / 4 + CONTROL.stepsDone]).toBe(3);
     expect(() => compute(train(3, 5, { kind: 'exit', rank: 0, step: 4 }))).toThrow('exited');
     compute(train(4, STEPS, { kind: 'slow', rank: 0, step: 5 }));
@@ -164,7 +167,7 @@ describe('train', () => {
 
 test('release forgets, and the job goes on when asked again', () => {
   const { harness, train } = fresh();
-  const compute = createCompute(neverExit);
+  const compute = createCompute();
   compute(train(0, 4));
   const meeting = new Int32Array(new SharedArrayBuffer(4));
   expect(compute({ kind: 'release', size: 1, meeting })).toEqual({ kind: 'released' });
@@ -175,7 +178,7 @@ test('release forgets, and the job goes on when asked again', () => {
 
 test('two jobs may take turns on one worker', () => {
   const [a, b] = [fresh(), fresh()];
-  const compute = createCompute(neverExit);
+  const compute = createCompute();
   for (let step = 0; step < STEPS; step++) for (const { train } of [a, b]) compute(train(step, step + 1));
   const whole = wholeRun();
   expect(a.harness.state()).toEqual(whole);

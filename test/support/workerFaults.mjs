@@ -1,10 +1,11 @@
-// Faults for tests of recovery: where in a stretch a worker dies, throws, dawdles, hangs, runs out of memory or swallows its reply.
-// Without a fault nothing of this runs: the steps themselves know nothing of it.
+// @ts-check
+// What a worker does with the faults of a stretch (faults.ts): where in it the worker dies, throws, dawdles, hangs, runs out of memory or
+// swallows its reply. JavaScript, because workers load it as it is (src/workers/hook.ts).
 
-import type { TrainingStep } from '../core/step.ts';
-import type { Fault, TrainReply } from './protocol.ts';
+/** @typedef {import('./faults.ts').Fault} Fault */
+/** @typedef {import('../../src/workers/hook.ts').StretchHook} StretchHook */
 
-/** Raised in tests in place of an unexpected error in a worker. */
+/** Raised in place of an unexpected error in a worker. */
 export class InjectedFault extends Error {}
 
 const SLOW_MS = 200;
@@ -12,25 +13,23 @@ const SLOW_MS = 200;
 /**
  * Runs a stretch with faults in it. One at a tile or a block comes when that piece is done and the next one is not, in whichever
  * worker has it: parameters are then half of one step and half of the next.
+ * @param {() => never} exit ends the thread
+ * @returns {StretchHook}
  */
-export function withFaults(
-  faults: readonly Fault[],
-  step: TrainingStep,
-  rank: number,
-  exit: () => never,
-  run: (atStep: (now: number) => void) => TrainReply,
-): TrainReply {
+export const faultHook = (exit) => (order, step, rank, run) => {
+  const faults = /** @type {readonly Fault[]} */ (order);
   const mine = faults.filter(
     (fault) => fault.tile === undefined && fault.block === undefined && (fault.rank ?? 0) === rank,
   );
   const { pass, passStage, finish } = step;
-  /** Does pieces first … last − 1 with the faults that come between them. */
-  const inPieces = (
-    place: 'tile' | 'block',
-    now: number,
-    [first, last]: readonly [number, number],
-    work: (first: number, last: number) => void,
-  ) => {
+  /**
+   * Does pieces first … last − 1 with the faults that come between them.
+   * @param {'tile' | 'block'} place
+   * @param {number} now
+   * @param {readonly [number, number]} range
+   * @param {(first: number, last: number) => void} work
+   */
+  const inPieces = (place, now, [first, last], work) => {
     let next = first;
     for (const fault of faults) {
       const piece = fault[place];
@@ -70,10 +69,16 @@ export function withFaults(
     Reflect.deleteProperty(step, 'passStage');
     Reflect.deleteProperty(step, 'finish');
   }
-}
+};
 
-/** What happens at the place of a fault. */
-export function inject(fault: Fault, exit: () => never): void {
+export default faultHook(() => process.exit(1));
+
+/**
+ * What happens at the place of a fault.
+ * @param {Fault} fault
+ * @param {() => never} exit
+ */
+function inject(fault, exit) {
   const { kind, step, ms = SLOW_MS } = fault;
   if (kind === 'exit') exit();
   if (kind === 'throw') throw new InjectedFault(`fault injected at step ${step}`);
@@ -81,12 +86,16 @@ export function inject(fault: Fault, exit: () => never): void {
   sleep(kind === 'slow' ? ms : Number.POSITIVE_INFINITY);
 }
 
-function sleep(ms: number): void {
+/** @param {number} ms */
+function sleep(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** Takes memory until the thread has none left. */
-function hoard(): never {
-  const kept: unknown[] = [];
+/**
+ * Takes memory until the thread has none left.
+ * @returns {never}
+ */
+function hoard() {
+  const kept = [];
   for (;;) kept.push(new Array(100_000).fill({}));
 }
