@@ -1,6 +1,6 @@
 // Elementary functions in float32, one rounding an operation (`madd` is one), no library, no tables: equal bits at
 // every vector width. Polynomials are minimax fits of our own; the bound after each is the fit's error alone. NaN
-// in gives NaN out. src/random/float32.ts says the same thing in scalars.
+// in gives NaN out. src/math/float32.ts says the same thing in scalars.
 #ifndef VARPOOL_VECMATH_H
 #define VARPOOL_VECMATH_H
 

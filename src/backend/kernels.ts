@@ -7,7 +7,7 @@
 // a whole cache line and a whole AVX-512 register, and every elementwise kernel is one loop over rows.
 // Arithmetic is float32, one rounding an operation, in the order the formulas are written; fma(a, b, c) = a·b + c is one
 // operation where it is written so, and nowhere else. A NaN is a NaN, its payload is not part of the contract. Functions
-// are those of random/float32.ts.
+// are those of math/float32.ts.
 
 /** Columns of a panel. */
 export const LANES = 16;

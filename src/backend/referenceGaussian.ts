@@ -1,7 +1,7 @@
 // Reference kernels of the Gaussian q over weights: noise, draws, KL and the optimizers' updates. Plain loops
 // in float32.
 
-import { expNonPositive, fma, log, softplus, softplusFrom } from '../random/float32.ts';
+import { expNonPositive, fma, log, softplus, softplusFrom } from '../math/float32.ts';
 import { normal, normalBlock } from '../random/normal.ts';
 import { type Kernels, LANES, UPDATE_SCALARS } from './backend.ts';
 import { fold, type Views } from './referenceLinear.ts';

@@ -1,7 +1,7 @@
 // Reference kernels at the network's end: losses with their gradients, probabilities with their entropies.
 // Plain loops in float32.
 
-import { expNonPositive, inverseOnePlus, log, log1pUnit, relu, sigmoidFrom } from '../random/float32.ts';
+import { expNonPositive, inverseOnePlus, log, log1pUnit, relu, sigmoidFrom } from '../math/float32.ts';
 import { type Kernels, LANES } from './backend.ts';
 import { element, type Views } from './referenceLinear.ts';
 

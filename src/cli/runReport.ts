@@ -1,12 +1,12 @@
 // report.html of a run: which figures, curves and pictures a trained run has to show.
 
 import { membersOf } from '../core/ensemble.ts';
-import { sin } from '../core/float64.ts';
 import { curve } from '../data/synthetic.ts';
 import { formatConfig } from '../experiment/config.ts';
 import type { RunReport } from '../experiment/memberRuns.ts';
 import type { PreparedRun } from '../experiment/runData.ts';
 import type { TrainedRun } from '../experiment/trainRun.ts';
+import { sin } from '../math/float64.ts';
 import type {
   RegressionPicture,
   ReportData,

@@ -2,7 +2,7 @@
 // Training and prediction with a model built here is the runtime's business (scheduler/).
 
 import { ACTIVATIONS, type Activation } from '../backend/backend.ts';
-import { log, logSumExp, softplus } from './float64.ts';
+import { log, logSumExp, softplus } from '../math/float64.ts';
 import { type MatrixLike, type TensorLike, toFlat, toMatrix } from './matrix.ts';
 import type { LayerSpec, Model } from './model.ts';
 

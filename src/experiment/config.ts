@@ -3,9 +3,9 @@
 
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { Document, visit } from 'yaml';
-import { softplusInverse } from '../core/float64.ts';
 import type { DataSpec } from '../data/spec.ts';
 import { ConfigError } from '../errors.ts';
+import { softplusInverse } from '../math/float64.ts';
 import { describeProblems, describeValue, oneLine } from './configProblems.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
 import { resolveSelection, type SelectionConfig } from './configSelection.ts';

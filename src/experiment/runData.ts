@@ -1,12 +1,12 @@
 // From a config to the rows and the network it means: which reader, which hold-outs, which made numbers.
 
 import { build } from '../core/bayesian.ts';
-import { sin } from '../core/float64.ts';
 import type { Model } from '../core/model.ts';
 import type { Table, Task } from '../data/dataset.ts';
 import { type LoadedData, loadData } from '../data/load.ts';
 import type { CurveSources } from '../data/synthetic.ts';
 import { ConfigError } from '../errors.ts';
+import { sin } from '../math/float64.ts';
 import { normal } from '../random/normal.ts';
 import { shuffled } from '../random/permutation.ts';
 import { memberSeed, type Seed, seedKey, seedText } from '../random/seed.ts';

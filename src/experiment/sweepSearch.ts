@@ -1,8 +1,8 @@
 // Which settings a sweep tries: all combinations of the values, or some by lot. Setting n of a random search is a function of the
 // search's seed, n and the field's name, so more cells, or another field, leave the rest as they are.
 
-import { exp, log } from '../core/float64.ts';
 import { ConfigError } from '../errors.ts';
+import { exp, log } from '../math/float64.ts';
 import { deriveKey } from '../random/seed.ts';
 import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';

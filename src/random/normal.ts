@@ -1,7 +1,7 @@
 // Standard normals by address, in readable form: Philox words through the Box–Muller transform (Box & Muller
 // 1958), in float32. The kernels give the same bits.
 
-import { logNormalRange, turnCosSin } from './float32.ts';
+import { logNormalRange, turnCosSin } from '../math/float32.ts';
 import { philox4x32 } from './philox.ts';
 import type { SeedKey } from './seed.ts';
 import { locate } from './stream.ts';

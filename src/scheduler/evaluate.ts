@@ -1,7 +1,6 @@
 // Metrics of a posterior, or of a mixture of several, on rows with known targets, in the data's own units.
 
 import { mixturePit } from '../core/calibration/coverage.ts';
-import { log, logSumExp } from '../core/float64.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { bernoulliNll, brier, categoricalNll, errorRate } from '../core/metrics/classification.ts';
 import { expectedCalibrationError } from '../core/metrics/expectedCalibrationError.ts';
@@ -10,6 +9,7 @@ import { mae, rmse } from '../core/metrics/regression.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { type DrawChunk, originalNoiseScale, toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
+import { log, logSumExp } from '../math/float64.ts';
 import type { Evaluation } from './options.ts';
 
 /** Metrics of averaged class probabilities. */

@@ -1,9 +1,9 @@
 // What an epoch came to: the step losses and KLs that workers leave in the arena, added up and stated per training row.
 
 import type { Arena } from '../backend/arena.ts';
-import { log } from '../core/float64.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem } from '../core/problem.ts';
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../core/trainingMemory.ts';
+import { log } from '../math/float64.ts';
 import { Diagnosis } from './diagnosis.ts';
 import type { TrainingReport } from './options.ts';
 import type { PreparedTraining } from './prepare.ts';

@@ -3,13 +3,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mixturePit } from '../../src/core/calibration/coverage.ts';
 import { ensembleOf } from '../../src/core/ensemble.ts';
-import { logSumExp } from '../../src/core/float64.ts';
 import { gaussianMixtureNll } from '../../src/core/metrics/gaussianMixture.ts';
 import type { Ensemble, Posterior } from '../../src/core/posterior.ts';
 import type { Draw } from '../../src/core/predictive/prediction.ts';
 import { DivergedError } from '../../src/errors.ts';
 import { anyPosteriorDigest } from '../../src/experiment/ensembleFile.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
+import { logSumExp } from '../../src/math/float64.ts';
 import { memberSeed } from '../../src/random/seed.ts';
 import type { MemberReport, TrainProgress } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';

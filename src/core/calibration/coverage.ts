@@ -1,6 +1,6 @@
 // Calibration of a regression: where targets fall in their predictive distribution, and how often central intervals hold them.
 
-import { normalCdf } from '../float64.ts';
+import { normalCdf } from '../../math/float64.ts';
 import { drawsOf } from '../metrics/checks.ts';
 
 /** .05, .10, …, .95: levels of the coverage curve. */

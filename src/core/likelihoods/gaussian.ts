@@ -1,7 +1,7 @@
 // Gaussian likelihood with a fixed or learned standard deviation per output: −log N(target; mean, scale²).
 // A learned scale is softplus of a point parameter, trained by maximum likelihood beside q.
 
-import { log, sigmoid, softplus, softplusInverse } from '../float64.ts';
+import { log, sigmoid, softplus, softplusInverse } from '../../math/float64.ts';
 import type { LikelihoodSpec } from '../model.ts';
 import type { Likelihood } from './likelihood.ts';
 

@@ -1,6 +1,6 @@
 // The nll of the best prediction that does not look at x: what a network has to beat to have learned anything.
 
-import { log } from '../float64.ts';
+import { log } from '../../math/float64.ts';
 import type { LikelihoodSpec } from '../model.ts';
 
 /**

@@ -1,6 +1,6 @@
 // Scores of predicted class probabilities [rows, K], which are averages over draws: probabilities are averaged, never logits.
 
-import { log } from '../float64.ts';
+import { log } from '../../math/float64.ts';
 import { checkLabels, checkLength, rowsOf } from './checks.ts';
 
 /** 2^−149, the smallest positive float32: a predicted 0 is read as "below what float32 can hold", a loss of 103.28 nats. */

@@ -2,7 +2,7 @@
 // and overall. Read-only: nothing here changes a number that is trained. Words for what is wrong are in diagnosticWarnings.ts.
 
 import { LANES } from '../../backend/backend.ts';
-import { softplus } from '../float64.ts';
+import { softplus } from '../../math/float64.ts';
 import type { LayerLayout, ParameterLayout } from '../parameters.ts';
 import type { Posterior } from '../posterior.ts';
 import { sumOfSquares } from './smoothedGradient.ts';

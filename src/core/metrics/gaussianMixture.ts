@@ -1,7 +1,7 @@
 // Scores of the predictive distribution of a gaussian likelihood: S draws make an equal-weight mixture of S Gaussians with
 // a common scale per output. Everything is in original target units, noise included.
 
-import { log, logSumExp, normalCdf, normalPdf } from '../float64.ts';
+import { log, logSumExp, normalCdf, normalPdf } from '../../math/float64.ts';
 import { drawsOf } from './checks.ts';
 
 const HALF_LOG_2PI = 0.9189385332046728;

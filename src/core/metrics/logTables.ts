@@ -1,7 +1,7 @@
 // log|x| of float32 numbers and sigma = softplus(rho) with its logarithm, by interpolation in tables: some ten times faster than
 // float64.ts and good to 1e-5, which is plenty to count weights by. Nothing that is trained or predicted may come from here.
 
-import { exp, log, log1p, softplus } from '../float64.ts';
+import { exp, log, log1p, softplus } from '../../math/float64.ts';
 
 const MANTISSA_BITS = 10;
 const REST_BITS = 23 - MANTISSA_BITS;

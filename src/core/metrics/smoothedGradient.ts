@@ -1,7 +1,7 @@
 // The gradient as the optimizer remembers it. The gradient itself exists only block by block inside the fused update, so what can
 // be measured without touching a step is the running mean that the optimizer keeps.
 
-import { powInteger } from '../float64.ts';
+import { powInteger } from '../../math/float64.ts';
 import type { OptimizerSpec } from '../optimizers/optimizer.ts';
 
 /** Which of the optimizer's moment buffers hold the running sums of gradients, and what turns a sum into a mean. */

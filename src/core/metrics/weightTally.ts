@@ -1,7 +1,7 @@
 // Counts over the weights of one tensor, a layer or a whole network: KL, collapse, signal-to-noise, sigma. Adds up, so that a
 // layer is the sum of its tensors. What is done with the counts is in diagnostics.ts.
 
-import { exp, log } from '../float64.ts';
+import { exp, log } from '../../math/float64.ts';
 import { fillTables, logOfBits, logSigmaOf, sigmaOf } from './logTables.ts';
 
 /** A histogram over decibels: bin i holds [from + i·step, from + (i + 1)·step); its first and last bin also what lies beyond. */

@@ -1,7 +1,7 @@
 // Adam (Kingma & Ba 2015, algorithm 1); the elementwise rule is the kernel adam_f32.
 
 import { UPDATE_SCALARS } from '../../backend/backend.ts';
-import { powInteger } from '../float64.ts';
+import { powInteger } from '../../math/float64.ts';
 import type { Optimizer, OptimizerSpec } from './optimizer.ts';
 
 /** m̂ = m/(1 − beta1^t), v̂ = v/(1 − beta2^t), parameter −= rate·m̂/(√v̂ + eps), t = step + 1. */

@@ -1,7 +1,7 @@
 // Quantiles of a predictive distribution: S draws of the mean plus the likelihood's noise, an equal-weight mixture of Gaussians, of
 // one scale or (draws of several members) of several.
 
-import { normalCdf, normalPdf, normalQuantile } from '../float64.ts';
+import { normalCdf, normalPdf, normalQuantile } from '../../math/float64.ts';
 
 /** The search ends with a bracket or a Newton step this small, in units of the smallest noise scale; Newton's error is the step's square. */
 const BRACKET = 1e-10;

@@ -1,7 +1,7 @@
 // From moments over draws to what a user reads: variance split by its cause, entropies, the data's own units. Members of a mixture
 // are added one after the other.
 
-import { log } from '../float64.ts';
+import { log } from '../../math/float64.ts';
 import type { Posterior } from '../posterior.ts';
 import type { MomentAccumulator } from './moments.ts';
 import type { Prediction } from './prediction.ts';

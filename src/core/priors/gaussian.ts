@@ -1,6 +1,6 @@
 // The prior N(0, scale²) on every weight and bias.
 
-import { log } from '../float64.ts';
+import { log } from '../../math/float64.ts';
 import type { Prior } from './prior.ts';
 
 export interface GaussianPriorSpec {

@@ -1,6 +1,6 @@
 // klWeight of a step: how much of KL/N enters that minibatch's objective. Averaged over an epoch it is 1 for the true ELBO.
 
-import { powInteger } from '../float64.ts';
+import { powInteger } from '../../math/float64.ts';
 
 export type KlWeightingSpec =
   /** Every minibatch carries the same share. */

@@ -1,6 +1,6 @@
 // Learning rate as a function of the step: constant or cosine, one pure function each.
 
-import { cos } from '../float64.ts';
+import { cos } from '../../math/float64.ts';
 
 export type ScheduleSpec =
   | { readonly kind: 'constant' }

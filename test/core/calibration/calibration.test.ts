@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COVERAGE_LEVELS, coverageCurve, mixturePit } from '../../../src/core/calibration/coverage.ts';
 import { reliability } from '../../../src/core/calibration/reliability.ts';
-import { normalCdf, normalQuantile } from '../../../src/core/float64.ts';
 import { mixtureQuantiles } from '../../../src/core/predictive/quantiles.ts';
+import { normalCdf, normalQuantile } from '../../../src/math/float64.ts';
 
 describe('reliability', () => {
   it('puts a confidence on a border into the bin below it', () => {

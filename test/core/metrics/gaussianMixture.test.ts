@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normalCdf } from '../../../src/core/float64.ts';
 import { crps, gaussianMixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
+import { normalCdf } from '../../../src/math/float64.ts';
 
 const { log_normal_pdf } = JSON.parse(readFileSync('test/vectors/closed-forms.json', 'utf8'));
 

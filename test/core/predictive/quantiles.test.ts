@@ -1,8 +1,8 @@
 // Mixture quantiles: closed form for one component, symmetry, brute-force bisection, and what must hold for any mixture.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normalCdf, normalQuantile } from '../../../src/core/float64.ts';
 import { mixtureQuantiles } from '../../../src/core/predictive/quantiles.ts';
+import { normalCdf, normalQuantile } from '../../../src/math/float64.ts';
 
 function quantiles(levels: number[], draws: ArrayLike<number>, scale: number): number[] {
   const out = new Float64Array(levels.length);

@@ -18,7 +18,7 @@ import {
   softplus,
   tanh,
   turnCosSin,
-} from '../../src/random/float32.ts';
+} from '../../src/math/float32.ts';
 
 const VECTORS = new URL('../vectors/', import.meta.url);
 

@@ -1,6 +1,6 @@
 // Elementary functions in float64 with the same bits on every engine: only + − × ÷, sqrt, fround and the bits of a
 // double. JavaScript leaves the last bits of its own transcendental functions to the engine, so they are not used.
-// Accuracy is 4 ulp or better on the stated ranges (test/core/float64.test.ts); NaN in gives NaN out.
+// Accuracy is 4 ulp or better on the stated ranges (test/math/float64.test.ts); NaN in gives NaN out.
 
 const LN2_HI = 0.6931471803691238; // upper 32 bits of ln 2: k·LN2_HI is exact for every exponent k
 const LN2_LO = 1.9082149292705877e-10;

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as float64 from '../../src/core/float64.ts';
+import * as float64 from '../../src/math/float64.ts';
 
 type Pairs = Record<string, [string, string][]>;
 const truths: Pairs = JSON.parse(readFileSync('test/vectors/float64-truths.json', 'utf8'));
@@ -195,7 +195,7 @@ describe('properties', () => {
 });
 
 it('uses no transcendental function of the engine', () => {
-  const source = readFileSync('src/core/float64.ts', 'utf8');
+  const source = readFileSync('src/math/float64.ts', 'utf8');
   const used = new Set([...source.matchAll(/\bMath\.(\w+)/g)].map((match) => match[1]));
   expect([...used].sort()).toEqual([
     'LN2',
