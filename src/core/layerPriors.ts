@@ -8,6 +8,8 @@ import type { Prior } from './priors/prior.ts';
 export interface LayerPriors {
   readonly priors: readonly Prior[];
   readonly ofLayer: readonly number[];
+  /** Whether any of them is met at drawn weights. */
+  readonly drawsWeights: boolean;
 }
 
 export function layerPriors({ layers, priorSigma }: Model): LayerPriors {
@@ -23,5 +25,6 @@ export function layerPriors({ layers, priorSigma }: Model): LayerPriors {
     }
     return specs.indexOf(text);
   });
-  return { priors, ofLayer };
+  const drawsWeights = priors.some(({ logDensityGradient }) => logDensityGradient !== undefined);
+  return { priors, ofLayer, drawsWeights };
 }

@@ -21,7 +21,8 @@ export class NetworkPass {
   readonly #top: number;
   /** By layer: what it does where it has no weights. */
   readonly #weightless: ReadonlyArray<WeightlessLayer | null>;
-  /** By layer: whether its delta can be made in parts. */
+  /** By layer: whether it can be taken forward, and its delta made, in parts. */
+  readonly #divisible: readonly boolean[];
   readonly #divisibleBack: readonly boolean[];
   /** Addresses of a layer's inputs. */
   readonly #inputs: number[] = [];
@@ -37,8 +38,11 @@ export class NetworkPass {
     const { layers } = memory.layout;
     this.#top = layers.length - 1;
     this.#weightless = layers.map((layer) => layerKind(layer.spec).weightless?.(layer, kernels) ?? null);
+    this.#divisible = layers.map(
+      ({ divisible }, l) => divisible && (estimator.divisible || this.#weightless[l] !== null),
+    );
     this.#divisibleBack = layers.map(
-      ({ divisible, consumers }) => divisible && consumers.every((above) => layers[above].divisible),
+      ({ consumers }, l) => this.#divisible[l] && consumers.every((above) => this.#divisible[above]),
     );
     this.#loss = {
       outputs: 0,
@@ -67,8 +71,8 @@ export class NetworkPass {
   #forward(l: number, run: PassRun, part: number, parts: number): void {
     const { places, kernels } = this;
     const layer = this.memory.layout.layers[l];
-    const from = firstUnit(layer, layer.divisible, part, parts);
-    const to = firstUnit(layer, layer.divisible, part + 1, parts);
+    const from = firstUnit(layer, this.#divisible[l], part, parts);
+    const to = firstUnit(layer, this.#divisible[l], part + 1, parts);
     if (from === to) return;
     const panels = run.last - run.first;
     const y = places.output(run, l) + from * ROW_BYTES;

@@ -49,8 +49,6 @@ export class TrainingStep {
   };
   /** Scalars of each prior. */
   readonly #scalars: readonly Float32Array[];
-  /** Whether the KL is taken at drawn weights, so that those of one step more than there are must be drawn. */
-  readonly #drawsForKl: boolean;
   /** The learned or fixed scale of a gaussian likelihood. */
   readonly noiseScale: NoiseScale;
 
@@ -66,12 +64,12 @@ export class TrainingStep {
     this.#likelihood = createLikelihood(problem.likelihood);
     this.#optimizer = createOptimizer(problem.optimizer);
     this.#priors = layerPriors(problem.model);
-    this.#drawsForKl = this.#priors.priors.some((prior) => prior.logDensityGradient !== undefined);
     this.#places = new BatchPlaces(memory, memory.layout.layers);
     this.#estimator = estimatorKind(problem.estimator).create({
       layout: memory.layout,
       draws: problem.draws,
       batchPanels: memory.batchPanels,
+      drawsWeights: this.#priors.drawsWeights,
       own: memory.estimator,
       mu: memory.mu,
       rho: memory.rho,
@@ -215,7 +213,8 @@ export class TrainingStep {
     let bad = 0;
     for (let b = first; b < last; b++) {
       bad |= this.#updateBlock(step, b);
-      if (step + 1 < this.#totalSteps || this.#drawsForKl) this.#estimator.prepare(step + 1, b);
+      // A KL that is taken at drawn weights needs those of one step more than there are.
+      if (step + 1 < this.#totalSteps || this.#priors.drawsWeights) this.#estimator.prepare(step + 1, b);
     }
     return bad !== 0;
   }
@@ -271,8 +270,8 @@ export class TrainingStep {
   /** KL of blocks first … last − 1, one float each. */
   blockKl(first: number, last: number): void {
     const { memory, kernels, problem } = this;
-    const { priors, ofLayer } = this.#priors;
-    const drawn = this.#drawsForKl
+    const { priors, ofLayer, drawsWeights } = this.#priors;
+    const drawn = drawsWeights
       ? Array.from({ length: problem.draws }, (_, s) => this.#estimator.drawnWeights(s))
       : [];
     for (let b = first; b < last; b++) {

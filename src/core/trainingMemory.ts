@@ -66,7 +66,7 @@ export interface TrainingMemory extends BatchMemory {
 /** @param threads how many threads may compute in the arena at once */
 export function trainingMemory(problem: TrainingProblem, threads: number): TrainingMemory {
   const layout = parameterLayout(problem.model);
-  const { priors } = layerPriors(problem.model);
+  const { priors, drawsWeights } = layerPriors(problem.model);
   const likelihood = createLikelihood(problem.likelihood);
   const { slots } = createOptimizer(problem.optimizer);
   const arena = new ArenaLayout(threads);
@@ -92,7 +92,10 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const inverseScale = floats('inverseScale', K);
   const logScale = floats('logScale', K);
 
-  const estimator = estimatorKind(problem.estimator).reserve({ layout, draws: S, batchPanels }, floats);
+  const estimator = estimatorKind(problem.estimator).reserve(
+    { layout, draws: S, batchPanels, drawsWeights },
+    floats,
+  );
   const x = floats('x', N * I);
   const targetColumns = likelihood.targets === 'labels' ? 1 : K;
   const targets = floats('targets', N * targetColumns);

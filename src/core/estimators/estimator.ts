@@ -14,6 +14,8 @@ export interface EstimatorPlan {
   readonly draws: number;
   /** 16-row panels of a full minibatch. */
   readonly batchPanels: number;
+  /** Whether a prior is met at drawn weights, so that they are needed whatever the estimator does. */
+  readonly drawsWeights: boolean;
 }
 
 /** Reserves floats under a name in a training's arena; returns their byte address. */
@@ -57,6 +59,8 @@ export interface GradientBuffers {
 
 /** An estimator at work in one thread. */
 export interface EstimatorRun {
+  /** Whether a part of a layer's units can be taken forward and back alone, where the layer's map allows it. */
+  readonly divisible: boolean;
   /** Makes what block `b` contributes to a step. Blocks are independent of each other. */
   prepare(step: number, b: number): void;
   /** z of units from … to − 1 of a layer for the run's panels; z is the address of unit `from`, x of the run's inputs. */

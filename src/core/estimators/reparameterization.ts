@@ -20,6 +20,7 @@ export interface DrawnMemory {
 }
 
 class Reparameterization implements EstimatorRun {
+  readonly divisible = true;
   readonly #key0: number;
   readonly #key1: number;
   readonly #drawBytes: number;
