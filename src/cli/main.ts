@@ -1,8 +1,27 @@
 #!/usr/bin/env node
 // The varpool command: hands the words of the command line to the program and its exit status to the system.
 
-import { runCli } from './program.ts';
+import type { runCli } from './program.ts';
 
-const status = await runCli(process.argv.slice(2));
-// Output that could not be written may have set one by now.
-process.exitCode = status || process.exitCode;
+process.exitCode = (await (await program())(process.argv.slice(2))) || process.exitCode;
+
+/** Imported late, so that a process that may open only a few files says so in a line. */
+async function program(): Promise<typeof runCli> {
+  try {
+    return (await import('./program.ts')).runCli;
+  } catch (error) {
+    const limit = openFiles();
+    if (limit === null || limit >= 512) throw error;
+    process.stderr.write(
+      `varpool: ulimit -n: expected at least 512 files that may be open at once, got ${limit} — raise it: ulimit -n 1024\n`,
+    );
+    process.exit(2);
+  }
+}
+
+/** Null where the system does not tell. */
+function openFiles(): number | null {
+  const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
+  const soft = Number(userLimits?.open_files?.soft ?? Number.NaN);
+  return Number.isFinite(soft) ? soft : null;
+}

@@ -1,6 +1,7 @@
 // Reads a config and fills in every default: text → values → schema → the defaults and checks that span several fields.
 // The fields themselves are in configSchema.ts.
 
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { Document, visit } from 'yaml';
 import type { DataSpec } from '../data/spec.ts';
@@ -11,6 +12,7 @@ import { configSchema, type ParsedConfig } from './configSchema.ts';
 import { resolveSelection, type SelectionConfig } from './configSelection.ts';
 import { LIMIT_BYTES, parseYaml } from './configText.ts';
 import { readTextFile } from './fileProblems.ts';
+import { realPath, realPlace } from './realPath.ts';
 
 type Task = 'regression' | 'classification';
 type Standardize = 'features' | 'both' | 'none';
@@ -82,10 +84,11 @@ export function configOf(value: unknown, where: string, directory: string): Reso
 /** The config as YAML; relative paths are rewritten to start from `directory` (unless given, where they started before). */
 export function formatConfig(config: ResolvedConfig, directory: string = config.directory): string {
   const { writtenPaths, directory: from, ...fields } = config;
-  const moved = resolve(directory) !== from;
+  const to = realPath(directory);
+  const moved = to !== realPath(from);
   const paths = Object.entries(writtenPaths).map(([key, path]): [string, string] => {
     if (isAbsolute(path) || !moved) return [key, path];
-    return [key, relative(directory, resolve(from, path)).replaceAll('\\', '/') || '.'];
+    return [key, relative(to, realPlace(resolve(from, path))).replaceAll('\\', '/') || '.'];
   });
   const document = new Document({ ...fields, data: withPaths(fields.data, paths) });
   visit(document, { Seq: (_, node) => void (node.flow = true) });
@@ -119,7 +122,7 @@ function problem(where: string, expected: string, got: string, next: string): Co
 function resolveConfig(
   parsed: ParsedConfig,
   file: string,
-  directory: string = resolve(dirname(file)),
+  place: string = resolve(dirname(file)),
 ): ResolvedConfig {
   const { task, likelihood } = resolveTask(parsed, file);
   const standardize = resolveStandardize(parsed.data, task, file);
@@ -132,6 +135,7 @@ function resolveConfig(
   }) as DataConfig;
   if (data.kind !== 'idx') checkSplit(data, file);
   const writtenPaths = pathsOf(data);
+  const directory = baseOf(place, Object.values(writtenPaths));
   const absolute = Object.entries(writtenPaths).map(
     ([key, path]) => [key, resolve(directory, path)] as const,
   );
@@ -154,6 +158,17 @@ function resolveConfig(
     writtenPaths,
     directory,
   };
+}
+
+/**
+ * The directory that relative paths start from: the real one, whatever links lead to it. Configs of older versions may mean the named
+ * one, which is taken where only it leads to files.
+ */
+function baseOf(named: string, paths: readonly string[]): string {
+  const real = realPath(named);
+  if (real === named) return real;
+  const all = (directory: string) => paths.every((path) => existsSync(resolve(directory, path)));
+  return !all(real) && all(named) ? named : real;
 }
 
 function resolveTask(

@@ -1,6 +1,6 @@
 // Reading a small file whole, and the one line that says why the system would not read or write one.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { oneLine } from './configProblems.ts';
 
 /** The class of error a caller wants for its kind of file. */
@@ -86,7 +86,8 @@ export function withFile<T>(
 ): T {
   let fd: number;
   try {
-    fd = openSync(path, 'r');
+    // Opening a pipe would wait for somebody to write to it.
+    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
     throw fileProblem(type, path, expected, 'read', cause);
   }

@@ -1,9 +1,10 @@
 // Whether a file that would be written is one that is read, whatever names lead to it: relative, through symbolic links, as a hard link.
 
-import { readdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { oneLine } from './configProblems.ts';
+import { realPath } from './realPath.ts';
 
 export interface Writing {
   /** Files that would be made or replaced; they need not be there yet. */
@@ -46,17 +47,6 @@ function identities(path: string): string[] {
   // Some file systems have no numbers of files.
   const byNumber = stat === undefined || stat.ino === 0n ? [] : [`${stat.dev}:${stat.ino}`];
   return [realPath(path), ...byNumber];
-}
-
-/** Without symbolic links, as far as the path is there. */
-function realPath(path: string): string {
-  const whole = resolve(path);
-  try {
-    return realpathSync(whole);
-  } catch {
-    const parent = dirname(whole);
-    return parent === whole ? whole : join(realPath(parent), basename(whole));
-  }
 }
 
 function filesOf(path: string): string[] {

@@ -58,7 +58,10 @@ export function repeatableRun(run: Run): RepeatableRun {
  */
 export function recordedData(run: Run): { data: LoadedData; notes: readonly string[] } {
   const notes = checkConfig(run);
-  const data = loadRunData(run.config);
+  const data = loadRunData(
+    run.config,
+    `put it back, or write where it is into {field} of ${run.path('config')}`,
+  );
   checkData(run, data);
   checkSplit(run, data);
   return { data, notes };

@@ -1,11 +1,13 @@
 // From a config to the rows and the network it means: which reader, which hold-outs, which made numbers.
 
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { build } from '../core/bayesian.ts';
 import type { Model } from '../core/model.ts';
 import type { Table, Task } from '../data/dataset.ts';
 import { type LoadedData, loadData } from '../data/load.ts';
 import type { CurveSources } from '../data/synthetic.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, DataError } from '../errors.ts';
 import { sin } from '../math/float64.ts';
 import { normal } from '../random/normal.ts';
 import { shuffled } from '../random/permutation.ts';
@@ -14,6 +16,7 @@ import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';
 import type { TrainingData } from '../scheduler/options.ts';
 import { dataSpec, type ResolvedConfig } from './config.ts';
+import { oneLine } from './configProblems.ts';
 
 /** Draw numbers of synthetic rows by what the rows are for; different parts never share a number. */
 export const SYNTHETIC_PART = { train: 0, test: 1, outside: 2 } as const;
@@ -27,8 +30,23 @@ export interface PreparedRun {
   readonly classNames: readonly string[] | null;
 }
 
-/** Reads and divides the data of a config. @throws DataError, in one line */
-export function loadRunData(config: ResolvedConfig): LoadedData {
+/**
+ * Reads and divides the data of a config.
+ * @param next what to do where a file is not there; `{field}` stands for that of the config which names it
+ * @throws DataError, in one line
+ */
+export function loadRunData(
+  config: ResolvedConfig,
+  next = 'put it there, or correct {field} of the config',
+): LoadedData {
+  const { directory, writtenPaths } = config;
+  for (const [key, path] of Object.entries(writtenPaths)) {
+    if (existsSync(resolve(directory, path))) continue;
+    const step = next.replace('{field}', `data.${key}`);
+    throw new DataError(
+      oneLine(`${path} (from ${directory}): expected data, got nothing at this path — ${step}`),
+    );
+  }
   return loadData(dataSpec(config), {
     baseDir: config.directory,
     task: dataTask(config),
@@ -49,7 +67,7 @@ export function loadRunData(config: ResolvedConfig): LoadedData {
 export function prepareRun(
   config: ResolvedConfig,
   where: string,
-  data: LoadedData = loadRunData(config),
+  data: LoadedData = loadRunData(config, `put it there, or correct {field} in ${where}`),
 ): PreparedRun {
   const { features, targets } = data.train;
   const { batchSize } = config.training;

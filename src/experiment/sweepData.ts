@@ -46,7 +46,11 @@ export class SweepData {
 
   /** @throws DataError or ConfigError naming the cell */
   prepared({ config, name }: SweepCell, file: string): PreparedRun {
-    return prepareRun(config, `${file}: cell ${name}`, this.#load(config));
+    return prepareRun(
+      config,
+      `${file}: cell ${name}`,
+      this.#load(config, `put it there, or correct {field} of cell ${name} in ${file}`),
+    );
   }
 
   /** Every file read so far. */
@@ -54,7 +58,7 @@ export class SweepData {
     return [...this.#files.values()];
   }
 
-  #load(config: ResolvedConfig): LoadedData {
+  #load(config: ResolvedConfig, next: string): LoadedData {
     const { standardize: _, ...data } = config.data;
     const drawn = data.kind === 'synthetic' || (data.kind !== 'idx' && data.testFraction !== undefined);
     const byLot = drawn || data.validation !== undefined;
@@ -62,7 +66,7 @@ export class SweepData {
     const known = this.#kept.get(key);
     // Taken out and put in again: the map is in the order of last use.
     this.#kept.delete(key);
-    const loaded = known ?? loadRunData(config);
+    const loaded = known ?? loadRunData(config, next);
     this.#kept.set(key, loaded);
     if (known === undefined) {
       this.#bytes += bytesOf(loaded);

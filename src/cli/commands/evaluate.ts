@@ -6,7 +6,7 @@ import type { AnyPosterior } from '../../core/posterior.ts';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { openRun, type Run } from '../../experiment/run.ts';
-import { prepareRun } from '../../experiment/runData.ts';
+import { loadRunData, prepareRun } from '../../experiment/runData.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import {
   drawsOption,
@@ -89,7 +89,9 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
 }
 
 function ownTest(run: Run) {
-  const { test, provenance } = prepareRun(run.config, run.path('config')).data;
+  const where = run.path('config');
+  const next = `pass --data FILE with rows and targets, or write where it is into {field} of ${where}`;
+  const { test, provenance } = prepareRun(run.config, where, loadRunData(run.config, next)).data;
   const known = new Set(run.manifest.data.map(({ sha256 }) => sha256));
   for (const { path, sha256 } of provenance) {
     if (!known.has(sha256)) {

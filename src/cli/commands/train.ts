@@ -1,8 +1,12 @@
 // varpool train CONFIG: from a config file to a run directory.
 
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { ConfigError } from '../../errors.ts';
 import { configReads, readConfig, runName } from '../../experiment/config.ts';
-import { createNumberedRun, createRun, type RunWriter } from '../../experiment/run.ts';
+import { oneLine } from '../../experiment/configProblems.ts';
+import { isManifest } from '../../experiment/manifest.ts';
+import { createNumberedRun, createRun, RUN_FILES, type RunWriter } from '../../experiment/run.ts';
 import { prepareRun } from '../../experiment/runData.ts';
 import {
   drawsOption,
@@ -35,6 +39,13 @@ export function trainCommand(): Command {
 }
 
 async function train(file: string, flags: TrainFlags): Promise<void> {
+  if (isManifest(join(file, RUN_FILES.manifest))) {
+    throw new ConfigError(
+      oneLine(
+        `${file}: expected a config file, got a run directory — varpool resume ${file} goes on with it, varpool train ${join(file, RUN_FILES.config)} trains it anew`,
+      ),
+    );
+  }
   const config = overridden(readConfig(file), flags);
   const prepared = prepareRun(config, file);
   const openRunDirectory = (): RunWriter =>
