@@ -48,13 +48,19 @@ export function diagnosticsSection(reports: readonly RunReport[]): DiagnosticsSe
       klPerWeight: curve(({ layers }) => layers[l].kl / count),
     })),
     warnings: members.flatMap(({ member, diagnosed }) =>
-      diagnosed.flatMap(({ epoch, warnings }) =>
-        warnings.map(({ message }) =>
-          ensemble ? `Member ${member}, epoch ${epoch}: ${message}` : `Epoch ${epoch}: ${message}`,
-        ),
+      standing(diagnosed).map(({ epoch, message }) =>
+        ensemble ? `Member ${member}, epoch ${epoch}: ${message}` : `Epoch ${epoch}: ${message}`,
       ),
     ),
   };
+}
+
+/** The warnings that were given and not withdrawn. */
+function standing(diagnosed: readonly Diagnosed[]): { epoch: number; message: string }[] {
+  return diagnosed.flatMap(({ epoch, warnings }, i) => {
+    const later = new Set(diagnosed.slice(i + 1).flatMap(({ withdrawn = [] }) => withdrawn));
+    return warnings.filter(({ code }) => !later.has(code)).map(({ message }) => ({ epoch, message }));
+  });
 }
 
 /** One histogram of all; their bins are as wide, but may begin elsewhere. */

@@ -38,6 +38,10 @@ export const diagnosticsSchema = z.object(
     layers: z.array(weights, { error: 'a list of layers' }).readonly(),
     tensors: z.array(weights, { error: 'a list of tensors' }).readonly(),
     baselineNll: number,
+    withdrawn: z
+      .array(z.string({ error: 'a code' }), { error: 'a list of codes' })
+      .readonly()
+      .optional(),
     warnings: z
       .array(z.object({ code: z.string({ error: 'a code' }), message: z.string({ error: 'a text' }) }, MAP), {
         error: 'a list of warnings',

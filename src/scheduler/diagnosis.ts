@@ -9,13 +9,17 @@ import { gradientMemory } from '../core/metrics/smoothedGradient.ts';
 import { stepsPerEpoch, type TrainingProblem } from '../core/problem.ts';
 import { klWeight } from '../core/schedules/klWeighting.ts';
 import type { TrainingMemory } from '../core/trainingMemory.ts';
+import type { TrainingState } from '../core/trainingState.ts';
+import { WarningRecord } from './warningRecord.ts';
 
 /** What is seen at the end of an epoch. */
 export interface Diagnostics extends ModelDiagnostics {
   /** nll of the best prediction that does not look at x, in nats per row and the data's own units. */
   readonly baselineNll: number;
-  /** What is wrong, in words; each warning is given once a training. */
+  /** What is wrong, in words; a warning is given once and stands until it is withdrawn. */
   readonly warnings: readonly DiagnosticWarning[];
+  /** Codes of the warnings that stood and hold no more; absent where there are none. */
+  readonly withdrawn?: readonly DiagnosticWarning['code'][];
 }
 
 /**
@@ -39,7 +43,7 @@ export function diagnosisInterval(problem: TrainingProblem, parameterCount: numb
 export class Diagnosis {
   /** Epochs from one diagnosis to the next; 0 is never. */
   readonly every: number;
-  readonly #said = new Set<string>();
+  readonly #record = new WarningRecord();
   #baseline = Number.NaN;
 
   constructor(
@@ -65,6 +69,21 @@ export class Diagnosis {
     return (Math.floor(step / span) + 1) * span;
   }
 
+  /** Takes in the nll of an epoch, diagnosed or not: warnings are judged on several. */
+  observe(epoch: number, nll: number): void {
+    if (this.every > 0) this.#record.observe(epoch, nll);
+  }
+
+  /** What a state after `epoch` keeps of the warnings. */
+  extra(epoch: number): TrainingState['extra'] {
+    return this.#record.extra(epoch);
+  }
+
+  /** @throws CheckpointError for a damaged record */
+  restore(state: TrainingState): void {
+    if (this.every > 0) this.#record.restore(state);
+  }
+
   /** The arena as it is now, at the end of `epoch`; `nll` per row, and what of it is owed to the units of the data. */
   examine(epoch: number, nll: number, unitNll: number): Diagnostics {
     const { problem, memory, arena } = this;
@@ -87,25 +106,28 @@ export class Diagnosis {
       },
     );
     const baseline = this.#baselineNll() + unitNll;
-    return { ...found, baselineNll: baseline, warnings: this.#warnings(epoch, found, nll, baseline) };
+    return { ...found, baselineNll: baseline, ...this.#warnings(epoch, found, baseline) };
   }
 
-  #warnings(epoch: number, found: ModelDiagnostics, nll: number, baseline: number): DiagnosticWarning[] {
+  #warnings(
+    epoch: number,
+    found: ModelDiagnostics,
+    baselineNll: number,
+  ): Pick<Diagnostics, 'warnings' | 'withdrawn'> {
     const { problem } = this;
     const M = stepsPerEpoch(problem);
     // A fit that has just begun has all of these faults.
     const early = 2 * epoch < problem.epochs || epoch * M < FEWEST_STEPS;
     const warming =
       typeof problem.klWeighting === 'object' && klWeight(problem.klWeighting, epoch * M - 1, M) < 1;
-    if (early || warming) return [];
-    const fresh = diagnosticWarnings(found, { nll, baselineNll: baseline }).filter(
-      ({ code }) => !this.#said.has(code),
-    );
-    for (const { code, message } of fresh) {
-      this.#said.add(code);
-      this.warn(`train: epoch ${epoch}: ${message}`);
-    }
-    return fresh;
+    if (early || warming) return { warnings: [] };
+    const holding = diagnosticWarnings(found, { nll: this.#record.judgedNll(), baselineNll });
+    const { given, withdrawn } = this.#record.update(epoch, holding);
+    for (const { message } of [...withdrawn, ...given]) this.warn(`train: epoch ${epoch}: ${message}`);
+    return {
+      warnings: given,
+      ...(withdrawn.length === 0 ? {} : { withdrawn: withdrawn.map(({ code }) => code) }),
+    };
   }
 
   /** In the units the network is trained in. */

@@ -62,6 +62,7 @@ export class Ledger {
       this.epochLoss = 0;
       if (epoch <= this.#entered) continue;
       this.#entered = epoch;
+      this.diagnosis.observe(epoch, nll);
       const kl = f64[epochKl / 8 + ((epoch - 1) % EPOCH_RECORDS)] / rowCount;
       yield {
         epoch,

@@ -139,6 +139,7 @@ export class Trainer {
       arena.resume(resume);
       this.#now = resume.step;
       this.#ledger.resume(resume.step, resume.epochLoss);
+      this.#ledger.diagnosis.restore(resume);
       resumeSelection(options.selector ?? null, resume, problem.model);
     }
     this.#checkpointer = checkpoint === undefined ? null : new Checkpointer(checkpoint, this.#now);
@@ -326,7 +327,7 @@ export class Trainer {
       epochLoss: this.#ledger.epochLoss,
       seconds: this.#seconds(),
       tensors: [...this.#arena.tensors(), ...tensors],
-      extra,
+      extra: { ...extra, ...this.#ledger.diagnosis.extra(Math.floor(this.#now / this.#perEpoch)) },
     };
   }
 }

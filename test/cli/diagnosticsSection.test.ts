@@ -64,6 +64,20 @@ test('of an ensemble, means over those that were diagnosed at an epoch, all hist
   ]);
 });
 
+test('warnings that were withdrawn are not shown; those given again are', () => {
+  const over = (epoch: number) => {
+    const one = report(epoch, 0.5, 0);
+    return {
+      ...one,
+      diagnostics: { ...one.diagnostics, warnings: [], withdrawn: ['w'] },
+    } as unknown as RunReport;
+  };
+  expect(diagnosticsSection([report(2, 0.25, 0), over(4)])!.warnings).toEqual([]);
+  expect(diagnosticsSection([report(2, 0.25, 0), over(4), report(6, 0.75, 0)])!.warnings).toEqual([
+    'Epoch 6: at 0.75',
+  ]);
+});
+
 test('a value that is no number is left out of a mean, and null where there is no other', () => {
   const section = diagnosticsSection([report(1, null, 0, 0), report(1, 0.5, 0, 1), report(2, null, 0, 0)])!;
   expect(section.klShare).toEqual([0.5, null]);

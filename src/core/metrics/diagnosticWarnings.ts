@@ -10,8 +10,17 @@ export interface DiagnosticWarning {
   readonly message: string;
 }
 
+/** What is said when a warning that was given holds no more. */
+export const WITHDRAWALS: Readonly<Record<DiagnosticWarning['code'], string>> = {
+  collapsed: 'no layer has collapsed to the prior any more',
+  underfit: 'the training rows are fitted better than by a constant now',
+  frozenSigma: 'sigma has moved from where it started now',
+  pointEstimate: 'the posterior is not close to a point estimate any more',
+};
+
 /** How well the training rows are fitted, in nats per row. */
 export interface Fit {
+  /** Of several epochs: one alone may be a spike. */
   readonly nll: number;
   /** Of the best constant prediction. */
   readonly baselineNll: number;
