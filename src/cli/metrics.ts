@@ -1,31 +1,47 @@
 // Metrics as people read them: which there are, in which order, with which unit.
 
+import { evaluationWarnings } from '../core/metrics/evaluationWarnings.ts';
 import type { Manifest } from '../experiment/manifest.ts';
+import type { TrainedRun } from '../experiment/trainRun.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { number, percent } from './output.ts';
 
 interface Metric {
   readonly key: keyof Evaluation;
   readonly label: string;
-  show(value: number): string;
+  show(value: number, evaluation: Evaluation): string;
 }
 
 const METRICS: readonly Metric[] = [
   { key: 'nll', label: 'NLL', show: (value) => `${number(value)} nats per row` },
   { key: 'error', label: 'error', show: (value) => percent(value, 2) },
-  { key: 'brier', label: 'Brier score', show: number },
+  { key: 'brier', label: 'Brier score', show: (value) => number(value) },
   { key: 'ece', label: 'calibration error', show: (value) => percent(value, 2) },
-  { key: 'rmse', label: 'RMSE', show: number },
-  { key: 'mae', label: 'mean absolute error', show: number },
-  { key: 'coverage90', label: 'coverage of the 90 % interval', show: (value) => percent(value) },
+  { key: 'rmse', label: 'RMSE', show: (value) => number(value) },
+  { key: 'mae', label: 'mean absolute error', show: (value) => number(value) },
+  {
+    key: 'coverage90',
+    label: 'coverage of the 90 % interval',
+    show: (value, { rows }) =>
+      rows > 0 ? `${percent(value)} (± ${percent(Math.sqrt(0.09 / rows))} by chance)` : percent(value),
+  },
 ];
 
 /** Those metrics that apply. */
 export function metricRows(evaluation: Evaluation, prefix = 'test '): [label: string, value: string][] {
   return METRICS.flatMap(({ key, label, show }): [string, string][] => {
     const value = evaluation[key];
-    return value === undefined ? [] : [[`${prefix}${label}`, show(value)]];
+    return value === undefined ? [] : [[`${prefix}${label}`, show(value, evaluation)]];
   });
+}
+
+/** What is to be said beside the metrics of a training: of its test rows or, where there are none, of the validation of the epoch kept. */
+export function metricWarnings({ test, reports, manifest }: TrainedRun): string[] {
+  if (test !== null) return evaluationWarnings(test, 'test rows');
+  const kept = manifest.selection?.epoch ?? manifest.epochs;
+  // Of an ensemble each member is validated alone, which says little of the mixture.
+  const validated = reports.find(({ member, epoch }) => member === undefined && epoch === kept)?.validation;
+  return validated == null ? [] : evaluationWarnings(validated, 'validation rows');
 }
 
 /** The epoch whose posterior is the result and why, where there was a choice; null where it is simply the last. */

@@ -18,7 +18,7 @@ import { diagnosticsSection } from './diagnosticsSection.ts';
 import { type Measured, regressionBands } from './measure.ts';
 import { memberCurves } from './memberCurves.ts';
 import { memberRows, memberTable } from './memberMetrics.ts';
-import { keptEpoch, metricRows } from './metrics.ts';
+import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
 import { seconds } from './output.ts';
 
 const GRID = 301;
@@ -76,7 +76,9 @@ export function runReport(parts: ReportParts): ReportData {
     ...(picture === null ? {} : { regression: picture }),
     ...(members === null ? {} : { members }),
     training: { ...trainingCurves(trained.reports), ...(kept === null ? {} : { keptEpoch: kept.epoch }) },
-    ...(measured?.coverage === undefined ? {} : { coverage: measured.coverage }),
+    ...(measured?.coverage === undefined
+      ? {}
+      : { coverage: { ...measured.coverage, warnings: metricWarnings(trained) } }),
     ...(measured?.reliability === undefined ? {} : { reliability: measured.reliability }),
     ...(uncertainty === null ? {} : { uncertainty }),
     ...(diagnostics === null ? {} : { diagnostics }),

@@ -16,7 +16,7 @@ import { checkMember, type OutputFlags, type RuntimeFlags, withRuntimeOf } from 
 import { interruptible } from './interrupt.ts';
 import { type Measured, measureTable } from './measure.ts';
 import { memberRows } from './memberMetrics.ts';
-import { keptEpoch, metricRows } from './metrics.ts';
+import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
 import { note, printJson, printTable, seconds, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
 import { regressionPicture, runReport } from './runReport.ts';
@@ -99,6 +99,7 @@ export async function trainAndReport(
             return measured?.evaluation ?? null;
           },
         });
+        for (const message of metricWarnings(trained)) warn(`${run.dir}: ${message}`);
         const picture = await regressionPicture(prepared, runtime, trained, signal);
         const parts = { title, prepared, trained, measured, picture };
         run.writeReport(renderReport(runReport({ ...parts, ...(summary === undefined ? {} : { summary }) })));

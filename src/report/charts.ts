@@ -40,7 +40,12 @@ export function chartSections(data: ReportData): ChartSection[] {
   if (data.coverage) calibration.push(coverageChart(data.coverage));
   if (data.reliability) calibration.push(reliabilityChart(data.reliability));
   if (calibration.length > 0)
-    sections.push({ id: 'calibration', heading: 'Calibration', charts: calibration });
+    sections.push({
+      id: 'calibration',
+      heading: 'Calibration',
+      charts: calibration,
+      notes: data.coverage?.warnings ?? [],
+    });
   if (data.uncertainty) {
     sections.push({
       id: 'uncertainty',

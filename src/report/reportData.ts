@@ -122,6 +122,8 @@ export interface ValueBand {
 export interface CoverageSection {
   readonly points: ReadonlyArray<{ readonly level: number; readonly observed: number }>;
   readonly rows?: number;
+  /** What is wrong with it, in words. */
+  readonly warnings?: readonly string[];
 }
 
 /** The reliability table (core/calibration/reliability.ts); empty bins may hold null or NaN. */

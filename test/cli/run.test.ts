@@ -24,7 +24,9 @@ beforeAll(() => {
   writeConfig(dir, 'two.yaml', '{ kind: csv, path: two.csv, target: [up, down], testFraction: 0.25 }');
   for (const name of ['flowers', 'two']) {
     const ended = varpool(dir, 'train', `${name}.yaml`, '--out', name, '--quiet');
-    expect(ended, ended.stderr).toMatchObject({ status: 0, stderr: '' });
+    // Five epochs are too few for the numbers, and that is told.
+    const told = name === 'two' ? /^varpool: warning: two: the 90 % intervals hold [^\n]+\n$/ : /^$/;
+    expect(ended, ended.stderr).toMatchObject({ status: 0, stderr: expect.stringMatching(told) });
   }
 });
 

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { auroc } from '../../core/metrics/auroc.ts';
+import { evaluationWarnings } from '../../core/metrics/evaluationWarnings.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
@@ -85,6 +86,7 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
           ['AUROC of predictive entropy', number(ood.auroc.predictiveEntropy)],
         ] as const)),
   ]);
+  for (const message of evaluationWarnings(evaluation, 'rows')) warn(`${dir}: ${message}`);
   if (flags.json) printJson({ run: dir, ...evaluation, ...(ood === null ? {} : { ood }) });
 }
 
