@@ -22,7 +22,7 @@ export {
 export type { DiagnosticWarning } from './core/metrics/diagnosticWarnings.ts';
 export type { DecibelHistogram, WeightQuantiles } from './core/metrics/weightTally.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
-export type { OptimizerSpec } from './core/optimizers/optimizer.ts';
+export type { OptimizerSpec } from './core/optimizers/index.ts';
 export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
 export type { Draw, Prediction } from './core/predictive/prediction.ts';
 export {

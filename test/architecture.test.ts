@@ -51,15 +51,27 @@ function room(name: string): string {
 /** Rooms each room may import from, besides itself. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'errors.ts': [],
+  'messages.ts': [],
+  options: ['messages.ts', 'errors.ts'],
   math: [],
   random: ['math', 'errors.ts'],
   backend: ['math', 'random', 'errors.ts'],
-  core: ['math', 'random', 'backend', 'errors.ts'],
+  core: ['math', 'random', 'backend', 'options', 'messages.ts', 'errors.ts'],
   workers: ['math', 'random', 'backend', 'core', 'errors.ts'],
-  scheduler: ['math', 'random', 'backend', 'core', 'workers', 'errors.ts'],
+  scheduler: ['math', 'random', 'backend', 'core', 'workers', 'options', 'messages.ts', 'errors.ts'],
   bench: ['random', 'backend', 'core', 'scheduler', 'errors.ts'],
   data: ['errors.ts', 'core'],
-  experiment: ['math', 'random', 'backend', 'core', 'scheduler', 'data', 'errors.ts'],
+  experiment: [
+    'math',
+    'random',
+    'backend',
+    'core',
+    'scheduler',
+    'data',
+    'options',
+    'messages.ts',
+    'errors.ts',
+  ],
   report: ['core', 'experiment', 'errors.ts'],
   serve: ['index.ts', 'core', 'scheduler', 'data', 'experiment', 'report', 'errors.ts'],
   cli: [
@@ -110,6 +122,12 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
     rule: 'scheduler picks a backend by name and never names one',
   },
   { from: 'data', of: 'core', allows: ({ typeOnly }) => typeOnly, rule: 'data sees only types of core' },
+  {
+    from: 'core',
+    of: 'options',
+    allows: ({ from, typeOnly }) => typeOnly || from === 'core/bayesian.ts',
+    rule: 'core says its options without loading the schemas; only the classic four, which are an edge, check them',
+  },
 ];
 
 const REPRODUCIBLE = ['math', 'random', 'backend', 'core', 'workers'];
@@ -188,10 +206,27 @@ describe('the reproducible path', () => {
 
   test('packages it uses are those whose bits are known', () => {
     const used = new Set(
-      imports.filter(({ from, local }) => path.includes(from) && !local).map(({ to }) => to),
+      imports
+        .filter(({ from, local, typeOnly }) => path.includes(from) && !local && !typeOnly)
+        .map(({ to }) => to),
     );
     for (const name of used)
       if (!name.startsWith('node:')) expect(['seedrandom', 'koffi', 'comlink']).toContain(name);
+  });
+
+  test('workers load no schemas: they take 50 ms and check what the edge has checked', () => {
+    const loaded = new Set<string>();
+    const load = (name: string) => {
+      if (loaded.has(name)) return;
+      loaded.add(name);
+      for (const { from, to, typeOnly } of imports) if (from === name && !typeOnly) load(to);
+    };
+    for (const name of ['workers/entry.node.ts', 'workers/sessionEntry.node.ts']) {
+      expect(files).toContain(name);
+      load(name);
+    }
+    expect(loaded).toContain('core/optimizers/adam.ts');
+    expect([...loaded].filter((name) => name === 'zod' || name.startsWith('options/'))).toEqual([]);
   });
 });
 

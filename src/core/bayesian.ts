@@ -3,10 +3,41 @@
 
 import { ACTIVATIONS, type Activation } from '../backend/backend.ts';
 import { log, logSumExp, softplus } from '../math/float64.ts';
+import { describeValue } from '../messages.ts';
+import { checkOptions, readable } from '../options/check.ts';
+import * as fields from '../options/fields.ts';
+import { MAX_UNITS, networkProblem } from './limits.ts';
 import { type MatrixLike, type TensorLike, toFlat, toMatrix } from './matrix.ts';
 import type { LayerSpec, Model } from './model.ts';
+import { gaussian } from './priors/gaussian.ts';
 
 export type { Activation, Model };
+
+const { count, list, nonNegative, oneOf, section, text } = fields;
+
+const priorSigma = gaussian.options(fields).sigma;
+const units = count('Units.', MAX_UNITS);
+
+/** The part of a network that data do not decide; the config has it too. */
+export const networkFields = {
+  hiddenSizes: list(
+    count('Units of a hidden layer.', MAX_UNITS),
+    'a list of whole numbers of at least 1',
+    'Units of each hidden layer; an empty list is a linear model.',
+  ).default([256, 128]),
+  activation: oneOf(ACTIVATIONS, 'Activation of the hidden layers.').default('relu'),
+};
+
+const buildOptions = section({ inputSize: units, outputSize: units, ...networkFields, priorSigma });
+const priorOptions = section({ priorSigma });
+const denseOptions = section({
+  name: text('a name', 'What the layer is called.').default('bayesian_dense'),
+  activation: oneOf(ACTIVATIONS, 'Activation of the layer.').default('identity'),
+});
+const lossOptions = section({
+  beta: nonNegative('Multiplier of the KL term.').default(1),
+  lossFn: oneOf(['mse', 'crossEntropy'], 'Reconstruction error.').default('mse'),
+});
 
 /** A place in a network where the width is known: the input, or the output of a Bayesian dense layer. */
 export interface Node {
@@ -20,7 +51,7 @@ export interface Node {
  * @throws RangeError if units is not a positive integer
  */
 export function input(units: number): Node {
-  return { units: positiveInteger('input: units', units), layers: [] };
+  return { units: checkedUnits('input', units), layers: [] };
 }
 
 /**
@@ -34,15 +65,12 @@ export function bayesianDense(
   units: number,
   options: { readonly name?: string; readonly activation?: Activation } = {},
 ): Node {
-  const { name = 'bayesian_dense', activation = 'identity' } = options;
-  knownActivation('bayesianDense', activation);
-  const layer: LayerSpec = {
-    name,
-    inputSize: from.units,
-    outputSize: positiveInteger('bayesianDense: units', units),
-    activation,
-  };
-  return { units, layers: [...from.layers, layer] };
+  const { name, activation } = checkOptions('bayesianDense', denseOptions, options);
+  const before = checkedNode('bayesianDense', from);
+  const outputSize = checkedUnits('bayesianDense', units);
+  const layers = [...before.layers, { name, inputSize: before.units, outputSize, activation }];
+  checkSizes('bayesianDense', layers);
+  return { units, layers };
 }
 
 /**
@@ -50,15 +78,11 @@ export function bayesianDense(
  * @throws TypeError if the node is an input without layers; RangeError for a prior scale that is not positive
  */
 export function toModel(node: Node, options: { readonly priorSigma?: number } = {}): Model {
-  const { priorSigma = 1 } = options;
-  if (node.layers.length === 0)
+  const { priorSigma } = checkOptions('toModel', priorOptions, options);
+  const { units: outputSize, layers } = checkedNode('toModel', node);
+  if (layers.length === 0)
     throw new TypeError('toModel: expected at least one layer, got an input — add bayesianDense');
-  return {
-    inputSize: node.layers[0].inputSize,
-    outputSize: node.units,
-    layers: node.layers,
-    priorSigma: positive('toModel: priorSigma', priorSigma),
-  };
+  return { inputSize: layers[0].inputSize, outputSize, layers, priorSigma };
 }
 
 export interface BuildOptions {
@@ -75,15 +99,16 @@ export interface BuildOptions {
  * @throws RangeError for a size or priorSigma that is not positive; TypeError for an unknown activation
  */
 export function build(options: BuildOptions): Model {
-  const { inputSize, hiddenSizes = [256, 128], outputSize, activation = 'relu', priorSigma = 1 } = options;
-  knownActivation('build', activation);
-  let node = input(positiveInteger('build: inputSize', inputSize));
-  for (const [l, units] of hiddenSizes.entries()) {
-    positiveInteger(`build: hiddenSizes[${l}]`, units);
-    node = bayesianDense(node, units, { name: `bayesian_dense_${l}`, activation });
-  }
-  node = bayesianDense(node, positiveInteger('build: outputSize', outputSize), { name: 'output' });
-  return toModel(node, { priorSigma: positive('build: priorSigma', priorSigma) });
+  const checked = checkOptions('build', buildOptions, options);
+  const { inputSize, hiddenSizes, outputSize, activation, priorSigma } = checked;
+  const layers = hiddenSizes.map((units, l): LayerSpec => {
+    const from = l === 0 ? inputSize : hiddenSizes[l - 1];
+    return { name: `bayesian_dense_${l}`, inputSize: from, outputSize: units, activation };
+  });
+  const last = hiddenSizes.at(-1) ?? inputSize;
+  layers.push({ name: 'output', inputSize: last, outputSize, activation: 'identity' });
+  checkSizes('build', layers);
+  return { inputSize, outputSize, layers, priorSigma };
 }
 
 /**
@@ -98,8 +123,7 @@ export function klCost(
   rho: MatrixLike,
   options: { readonly priorSigma?: number } = {},
 ): number {
-  const { priorSigma = 1 } = options;
-  positive('klCost: priorSigma', priorSigma);
+  const { priorSigma } = checkOptions('klCost', priorOptions, options);
   const m = toFlat(mu, 'klCost: mu');
   const r = toFlat(rho, 'klCost: rho');
   if (m.shape.length !== r.shape.length || m.shape.some((size, axis) => size !== r.shape[axis])) {
@@ -136,19 +160,13 @@ export function elboLoss(
   kl: number | TensorLike,
   options: ElboLossOptions = {},
 ): number {
-  const { beta = 1, lossFn = 'mse' } = options;
+  const { beta, lossFn } = checkOptions('elboLoss', lossOptions, options);
   const p = toMatrix(predictions, 'elboLoss: predictions');
   const t = toMatrix(targets, 'elboLoss: targets');
   if (p.rows === 0)
     throw new RangeError('elboLoss: expected at least one row, got none — pass a non-empty batch');
   const nats = scalar(kl);
-  if (!Number.isFinite(beta) || beta < 0)
-    throw new RangeError(`elboLoss: expected beta ≥ 0, got ${beta} — use 1 for the ELBO`);
-  if (lossFn === 'mse') return meanSquaredError(p, t) + beta * nats;
-  if (lossFn === 'crossEntropy') return crossEntropy(p, t) + beta * nats;
-  throw new TypeError(
-    `elboLoss: expected lossFn 'mse' or 'crossEntropy', got ${String(lossFn)} — use one of these`,
-  );
+  return (lossFn === 'mse' ? meanSquaredError(p, t) : crossEntropy(p, t)) + beta * nats;
 }
 
 function scalar(kl: number | TensorLike): number {
@@ -201,26 +219,28 @@ function sameShape(p: Rows, t: Rows): void {
   }
 }
 
-function knownActivation(where: string, activation: Activation): void {
-  if (!ACTIVATIONS.includes(activation)) {
+function checkedUnits(where: string, value: unknown): number {
+  if (units.safeParse(value).success) return value as number;
+  const Mistake = typeof value === 'number' ? RangeError : TypeError;
+  throw new Mistake(
+    `${where}: units: expected a whole number from 1 to ${MAX_UNITS}, got ${describeValue(value)} — units are the width of a layer`,
+  );
+}
+
+function checkedNode(where: string, node: unknown): Node {
+  return readable(where, () => {
+    const { units, layers } = (node ?? {}) as Partial<Node>;
+    if (Number.isInteger(units) && Array.isArray(layers)) return { units: units as number, layers };
     throw new TypeError(
-      `${where}: expected activation ${ACTIVATIONS.join(', ')}, got ${String(activation)} — use one of these`,
+      `${where}: expected a node, got ${describeValue(node)} — start with input(units) and go on with bayesianDense`,
     );
-  }
+  });
 }
 
-function positiveInteger(where: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new RangeError(`${where}: expected a positive integer, got ${String(value)} — sizes count units`);
-  }
-  return value;
-}
-
-function positive(where: string, value: number): number {
-  if (typeof value !== 'number' || !(value > 0) || value === Number.POSITIVE_INFINITY) {
+function checkSizes(where: string, layers: readonly LayerSpec[]): void {
+  const problem = networkProblem([layers[0].inputSize, ...layers.map(({ outputSize }) => outputSize)]);
+  if (problem !== null)
     throw new RangeError(
-      `${where}: expected a positive number, got ${String(value)} — it is a standard deviation`,
+      `${where}: expected ${problem.expected}, got ${problem.got} — use fewer or smaller layers`,
     );
-  }
-  return value;
 }

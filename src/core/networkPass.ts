@@ -6,7 +6,8 @@ import type { BatchPlaces, PassRun } from './batchPlaces.ts';
 import type { EstimatorRun } from './estimators/estimator.ts';
 import { layerKind } from './layers/index.ts';
 import { type LayerLayout, ROW_BYTES, type WeightlessLayer } from './layers/layer.ts';
-import { createLikelihood, type Likelihood, type LossAddresses } from './likelihoods/likelihood.ts';
+import { createLikelihood } from './likelihoods/index.ts';
+import type { Likelihood, LossAddresses } from './likelihoods/likelihood.ts';
 import { batchRows, type TrainingProblem } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 

@@ -6,7 +6,8 @@ import type { LikelihoodSpec, Model } from './model.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
 /** How draws of the outputs are made: from drawn weights, from the mean of the weights, or layer by layer (localReparameterization.ts). */
-export type PredictionMode = 'sample' | 'mean' | 'marginal';
+export const PREDICTION_MODES = ['sample', 'mean', 'marginal'] as const;
+export type PredictionMode = (typeof PREDICTION_MODES)[number];
 
 /**
  * Draws of one tile. Part of the definition of the result: moments are accumulated within tiles, then tiles in order. A tile of

@@ -3,7 +3,7 @@
 
 import type { EstimatorSpec } from './estimators/index.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
-import type { OptimizerSpec } from './optimizers/optimizer.ts';
+import type { OptimizerSettings } from './optimizers/index.ts';
 import type { KlWeightingSpec } from './schedules/klWeighting.ts';
 import { rateFactor, type ScheduleSpec } from './schedules/schedule.ts';
 
@@ -16,7 +16,7 @@ export interface TrainingProblem {
   /** S, weight draws per step. */
   readonly draws: number;
   readonly epochs: number;
-  readonly optimizer: OptimizerSpec;
+  readonly optimizer: OptimizerSettings;
   readonly schedule: ScheduleSpec;
   readonly klWeighting: KlWeightingSpec;
   /** Reparameterization where there is none. */

@@ -15,10 +15,12 @@ import type {
 import { estimatorKind } from './estimators/index.ts';
 import { type LayerPriors, layerPriors } from './layerPriors.ts';
 import { ROW_BYTES } from './layers/layer.ts';
-import { createLikelihood, type Likelihood } from './likelihoods/likelihood.ts';
+import { createLikelihood } from './likelihoods/index.ts';
+import type { Likelihood } from './likelihoods/likelihood.ts';
 import { NoiseScale } from './likelihoods/noiseScale.ts';
 import { NetworkPass } from './networkPass.ts';
-import { createOptimizer, type Optimizer } from './optimizers/optimizer.ts';
+import { createOptimizer } from './optimizers/index.ts';
+import type { Optimizer } from './optimizers/optimizer.ts';
 import { layerMaps } from './parameters.ts';
 import type { Prior } from './priors/prior.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';

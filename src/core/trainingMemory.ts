@@ -6,8 +6,8 @@ import { LANES } from '../backend/backend.ts';
 import type { ActivationRegion, BatchMemory } from './batchPlaces.ts';
 import { estimatorKind } from './estimators/index.ts';
 import { layerPriors } from './layerPriors.ts';
-import { createLikelihood } from './likelihoods/likelihood.ts';
-import { createOptimizer } from './optimizers/optimizer.ts';
+import { createLikelihood } from './likelihoods/index.ts';
+import { createOptimizer } from './optimizers/index.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 import type { TrainingProblem } from './problem.ts';
 

@@ -3,7 +3,7 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { CheckpointError } from '../errors.ts';
-import { createOptimizer } from './optimizers/optimizer.ts';
+import { createOptimizer } from './optimizers/index.ts';
 import { type LayerLayout, packLayer, unpackLayer } from './parameters.ts';
 import type { TrainingProblem } from './problem.ts';
 import { totalSteps } from './problem.ts';

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { Document, visit } from 'yaml';
+import { INITIAL_RHO } from '../core/gaussian.ts';
 import type { DataSpec } from '../data/spec.ts';
 import { ConfigError } from '../errors.ts';
 import { softplusInverse } from '../math/float64.ts';
@@ -271,7 +272,7 @@ function resolveTraining(training: ParsedConfig['training'], file: string) {
     throw problem(`${file}: training.initialSigma`, expected, `${initialSigma}`, 'keep one of the two');
   }
   if (initialSigma !== undefined) return { ...rest, initialRho: softplusInverse(initialSigma) };
-  return { ...rest, initialRho: initialRho ?? -5 };
+  return { ...rest, initialRho: initialRho ?? INITIAL_RHO };
 }
 
 /** Minutes of work that a kill may cost, where the config does not say. */

@@ -2,12 +2,13 @@
 // defaults that depend on other fields in config.ts.
 
 import * as z from 'zod';
-import { ACTIVATIONS } from '../backend/backend.ts';
+import { networkFields } from '../core/bayesian.ts';
+import { MAX_MEMBERS } from '../core/limits.ts';
+import { PRIORS } from '../core/priors/index.ts';
 import {
   byKind,
   column,
   count,
-  decay,
   deviation,
   fraction,
   oneOf,
@@ -15,9 +16,18 @@ import {
   positive,
   section,
   text,
-} from './configFields.ts';
-import { nearest } from './configProblems.ts';
-import { earlyStopping, select } from './configSelectionSchema.ts';
+} from '../options/fields.ts';
+import { oneOfKind } from '../options/kinds.ts';
+import {
+  diagnosticsEvery,
+  earlyStoppingFields,
+  likelihood,
+  predictionDraws,
+  quantileLevels,
+  STANDARDIZE,
+  select,
+  trainingFields,
+} from '../scheduler/trainingFields.ts';
 
 const DELIMITER = 'one character, tab or whitespace';
 const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';
@@ -26,7 +36,6 @@ const SEED =
   'a string that is not empty or an integer from -9007199254740991 to 9007199254740991 — quote it to use it as a string';
 const seed = z.union([z.string().min(1, { error: SEED }), z.number().int({ error: SEED })], { error: SEED });
 const TASKS = ['regression', 'classification'] as const;
-const STANDARDIZE = ['features', 'both', 'none'] as const;
 
 const validation = count(
   'Rows held out of the training rows, picked by seed, to watch the fit on.',
@@ -123,128 +132,25 @@ const synthetic = section({
   ...split,
 });
 
-const gaussianScale = z
-  .union([deviation(''), z.literal('learned')], {
-    error: 'learned or a standard deviation from 0.000001 to 1000000',
-  })
-  .describe('Standard deviation of the observation noise in the units the network is trained in, or learned.')
-  .default('learned');
+const model = section(networkFields).describe('The network.');
 
-const likelihood = byKind(
-  [
-    section({ kind: z.literal('categorical') }),
-    section({ kind: z.literal('bernoulli') }),
-    section({ kind: z.literal('gaussian'), scale: gaussianScale }),
-  ],
-  'How outputs are read as a distribution of targets. Default: categorical for classes, gaussian for regression.',
-);
-
-const optimizer = byKind(
-  [
-    section({
-      kind: z.literal('adam'),
-      learningRate: positive('Learning rate before the schedule.').default(0.001),
-      beta1: decay('Decay of the mean of gradients.').default(0.9),
-      beta2: decay('Decay of the mean of squared gradients.').default(0.999),
-      eps: positive('Added to the denominator.').default(1e-8),
-    }),
-    section({
-      kind: z.literal('sgd'),
-      learningRate: positive('Learning rate before the schedule.'),
-      momentum: decay('Decay of the sum of gradients.').default(0),
-    }),
-  ],
-  'Update rule of mu and rho.',
-);
-
-const schedule = byKind(
-  [
-    section({ kind: z.literal('constant') }),
-    section({
-      kind: z.literal('cosine'),
-      finalFraction: z
-        .number({ error: 'a number from 0 to 1' })
-        .min(0, { error: 'a number from 0 to 1' })
-        .max(1, { error: 'a number from 0 to 1' })
-        .describe('Learning rate at the end as a part of the one at the start.')
-        .default(0),
-    }),
-  ],
-  'Learning rate over the steps.',
-);
-
-const klWeighting = z
-  .union(
-    [
-      z.enum(['uniform', 'blundell']),
-      section({
-        kind: z.literal('warmup'),
-        epochs: count('The KL term grows to its full weight over so many epochs.'),
-      }),
-    ],
-    {
-      error: ({ input }) => {
-        const kind = typeof input === 'object' ? (input as { kind?: unknown } | null)?.kind : input;
-        const near = typeof kind === 'string' ? nearest(kind, ['uniform', 'blundell', 'warmup']) : null;
-        const hint =
-          near === 'warmup' ? ' — write { kind: warmup, epochs: 5 }' : ` — write klWeighting: ${near}`;
-        return `uniform, blundell or { kind: warmup, epochs }${near === null ? '' : hint}`;
-      },
-    },
-  )
-  .describe('How the KL term is shared out over the steps of an epoch.');
-
-const model = section({
-  hiddenSizes: z
-    .array(count('Units of a hidden layer.'), { error: 'a list of whole numbers of at least 1' })
-    .describe('Units of each hidden layer; an empty list is a linear model.')
-    .default([256, 128]),
-  activation: oneOf(ACTIVATIONS, 'Activation of the hidden layers.').default('relu'),
-}).describe('The network.');
-
-const prior = byKind(
-  [
-    section({
-      kind: z.literal('gaussian'),
-      sigma: deviation('Standard deviation of every weight and bias.').default(1),
-    }),
-  ],
-  'Prior of every weight and bias.',
-);
-
-const RHO = 'a number from -20 to 20';
-const EVERY = 'auto or a whole number of at least 0';
+const prior = oneOfKind(PRIORS, 'Prior of every weight and bias.');
 
 const training = section({
-  epochs: count('Passes over the training rows.').default(10),
-  batchSize: count('Rows of a step.').default(32),
-  draws: count('Weight draws of a step.').default(1),
-  estimator: oneOf(['reparameterization'], 'How the gradient of the ELBO is estimated.').default(
-    'reparameterization',
-  ),
-  optimizer: optimizer.prefault({ kind: 'adam' }),
-  schedule: schedule.prefault({ kind: 'constant' }),
-  klWeighting: klWeighting.default('uniform'),
-  initialRho: z
-    .number({ error: RHO })
-    .min(-20, { error: RHO })
-    .max(20, { error: RHO })
-    .describe(
-      'First rho of every parameter; sigma = log(1 + exp(rho)). Default: -5 (or what follows from initialSigma).',
-    )
-    .optional(),
+  ...trainingFields,
+  initialRho: trainingFields.initialRho.optional(),
   initialSigma: deviation('First sigma of every parameter, in place of initialRho.', 20).optional(),
-  diagnostics: section({
-    every: z
-      .union([z.literal('auto'), z.number().int({ error: EVERY }).min(0, { error: EVERY })], { error: EVERY })
-      .describe(
-        'Epochs from one look at KL, collapse, signal-to-noise and gradients to the next; 0 is never.',
-      )
-      .default('auto'),
-  })
+  diagnostics: section({ every: diagnosticsEvery })
     .describe('How often the weights are diagnosed. auto: so often that it costs about 1 % of the time.')
     .prefault({}),
-  earlyStopping,
+  earlyStopping: section({
+    ...earlyStoppingFields,
+    every: count('Epochs between validations. Default: so many that there are about 100.').optional(),
+  })
+    .describe(
+      'Ends training when the validation rows, predicted with the same draws every time, no longer improve.',
+    )
+    .optional(),
   select,
 }).describe('How the posterior is fitted.');
 
@@ -257,11 +163,8 @@ const checkpoint = section({
 }).describe('When the state of training is saved, besides at an interruption.');
 
 const prediction = section({
-  draws: count('Posterior draws that are averaged.').default(100),
-  quantiles: z
-    .array(fraction('Level.', 'a level between 0 and 1, both excluded'), {
-      error: 'a list of levels between 0 and 1',
-    })
+  draws: predictionDraws,
+  quantiles: quantileLevels
     .describe('Levels of the predictive quantiles, rising.')
     .default([0.05, 0.5, 0.95]),
 }).describe('How predictions are made.');
@@ -271,6 +174,7 @@ const MEMBER = 'a whole number of at least 0';
 const ensemble = section({
   members: count(
     'Posteriors that are trained, each by a seed of its own, and predicted from as one mixture.',
+    MAX_MEMBERS,
   ),
   member: z
     .number({ error: MEMBER })

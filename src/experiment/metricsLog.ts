@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { CheckpointError } from '../errors.ts';
-import { VALIDATION_METRICS } from '../scheduler/earlyStopping.ts';
 import type { TrainingReport } from '../scheduler/options.ts';
+import { VALIDATION_METRICS } from '../scheduler/trainingFields.ts';
 import { describeProblems, oneLine } from './configProblems.ts';
 import { diagnosticsSchema } from './diagnosticsSchema.ts';
 import { keepLines, LineLog, readLines } from './lineLog.ts';

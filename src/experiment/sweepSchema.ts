@@ -1,8 +1,8 @@
 // The zod schema of a sweep file: which config, which of its fields vary, how often each setting is repeated, how the best is told.
 
 import * as z from 'zod';
-import { VALIDATION_METRICS } from '../scheduler/earlyStopping.ts';
-import { byKind, count, oneOf, path, section } from './configFields.ts';
+import { byKind, count, oneOf, path, section } from '../options/fields.ts';
+import { VALIDATION_METRICS } from '../scheduler/trainingFields.ts';
 
 const SEED = 'a string that is not empty or an integer';
 const seed = z.union([z.string().min(1, { error: SEED }), z.number().int({ error: SEED })], { error: SEED });

@@ -9,7 +9,7 @@ import { CheckpointError, DivergedError } from '../errors.ts';
 import type { Evaluation, TrainOptions, TrainProgress } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
-import { type CheckpointConfig, formatConfig } from './config.ts';
+import { type CheckpointConfig, formatConfig, type TrainingConfig } from './config.ts';
 import { configRecord } from './configRecord.ts';
 import { VALIDATIONS, validationEvery } from './configSelection.ts';
 import { endManifest, type Manifest, type RunStatus, resumeManifest, startManifest } from './manifest.ts';
@@ -269,20 +269,23 @@ export function trainOptions(
   validations: number = VALIDATIONS,
 ): TrainOptions {
   const { training, likelihood } = config;
-  const { epochs, batchSize, draws, optimizer, schedule, klWeighting, initialRho, diagnostics } = training;
+  const { epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, diagnostics } =
+    training;
   const { earlyStopping, select } = training;
+  const stopping = earlyStopping === undefined ? null : stoppingRule(earlyStopping);
   const { validation } = data;
   return {
     likelihood,
     epochs,
     batchSize,
     draws,
+    estimator,
     optimizer,
     schedule,
     klWeighting,
     initialRho,
     diagnostics,
-    ...(earlyStopping === undefined ? {} : { earlyStopping }),
+    ...(stopping === null ? {} : { earlyStopping: stopping }),
     select,
     standardize: config.data.standardize,
     seed: trainingSeed(config),
@@ -299,6 +302,11 @@ export function trainOptions(
           },
         }),
   };
+}
+
+/** `every` is about validation, to the runtime. */
+function stoppingRule({ every: _, ...rule }: NonNullable<TrainingConfig['earlyStopping']>) {
+  return rule;
 }
 
 /** Metrics on the test part, over the draws of the config. */

@@ -2,13 +2,12 @@
 // What saving means is the caller's; how a state is made, the trainer's.
 
 import type { TrainingState } from '../core/trainingState.ts';
-import { positive, positiveInteger } from './options.ts';
 
 export interface CheckpointOptions {
   /** Save after every so many steps. */
-  readonly everySteps?: number;
+  readonly everySteps?: number | undefined;
   /** Save when so many seconds have passed since the last time; default 300 where `everySteps` is not given. */
-  readonly everySeconds?: number;
+  readonly everySeconds?: number | undefined;
   /**
    * Called between two steps with a state of its own, which nothing changes afterwards; training goes on when it is done. It is called
    * once more when the signal or lost workers end the training. What it throws ends the training.
@@ -17,16 +16,6 @@ export interface CheckpointOptions {
 }
 
 export const CHECKPOINT_SECONDS = 300;
-
-/** @throws TypeError or RangeError naming the option */
-export function checkCheckpointOptions({ everySteps, everySeconds, save }: CheckpointOptions): void {
-  if (everySteps !== undefined) positiveInteger('train: checkpoint.everySteps', everySteps);
-  if (everySeconds !== undefined) positive('train: checkpoint.everySeconds', everySeconds);
-  if (typeof save !== 'function')
-    throw new TypeError(
-      `train: checkpoint.save: expected a function, got ${typeof save} — give one that keeps the state`,
-    );
-}
 
 export class Checkpointer {
   readonly #everySteps: number;

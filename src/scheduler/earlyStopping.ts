@@ -3,10 +3,9 @@
 
 import type { LikelihoodSpec } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
-import { type Evaluation, positiveInteger, type TrainOptions } from './options.ts';
+import type { Evaluation, TrainSettings } from './options.ts';
+import type { VALIDATION_METRICS } from './trainingFields.ts';
 
-/** Metrics of held-out rows an epoch can be judged by; of all of them, less is better. */
-export const VALIDATION_METRICS = ['nll', 'error', 'brier', 'ece', 'rmse', 'mae'] as const;
 export type ValidationMetric = (typeof VALIDATION_METRICS)[number];
 
 export interface EarlyStoppingSpec {
@@ -69,16 +68,11 @@ export function validationMetrics(kind: LikelihoodSpec['kind']): readonly Valida
  * @throws RangeError or TypeError for options that do not fit the likelihood or need validation rows that are not there
  */
 export function epochSelector(
-  { earlyStopping, select, validation }: TrainOptions,
+  { earlyStopping, select, validation }: Pick<TrainSettings, 'earlyStopping' | 'select' | 'validation'>,
   likelihood: LikelihoodSpec['kind'],
   epochs: number,
 ): EpochSelector | null {
   const selects = select ?? (earlyStopping === undefined ? 'last' : 'best');
-  if (selects !== 'last' && selects !== 'best' && selects?.kind !== 'best') {
-    throw new TypeError(
-      `train: select: expected 'last', 'best' or { kind: 'best', metric }, got ${String(selects)} — use one of these`,
-    );
-  }
   if (earlyStopping === undefined && selects === 'last') return null;
   const name = earlyStopping === undefined ? 'select' : 'earlyStopping';
   if (validation === undefined) {
@@ -93,23 +87,10 @@ export function epochSelector(
       `train: ${where}.metric: expected ${known.join(', ')} for ${likelihood}, got ${String(given)} — use one of these`,
     );
   };
-  const rule = earlyStopping === undefined ? null : stoppingRule(earlyStopping, metric);
+  const rule = earlyStopping === undefined ? null : { ...earlyStopping, metric: metric('earlyStopping') };
   const best = selects === 'last' ? null : metric('select', selects === 'best' ? undefined : selects.metric);
   const { every = 1, draws = null } = validation;
   return new EpochSelector(epochs, best, rule, { every, draws });
-}
-
-function stoppingRule(
-  { patience, minDelta = 0 }: EarlyStoppingSpec,
-  metric: (where: string) => ValidationMetric,
-): Required<EarlyStoppingSpec> {
-  positiveInteger('train: earlyStopping.patience', patience);
-  if (!(minDelta >= 0) || !Number.isFinite(minDelta)) {
-    throw new RangeError(
-      `train: earlyStopping.minDelta: expected a number of at least 0, got ${String(minDelta)} — check the option`,
-    );
-  }
-  return { metric: metric('earlyStopping'), patience, minDelta };
 }
 
 /**

@@ -12,6 +12,7 @@ import type { PhaseTimes } from '../workers/protocol.ts';
 import { availableMemory } from './memory.node.ts';
 import type {
   EnsembleOptions,
+  EnsembleSettings,
   MemberReport,
   TrainingReport,
   TrainOptions,
@@ -53,7 +54,7 @@ export function membersAtOnce(M: number, workers: number, bytes: number, availab
 export async function trainMembers(
   host: TrainerHost,
   prepared: PreparedTraining,
-  options: EnsembleOptions,
+  options: EnsembleSettings,
   report: (report: MemberReport) => void,
   train: Train,
 ): Promise<EnsembleResult> {
@@ -142,7 +143,7 @@ class MemberProgress {
     readonly prepared: PreparedTraining,
     done: ReadonlyMap<number, unknown>,
     of: NonNullable<EnsembleOptions['memberOptions']>,
-    readonly options: EnsembleOptions,
+    readonly options: EnsembleSettings,
   ) {
     this.#each = totalSteps(prepared.problem);
     this.#steps = Array.from({ length: options.members }, (_, m) =>

@@ -1,17 +1,26 @@
 // Options of the public calls with their defaults, and the checks at the edge.
 
-import { INITIAL_RHO } from '../core/gaussian.ts';
+import type * as z from 'zod';
+import type { EstimatorSpec } from '../core/estimators/index.ts';
+import type { LikelihoodInput } from '../core/likelihoods/index.ts';
 import type { MatrixLike } from '../core/matrix.ts';
-import type { LikelihoodSpec } from '../core/model.ts';
-import type { OptimizerSpec } from '../core/optimizers/optimizer.ts';
+import type { OPTIMIZERS, OptimizerSpec } from '../core/optimizers/index.ts';
 import type { Posterior } from '../core/posterior.ts';
 import type { PredictionMode } from '../core/predictionMemory.ts';
 import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
 import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
+import { describeValue } from '../messages.ts';
+import type { BareName } from '../options/kinds.ts';
 import type { CheckpointOptions } from './checkpointer.ts';
 import type { Diagnostics } from './diagnosis.ts';
 import type { EarlyStoppingSpec, SelectionReport, SelectSpec } from './earlyStopping.ts';
+import type {
+  ensembleOptions,
+  predictOptions,
+  sessionPredictOptions,
+  trainOptions,
+} from './optionSchemas.ts';
 
 /** Options of an ensemble: those of a training, the same for every member, and how many there are. */
 export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkpoint' | 'resume'> {
@@ -34,14 +43,19 @@ export interface TrainingData {
 }
 
 export interface TrainOptions {
-  /** Default: gaussian with a learned scale. */
-  readonly likelihood?: LikelihoodSpec | LikelihoodSpec['kind'];
+  /** Default: gaussian with a learned scale. A fixed scale is in the data's own units. */
+  readonly likelihood?: LikelihoodInput;
+  /** Default 10. */
   readonly epochs?: number;
+  /** Default 32, or all rows where there are fewer. */
   readonly batchSize?: number;
-  /** Weight draws per step. */
+  /** Weight draws per step; default 1. */
   readonly draws?: number;
-  readonly optimizer?: OptimizerSpec;
-  readonly schedule?: ScheduleSpec;
+  /** Default: reparameterization. */
+  readonly estimator?: EstimatorSpec | EstimatorSpec['kind'];
+  /** Default: adam with a learning rate of 0.001. */
+  readonly optimizer?: OptimizerSpec | BareName<typeof OPTIMIZERS>;
+  readonly schedule?: ScheduleSpec | ScheduleSpec['kind'];
   readonly klWeighting?: KlWeightingSpec;
   /** rho every weight starts from; sigma = softplus(rho). */
   readonly initialRho?: number;
@@ -141,100 +155,42 @@ export interface PredictOptions {
 
 export type { Posterior };
 
-export const TRAIN_DEFAULTS = {
-  epochs: 100,
-  batchSize: 128,
-  draws: 1,
-  optimizer: { kind: 'adam', learningRate: 1e-3 },
-  schedule: { kind: 'constant' },
-  klWeighting: 'uniform',
-  initialRho: INITIAL_RHO,
-} as const satisfies TrainOptions;
-
-const PREDICT_DRAWS = 100;
-
-const PREDICTION_MODES: readonly PredictionMode[] = ['sample', 'mean', 'marginal'];
-
-export function likelihoodSpec(given: TrainOptions['likelihood']): LikelihoodSpec {
-  const spec =
-    typeof given === 'string'
-      ? ({ kind: given, scale: 'learned' } as LikelihoodSpec)
-      : (given ?? { kind: 'gaussian', scale: 'learned' });
-  if (!['categorical', 'bernoulli', 'gaussian'].includes(spec.kind)) {
-    throw new TypeError(
-      `train: expected likelihood categorical, bernoulli or gaussian, got ${String(spec.kind)} — use one of these`,
-    );
-  }
-  if (spec.kind !== 'gaussian') return { kind: spec.kind };
-  if (spec.scale !== 'learned') positive('train: likelihood.scale', spec.scale);
-  return spec;
-}
+/** Options of a training, or of an ensemble, with every default filled in. */
+export type TrainSettings = z.output<typeof trainOptions>;
+export type EnsembleSettings = z.output<typeof ensembleOptions>;
+export type PredictSettings = z.output<typeof predictOptions>;
+export type SessionPredictSettings = z.output<typeof sessionPredictOptions>;
 
 /**
  * Draws a prediction takes: in mode `mean` one a member.
- * @throws TypeError for a mode that is none, RangeError for draws that are no count or leave a member out
+ * @throws RangeError for draws that leave a member out
  */
 export function predictDraws(
   where: string,
-  options: Pick<PredictOptions, 'draws' | 'mode'>,
+  { mode, draws }: Pick<PredictSettings, 'draws' | 'mode'>,
   members = 1,
 ): number {
-  const { mode = 'sample', draws = PREDICT_DRAWS } = options;
-  if (!PREDICTION_MODES.includes(mode))
-    throw new TypeError(
-      `${where}: expected mode 'sample', 'mean' or 'marginal', got ${String(mode)} — use one of these`,
-    );
-  positiveInteger(`${where}: draws`, draws);
   if (mode === 'mean') return members;
   if (draws < members) {
     throw new RangeError(
-      `${where}: expected at least ${members} draws for ${members} members, got ${draws} — ask for a multiple of ${members}`,
+      `${where}: draws: expected at least ${members} draws for ${members} members, got ${draws} — ask for a multiple of ${members}`,
     );
   }
   return draws;
 }
 
 /** @throws RangeError for mode `marginal`, which has no draws of the network that all rows share */
-export function jointDraws(where: string, { mode }: Pick<PredictOptions, 'mode'>): void {
+export function jointDraws(where: string, { mode }: Pick<PredictSettings, 'mode'>): void {
   if (mode === 'marginal')
     throw new RangeError(
-      `${where}: expected mode 'sample' or 'mean', got marginal — its draws are of each row alone, not of a function over rows`,
+      `${where}: mode: expected sample or mean, got marginal — its draws are of each row alone, not of a function over rows`,
     );
-}
-
-/** @throws RangeError for a level that is not between 0 and 1, TypeError for levels that are no array */
-export function quantileLevels(where: string, levels: readonly number[] = []): readonly number[] {
-  if (!Array.isArray(levels))
-    throw new TypeError(
-      `${where}: expected an array of quantile levels, got ${typeof levels} — use one like [0.05, 0.95]`,
-    );
-  for (const level of levels) {
-    if (!(level > 0 && level < 1))
-      throw new RangeError(
-        `${where}: expected quantile levels between 0 and 1, got ${level} — use fractions like 0.05`,
-      );
-  }
-  return levels;
 }
 
 export function positiveInteger(where: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new RangeError(`${where}: expected a positive integer, got ${String(value)} — use 1 or more`);
-  }
-  return value;
-}
-
-export function positive(where: string, value: number): number {
-  if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value)) {
-    throw new RangeError(`${where}: expected a positive number, got ${String(value)} — check the option`);
-  }
-  return value;
-}
-
-export function fraction(where: string, value: number): number {
-  if (typeof value !== 'number' || !(value >= 0 && value < 1)) {
     throw new RangeError(
-      `${where}: expected a number from 0 to below 1, got ${String(value)} — check the option`,
+      `${where}: expected a positive integer, got ${describeValue(value)} — use 1 or more`,
     );
   }
   return value;

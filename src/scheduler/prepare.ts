@@ -1,22 +1,14 @@
 // From a user's data and options to a problem and the numbers that go into the arena: shapes checked, columns standardized.
 
+import type { EstimatorSpec } from '../core/estimators/index.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
-import type { OptimizerSpec } from '../core/optimizers/optimizer.ts';
+import type { OptimizerSettings } from '../core/optimizers/index.ts';
 import type { Standardization } from '../core/posterior.ts';
 import type { TrainingProblem } from '../core/problem.ts';
-import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
-import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import { learnStandardization } from '../core/standardize.ts';
-import {
-  fraction,
-  likelihoodSpec,
-  positive,
-  positiveInteger,
-  TRAIN_DEFAULTS,
-  type TrainingData,
-  type TrainOptions,
-} from './options.ts';
+import type { TrainingData, TrainSettings } from './options.ts';
+import { BATCH_SIZE, DEFAULT_ESTIMATOR } from './trainingFields.ts';
 
 export interface PreparedTraining {
   readonly problem: TrainingProblem;
@@ -33,46 +25,49 @@ export interface PreparedTraining {
 export function prepareTraining(
   model: Model,
   data: TrainingData,
-  options: TrainOptions,
+  settings: Omit<TrainSettings, 'onReport'>,
   seed: string,
 ): PreparedTraining {
-  const settings = { ...TRAIN_DEFAULTS, ...definedOnly(options) };
-  const likelihood = likelihoodSpec(options.likelihood);
+  const { likelihood, classNames, batchSize, optimizer, schedule, klWeighting, draws, epochs, initialRho } =
+    settings;
   const { x, y } = checkData('train', model, likelihood, data);
-  const batchSize = positiveInteger('train: batchSize', settings.batchSize);
-  if (batchSize > x.rows && options.batchSize !== undefined) {
+  if (batchSize !== undefined && batchSize > x.rows) {
     throw new RangeError(
-      `train: expected batchSize of at most ${x.rows} (the training rows), got ${batchSize} — lower batchSize`,
+      `train: batchSize: expected at most ${x.rows} (the training rows), got ${batchSize} — lower batchSize`,
     );
   }
-  if (!Number.isFinite(settings.initialRho)) {
+  if (likelihood.kind === 'categorical' && classNames && classNames.length !== model.outputSize) {
     throw new RangeError(
-      `train: expected a finite initialRho, got ${settings.initialRho} — sigma starts at softplus(initialRho)`,
+      `train: classNames: expected ${model.outputSize} names, got ${classNames.length} — give one name per class`,
     );
   }
-  checkOptimizer(settings.optimizer);
-  checkSchedules(settings.schedule, settings.klWeighting);
-  checkRest(model, likelihood, options);
-  const standardize = options.standardize ?? (likelihood.kind === 'gaussian' ? 'both' : 'features');
+  const standardize = settings.standardize ?? (likelihood.kind === 'gaussian' ? 'both' : 'features');
   const targets = standardize === 'both' && likelihood.kind === 'gaussian' ? learnStandardization(y) : null;
   return {
     problem: {
       model,
       likelihood: inTrainingUnits(likelihood, targets),
       rowCount: x.rows,
-      batchSize: Math.min(batchSize, x.rows),
-      draws: positiveInteger('train: draws', settings.draws),
-      epochs: positiveInteger('train: epochs', settings.epochs),
-      optimizer: settings.optimizer,
-      schedule: settings.schedule,
-      klWeighting: settings.klWeighting,
+      batchSize: batchSize ?? Math.min(BATCH_SIZE, x.rows),
+      draws,
+      epochs,
+      optimizer: optimizer as OptimizerSettings,
+      schedule,
+      klWeighting,
+      ...estimatorOf(settings.estimator),
       seed,
     },
     x,
     y,
     standardization: { features: standardize === 'none' ? null : learnStandardization(x), targets },
-    initialRho: settings.initialRho,
+    initialRho,
   };
+}
+
+/** Left out where it is the default: states that were saved when there was one estimator only know of none. */
+function estimatorOf(estimator: TrainSettings['estimator']): Pick<TrainingProblem, 'estimator'> {
+  const spec: EstimatorSpec = typeof estimator === 'string' ? { kind: estimator } : estimator;
+  return (spec.kind as string) === DEFAULT_ESTIMATOR ? {} : { estimator: spec };
 }
 
 /** A fixed noise scale is given in the data's units; the network works in standardized ones. */
@@ -146,56 +141,4 @@ export function checkFeatures(where: string, model: Sizes, input: TrainingData['
     );
   }
   return x;
-}
-
-function checkOptimizer(optimizer: OptimizerSpec): void {
-  positive('train: optimizer.learningRate', optimizer.learningRate);
-  if (optimizer.kind === 'sgd') fraction('train: optimizer.momentum', optimizer.momentum ?? 0);
-  else if (optimizer.kind === 'adam') {
-    fraction('train: optimizer.beta1', optimizer.beta1 ?? 0.9);
-    fraction('train: optimizer.beta2', optimizer.beta2 ?? 0.999);
-    positive('train: optimizer.eps', optimizer.eps ?? 1e-8);
-  } else {
-    throw new TypeError(
-      `train: expected optimizer adam or sgd, got ${String((optimizer as { kind: unknown }).kind)} — use one of these`,
-    );
-  }
-}
-
-function checkSchedules(schedule: ScheduleSpec, klWeighting: KlWeightingSpec): void {
-  oneOf('train: schedule', schedule.kind, ['constant', 'cosine']);
-  if (schedule.kind === 'cosine') fraction('train: schedule.finalFraction', schedule.finalFraction ?? 0);
-  if (typeof klWeighting === 'object' && klWeighting !== null) {
-    oneOf('train: klWeighting', klWeighting.kind, ['warmup']);
-    positive('train: klWeighting.epochs', klWeighting.epochs);
-  } else oneOf('train: klWeighting', klWeighting, ['uniform', 'blundell', "{ kind: 'warmup', epochs }"]);
-}
-
-function checkRest(model: Model, likelihood: LikelihoodSpec, options: TrainOptions): void {
-  const { standardize, classNames, validation } = options;
-  if (standardize !== undefined) oneOf('train: standardize', standardize, ['both', 'features', 'none']);
-  if (validation?.every !== undefined) positiveInteger('train: validation.every', validation.every);
-  if (validation?.draws !== undefined) positiveInteger('train: validation.draws', validation.draws);
-  const every = options.diagnostics?.every ?? 'auto';
-  if (every !== 'auto' && !(Number.isSafeInteger(every) && every >= 0)) {
-    throw new RangeError(
-      `train: diagnostics.every: expected 'auto', 0 or a positive integer, got ${String(every)} — count epochs`,
-    );
-  }
-  if (likelihood.kind === 'categorical' && classNames && classNames.length !== model.outputSize) {
-    throw new RangeError(
-      `train: expected ${model.outputSize} classNames, got ${classNames.length} — give one name per class`,
-    );
-  }
-}
-
-function oneOf(where: string, value: unknown, names: readonly string[]): void {
-  if (!names.includes(value as string)) {
-    throw new TypeError(`${where}: expected ${names.join(' or ')}, got ${String(value)} — use one of these`);
-  }
-}
-
-/** Options given as undefined count as not given. */
-function definedOnly<T extends object>(options: T): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

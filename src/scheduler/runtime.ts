@@ -7,25 +7,25 @@ import type { MatrixLike } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
+import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';
 import { arenas } from './arenas.ts';
-import { checkCheckpointOptions } from './checkpointer.ts';
 import { cores } from './cores.node.ts';
 import { epochSelector } from './earlyStopping.ts';
 import { trainMembers } from './ensembleTraining.ts';
 import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
 import { MixturePredictor } from './mixturePredictor.ts';
+import { ensembleOptions, predictOptions, runtimeOptions, trainOptions } from './optionSchemas.ts';
 import {
   type EnsembleOptions,
   type Evaluation,
   jointDraws,
   type PredictOptions,
-  positiveInteger,
   predictDraws,
-  quantileLevels,
   type TrainingData,
   type TrainingReport,
   type TrainOptions,
+  type TrainSettings,
 } from './options.ts';
 import { WorkerPool } from './pool.ts';
 import { checkData, checkFeatures, type PreparedTraining, prepareTraining } from './prepare.ts';
@@ -51,6 +51,21 @@ export interface RuntimeOptions {
 }
 
 export const DEFAULT_SEED = 'varpool';
+
+/** What one training takes of its options, or of those of its ensemble. */
+type FitSettings = Pick<
+  TrainSettings,
+  | 'classNames'
+  | 'signal'
+  | 'onProgress'
+  | 'validation'
+  | 'earlyStopping'
+  | 'select'
+  | 'diagnostics'
+  | 'checkpoint'
+  | 'resume'
+  | 'onReport'
+>;
 
 /**
  * Starts a runtime.
@@ -83,8 +98,9 @@ export class Runtime implements AsyncDisposable {
   #closed = false;
 
   constructor(options: RuntimeOptions) {
-    const { workers = 'auto', backend = 'auto', seed = DEFAULT_SEED } = options;
-    this.workers = workers === 'auto' ? cores() : positiveInteger('createRuntime: workers', workers);
+    const settings = checkOptions('createRuntime', runtimeOptions, options);
+    const { workers, backend, seed = DEFAULT_SEED, workerHeapMb, workerHook, onWarning } = settings;
+    this.workers = workers === 'auto' ? cores() : workers;
     this.#seats = new Seats(this.workers);
     this.seed = seedText(seed);
     this.#factory = pickBackend(backend);
@@ -92,9 +108,9 @@ export class Runtime implements AsyncDisposable {
     this.reproducible = this.#factory.reproducible;
     const state = this.#factory.available();
     this.backendNote = (state.ok && state.note) || null;
-    this.#workerHeapMb = options.workerHeapMb;
-    this.#workerHook = options.workerHook;
-    this.#warn = options.onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
+    this.#workerHeapMb = workerHeapMb;
+    this.#workerHook = workerHook;
+    this.#warn = onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
   }
 
   /**
@@ -115,9 +131,9 @@ export class Runtime implements AsyncDisposable {
 
   #train(model: Model, data: TrainingData, options: TrainOptions, hooks: TrainingHooks = {}): TrainingRun {
     return new TrainingRun(async (report) => {
-      if (options.checkpoint !== undefined) checkCheckpointOptions(options.checkpoint);
-      const prepared = this.#prepare(model, data, options);
-      return this.#job((host) => this.#fit(host, prepared, options, report, hooks));
+      const settings = checkOptions('train', trainOptions, options);
+      const prepared = this.#prepare(model, data, settings);
+      return this.#job((host) => this.#fit(host, prepared, settings, report, hooks));
     });
   }
 
@@ -128,28 +144,29 @@ export class Runtime implements AsyncDisposable {
    */
   trainEnsemble(model: Model, data: TrainingData, options: EnsembleOptions): EnsembleRun {
     return new EnsembleRun(async (report) => {
-      positiveInteger('trainEnsemble: members', options?.members);
-      const prepared = this.#prepare(model, data, options);
+      const settings = checkOptions('trainEnsemble', ensembleOptions, options);
+      const prepared = this.#prepare(model, data, settings);
       return this.#job((host) =>
-        trainMembers(host, prepared, options, report, (place, member, own, each) =>
-          this.#fit(place, member, { ...options, ...own }, each),
+        trainMembers(host, prepared, settings, report, (place, member, own, each) =>
+          this.#fit(place, member, { ...settings, ...own }, each),
         ),
       );
     });
   }
 
-  #prepare(model: Model, data: TrainingData, options: Omit<TrainOptions, 'onReport'>): PreparedTraining {
-    const seed = options.seed === undefined ? this.seed : seedText(options.seed);
-    const prepared = prepareTraining(model, data, options, seed);
-    if (options.validation !== undefined)
-      checkData('train: validation', model, prepared.problem.likelihood, options.validation);
+  #prepare(model: Model, data: TrainingData, settings: Omit<TrainSettings, 'onReport'>): PreparedTraining {
+    const { seed, validation } = settings;
+    const own = seed === undefined ? this.seed : seedText(seed);
+    const prepared = prepareTraining(model, data, settings, own);
+    if (validation !== undefined)
+      checkData('train: validation', model, prepared.problem.likelihood, validation);
     return prepared;
   }
 
   async #fit(
     host: TrainerHost,
     prepared: PreparedTraining,
-    options: TrainOptions,
+    options: FitSettings,
     report: (report: TrainingReport) => void,
     hooks: TrainingHooks = {},
   ): Promise<TrainingResult> {
@@ -157,8 +174,8 @@ export class Runtime implements AsyncDisposable {
     const { likelihood, epochs } = prepared.problem;
     const selector = epochSelector(options, likelihood.kind, epochs);
     const validate = async (posterior: Posterior, epoch: number) => {
-      const draws = definedDraws(validation?.draws);
-      const metrics = await this.evaluate(posterior, validation as TrainingData, draws);
+      const { x, y, draws } = validation as NonNullable<typeof validation>;
+      const metrics = await this.evaluate(posterior, { x, y }, draws === undefined ? {} : { draws });
       return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
     };
     const trainer = await Trainer.create(prepared, host, {
@@ -188,14 +205,15 @@ export class Runtime implements AsyncDisposable {
    * @throws RangeError or TypeError for inputs that do not fit; WorkerLostError, or the signal's reason
    */
   async predict(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
-    const draws = predictDraws('predict', options, membersOf(posterior).length);
-    const levels = quantileLevels('predict', options.quantiles);
+    const settings = checkOptions('predict', predictOptions, options);
+    const draws = predictDraws('predict', settings, membersOf(posterior).length);
     const matrix = checkFeatures('predict', posterior.model, x);
     return this.#job(async (host) => {
-      const predictor = new MixturePredictor(posterior, matrix, host, { ...options, draws });
+      const predictor = new MixturePredictor(posterior, matrix, host, { ...settings, draws });
       const prediction = await predictor.summary();
-      if (levels.length === 0) return prediction;
       const { rows, outputs } = prediction;
+      const levels = settings.quantiles;
+      if (levels.length === 0) return prediction;
       return { ...prediction, quantiles: await quantiles(rows, outputs, predictor.chunks(), levels) };
     });
   }
@@ -205,12 +223,13 @@ export class Runtime implements AsyncDisposable {
    * @throws as predict, and RangeError for mode `marginal`, which has no such networks
    */
   async *draws(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
-    const draws = predictDraws('draws', options, membersOf(posterior).length);
-    jointDraws('draws', options);
+    const settings = checkOptions('draws', predictOptions, options);
+    const draws = predictDraws('draws', settings, membersOf(posterior).length);
+    jointDraws('draws', settings);
     const matrix = checkFeatures('draws', posterior.model, x);
     const release = this.#hold();
     try {
-      yield* new MixturePredictor(posterior, matrix, await this.#host(), { ...options, draws }).eachDraw();
+      yield* new MixturePredictor(posterior, matrix, await this.#host(), { ...settings, draws }).eachDraw();
     } finally {
       await release();
     }
@@ -225,12 +244,13 @@ export class Runtime implements AsyncDisposable {
     data: TrainingData,
     options: PredictOptions = {},
   ): Promise<Evaluation> {
-    const draws = predictDraws('evaluate', options, membersOf(posterior).length);
+    const settings = checkOptions('evaluate', predictOptions, options);
+    const draws = predictDraws('evaluate', settings, membersOf(posterior).length);
     const { kind } = posterior.likelihood;
     const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
     if (kind === 'gaussian') {
       return this.#job((host) => {
-        const predictor = new MixturePredictor(posterior, x, host, { ...options, draws });
+        const predictor = new MixturePredictor(posterior, x, host, { ...settings, draws });
         return evaluateValues(predictor.memberChunks(), y, draws);
       });
     }
@@ -290,8 +310,4 @@ export class Runtime implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function definedDraws(draws: number | undefined): PredictOptions {
-  return draws === undefined ? {} : { draws };
 }

@@ -7,8 +7,10 @@ import { membersOf } from '../core/ensemble.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
+import { checkOptions } from '../options/check.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
-import { type PredictOptions, positiveInteger, predictDraws, quantileLevels } from './options.ts';
+import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
+import { type PredictOptions, predictDraws } from './options.ts';
 import { checkFeatures } from './prepare.ts';
 import { SessionThread } from './sessionThread.node.ts';
 
@@ -35,21 +37,12 @@ export interface Session extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const CAPACITY = 256;
-const CACHE_BYTES = 64 << 20;
-
 /**
  * Starts a thread that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
  * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
  */
 export async function openSession(posterior: AnyPosterior, options: SessionOptions = {}): Promise<Session> {
-  const { backend = 'auto', capacity = CAPACITY, cacheBytes = CACHE_BYTES } = options;
-  positiveInteger('openSession: capacity', capacity);
-  if (!Number.isSafeInteger(cacheBytes) || cacheBytes < 0) {
-    throw new RangeError(
-      `openSession: expected cacheBytes of 0 or more, got ${String(cacheBytes)} — use a number of bytes`,
-    );
-  }
+  const { backend, capacity, cacheBytes } = checkOptions('openSession', sessionOptions, options);
   const factory = pickBackend(backend);
   const setup = {
     posterior,
@@ -77,9 +70,9 @@ class ThreadSession implements Session {
   ) {}
 
   async predict(x: MatrixLike, options: SessionPredictOptions = {}): Promise<Prediction> {
-    const { mode = 'sample' } = options;
-    const draws = predictDraws('predict', options, this.members);
-    const levels = quantileLevels('predict', options.quantiles);
+    const settings = checkOptions('predict', sessionPredictOptions, options);
+    const { mode, quantiles: levels } = settings;
+    const draws = predictDraws('predict', settings, this.members);
     const { data, rows, columns } = checkFeatures('predict', this.model, x);
     // A copy, because it is moved: the caller keeps theirs, and a view of a large buffer does not take all of it along.
     const moved = data.slice();

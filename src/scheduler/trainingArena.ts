@@ -4,7 +4,7 @@
 import type { Arena } from '../backend/arena.ts';
 import type { BackendFactory } from '../backend/backend.ts';
 import { initializeParameters } from '../core/gaussian.ts';
-import { createLikelihood } from '../core/likelihoods/likelihood.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { standardizeInto } from '../core/standardize.ts';

@@ -45,32 +45,52 @@ describe('build', () => {
   test.each([
     [
       { inputSize: 0, outputSize: 1 },
-      'build: inputSize: expected a positive integer, got 0 — sizes count units',
+      'build: inputSize: expected a whole number of at least 1, got 0 — change it',
     ],
     [
       { inputSize: 2.5, outputSize: 1 },
-      'build: inputSize: expected a positive integer, got 2.5 — sizes count units',
+      'build: inputSize: expected a whole number of at least 1, got 2.5 — change it',
     ],
-    [{ outputSize: 1 }, 'build: inputSize: expected a positive integer, got undefined — sizes count units'],
+    [{ outputSize: 1 }, 'build: inputSize: expected a whole number of at least 1, got nothing — add it'],
     [
       { inputSize: 2, outputSize: -1 },
-      'build: outputSize: expected a positive integer, got -1 — sizes count units',
+      'build: outputSize: expected a whole number of at least 1, got -1 — change it',
     ],
     [
       { inputSize: 2, hiddenSizes: [4, 0], outputSize: 1 },
-      'build: hiddenSizes[1]: expected a positive integer, got 0 — sizes count units',
+      'build: hiddenSizes[1]: expected a whole number of at least 1, got 0 — change it',
     ],
     [
       { inputSize: 2, outputSize: 1, priorSigma: 0 },
-      'build: priorSigma: expected a positive number, got 0 — it is a standard deviation',
+      'build: priorSigma: expected a standard deviation from 0.000001 to 1000000, got 0 — change it',
     ],
     [
       { inputSize: 2, outputSize: 1, priorSigma: Number.NaN },
-      'build: priorSigma: expected a positive number, got NaN — it is a standard deviation',
+      'build: priorSigma: expected a standard deviation from 0.000001 to 1000000, got NaN — change it',
     ],
     [
       { inputSize: 2, hiddenSizes: [], outputSize: 1, activation: 'swish' },
-      'build: expected activation identity, relu, tanh, sigmoid, gelu, silu, got swish — use one of these',
+      'build: activation: expected identity, relu, tanh, sigmoid, gelu or silu, got "swish" — change it',
+    ],
+    [
+      { inputSize: 2, outputSize: 1, hidden: [3] },
+      'build: hidden: expected a known key, got "hidden" — known here: inputSize, outputSize, hiddenSizes, activation, priorSigma',
+    ],
+    [
+      { inputSize: 2, outputSize: 1, hidden_sizes: [3] },
+      'build: hidden_sizes: expected a known key, got "hidden_sizes" — did you mean hiddenSizes?',
+    ],
+    [
+      { inputSize: 1e9, outputSize: 1 },
+      'build: inputSize: expected at most 16777216, got 1000000000 — change it',
+    ],
+    [
+      { inputSize: 1, hiddenSizes: Array.from({ length: 1030 }, () => 1), outputSize: 1 },
+      'build: expected at most 1024 layers, got 1031 — use fewer or smaller layers',
+    ],
+    [
+      { inputSize: 1, hiddenSizes: [2_000_000, 2_000_000], outputSize: 1 },
+      'build: expected at most 268435456 weights and biases, got 4000048000064 — use fewer or smaller layers',
     ],
   ])('refuses %j', (options, message) => {
     expect(() => build(options as never)).toThrow(message);
@@ -99,9 +119,11 @@ describe('bayesianDense', () => {
 
   test('refuses units that count nothing, and a model without layers', () => {
     expect(() => bayesianDense(input(3), 0)).toThrow(
-      'bayesianDense: units: expected a positive integer, got 0 — sizes count units',
+      'bayesianDense: units: expected a whole number from 1 to 16777216, got 0 — units are the width of a layer',
     );
-    expect(() => input(-3)).toThrow('input: units: expected a positive integer, got -3 — sizes count units');
+    expect(() => input(-3)).toThrow(
+      'input: units: expected a whole number from 1 to 16777216, got -3 — units are the width of a layer',
+    );
     expect(() => toModel(input(3))).toThrow(
       'toModel: expected at least one layer, got an input — add bayesianDense',
     );
@@ -154,7 +176,7 @@ describe('klCost', () => {
     ],
     [
       () => klCost([1], [1], { priorSigma: -1 }),
-      'klCost: priorSigma: expected a positive number, got -1 — it is a standard deviation',
+      'klCost: priorSigma: expected a standard deviation from 0.000001 to 1000000, got -1 — change it',
     ],
     [
       () => klCost('mu' as never, [1]),
@@ -236,9 +258,12 @@ describe('elboLoss', () => {
     ],
     [
       () => elboLoss([1], [1], 0, { lossFn: 'mae' as never }),
-      "elboLoss: expected lossFn 'mse' or 'crossEntropy', got mae — use one of these",
+      'elboLoss: lossFn: expected mse or crossEntropy, got "mae" — did you mean mse?',
     ],
-    [() => elboLoss([1], [1], 0, { beta: -1 }), 'elboLoss: expected beta ≥ 0, got -1 — use 1 for the ELBO'],
+    [
+      () => elboLoss([1], [1], 0, { beta: -1 }),
+      'elboLoss: beta: expected a number of at least 0, got -1 — change it',
+    ],
     [() => elboLoss([1], [1], Number.NaN), 'elboLoss: expected kl as a number, got NaN — use klCost'],
     [
       () => elboLoss(new Float32Array(0), new Float32Array(0), 0),

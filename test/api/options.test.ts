@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Posterior } from '../../src/core/posterior.ts';
+import { parseConfig } from '../../src/experiment/config.ts';
 import {
   BackendUnavailableError,
   build,
@@ -9,6 +10,9 @@ import {
   type Runtime,
   type TrainOptions,
 } from '../../src/index.ts';
+import { checkOptions } from '../../src/options/check.ts';
+import { predictOptions, trainOptions } from '../../src/scheduler/optionSchemas.ts';
+import { BATCH_SIZE } from '../../src/scheduler/trainingFields.ts';
 
 let runtime: Runtime;
 let posterior: Posterior;
@@ -32,17 +36,17 @@ describe('createRuntime', () => {
     [
       { workers: 0 },
       RangeError,
-      'createRuntime: workers: expected a positive integer, got 0 — use 1 or more',
+      'createRuntime: workers: expected auto or a whole number of at least 1, got 0 — change it',
     ],
     [
       { workers: 1.5 },
       RangeError,
-      'createRuntime: workers: expected a positive integer, got 1.5 — use 1 or more',
+      'createRuntime: workers: expected auto or a whole number of at least 1, got 1.5 — change it',
     ],
     [
       { workers: '2' },
-      RangeError,
-      'createRuntime: workers: expected a positive integer, got 2 — use 1 or more',
+      TypeError,
+      'createRuntime: workers: expected auto or a whole number of at least 1, got "2" — write it without quotes',
     ],
     [
       { seed: 1.5 },
@@ -53,6 +57,26 @@ describe('createRuntime', () => {
       { seed: {} },
       TypeError,
       "seed: expected a string or an integer, got object — pass for example 'run-1' or 7",
+    ],
+    [
+      { worker: 2 },
+      TypeError,
+      'createRuntime: worker: expected a known key, got "worker" — did you mean workers?',
+    ],
+    [
+      { backend: 5 },
+      TypeError,
+      'createRuntime: backend: expected a name such as auto, native or wasm, got 5 — change it',
+    ],
+    [
+      { workers: 1e9 },
+      RangeError,
+      'createRuntime: workers: expected at most 1024, got 1000000000 — change it',
+    ],
+    [
+      null,
+      TypeError,
+      'createRuntime: expected an object of options, got null — name each, or leave them out',
     ],
   ])('refuses %j', (options, type, message) => {
     const call = () => createRuntime(options as never);
@@ -77,83 +101,79 @@ describe('createRuntime', () => {
 
 describe('train', () => {
   const OPTIONS: [Record<string, unknown>, string][] = [
-    [{ epochs: 0 }, 'train: epochs: expected a positive integer, got 0 — use 1 or more'],
-    [{ epochs: '5' }, 'train: epochs: expected a positive integer, got 5 — use 1 or more'],
-    [{ draws: -1 }, 'train: draws: expected a positive integer, got -1 — use 1 or more'],
-    [{ batchSize: 2.5 }, 'train: batchSize: expected a positive integer, got 2.5 — use 1 or more'],
-    [{ batchSize: 4 }, 'train: expected batchSize of at most 3 (the training rows), got 4 — lower batchSize'],
+    [{ epochs: 0 }, 'train: epochs: expected a whole number of at least 1, got 0 — change it'],
+    [
+      { epochs: '5' },
+      'train: epochs: expected a whole number of at least 1, got "5" — write it without quotes',
+    ],
+    [{ draws: -1 }, 'train: draws: expected a whole number of at least 1, got -1 — change it'],
+    [{ batchSize: 2.5 }, 'train: batchSize: expected a whole number of at least 1, got 2.5 — change it'],
+    [{ batchSize: 4 }, 'train: batchSize: expected at most 3 (the training rows), got 4 — lower batchSize'],
     [
       { initialRho: Number.POSITIVE_INFINITY },
-      'train: expected a finite initialRho, got Infinity — sigma starts at softplus(initialRho)',
+      'train: initialRho: expected a number from -20 to 20, got Infinity — change it',
     ],
     [
       { likelihood: 'poisson' },
-      'train: expected likelihood categorical, bernoulli or gaussian, got poisson — use one of these',
+      'train: likelihood: expected categorical, bernoulli or gaussian, by name or as a map with kind and options, got "poisson" — change it',
     ],
     [
       { likelihood: { kind: 'gaussian', scale: 0 } },
-      'train: likelihood.scale: expected a positive number, got 0 — check the option',
-    ],
-    [
-      { likelihood: { kind: 'gaussian' } },
-      'train: likelihood.scale: expected a positive number, got undefined — check the option',
+      'train: likelihood.scale: expected learned or a standard deviation above 0, got 0 — change it',
     ],
     [
       { optimizer: { kind: 'adam', learningRate: 0 } },
-      'train: optimizer.learningRate: expected a positive number, got 0 — check the option',
+      'train: optimizer.learningRate: expected a number above 0, got 0 — change it',
     ],
     [
       { optimizer: { kind: 'adam', learningRate: 1, beta1: 1 } },
-      'train: optimizer.beta1: expected a number from 0 to below 1, got 1 — check the option',
+      'train: optimizer.beta1: expected a number of at least 0 and below 1, got 1 — change it',
     ],
     [
       { optimizer: { kind: 'adam', learningRate: 1, beta2: -0.1 } },
-      'train: optimizer.beta2: expected a number from 0 to below 1, got -0.1 — check the option',
+      'train: optimizer.beta2: expected a number of at least 0 and below 1, got -0.1 — change it',
     ],
     [
       { optimizer: { kind: 'adam', learningRate: 1, eps: 0 } },
-      'train: optimizer.eps: expected a positive number, got 0 — check the option',
+      'train: optimizer.eps: expected a number above 0, got 0 — change it',
     ],
     [
       { optimizer: { kind: 'sgd', learningRate: 1, momentum: 1 } },
-      'train: optimizer.momentum: expected a number from 0 to below 1, got 1 — check the option',
+      'train: optimizer.momentum: expected a number of at least 0 and below 1, got 1 — change it',
     ],
     [
       { optimizer: { kind: 'rmsprop', learningRate: 1 } },
-      'train: expected optimizer adam or sgd, got rmsprop — use one of these',
+      'train: optimizer.kind: expected adam or sgd, got "rmsprop" — change it',
     ],
     [
       { schedule: { kind: 'linear' } },
-      'train: schedule: expected constant or cosine, got linear — use one of these',
+      'train: schedule.kind: expected constant or cosine, got "linear" — change it',
     ],
     [
       { schedule: { kind: 'cosine', finalFraction: 2 } },
-      'train: schedule.finalFraction: expected a number from 0 to below 1, got 2 — check the option',
+      'train: schedule.finalFraction: expected a number from 0 to 1, got 2 — change it',
     ],
     [
       { klWeighting: 'beta' },
-      "train: klWeighting: expected uniform or blundell or { kind: 'warmup', epochs }, got beta — use one of these",
+      'train: klWeighting: expected uniform, blundell or warmup, by name or as a map with kind and options, got "beta" — change it',
     ],
     [
       { klWeighting: { kind: 'warmup', epochs: 0 } },
-      'train: klWeighting.epochs: expected a positive number, got 0 — check the option',
+      'train: klWeighting.epochs: expected a number above 0, got 0 — change it',
     ],
     [
       { klWeighting: { kind: 'cyclic', epochs: 3 } },
-      'train: klWeighting: expected warmup, got cyclic — use one of these',
+      'train: klWeighting.kind: expected uniform, blundell or warmup, got "cyclic" — change it',
     ],
-    [
-      { standardize: 'all' },
-      'train: standardize: expected both or features or none, got all — use one of these',
-    ],
+    [{ standardize: 'all' }, 'train: standardize: expected features, both or none, got "all" — change it'],
     [{ seed: true }, "seed: expected a string or an integer, got boolean — pass for example 'run-1' or 7"],
     [
       { validation: { x, y, every: 0 } },
-      'train: validation.every: expected a positive integer, got 0 — use 1 or more',
+      'train: validation.every: expected a whole number of at least 1, got 0 — change it',
     ],
     [
       { validation: { x, y, draws: 0 } },
-      'train: validation.draws: expected a positive integer, got 0 — use 1 or more',
+      'train: validation.draws: expected a whole number of at least 1, got 0 — change it',
     ],
     [
       { validation: { x: [[1]], y: [1] } },
@@ -166,13 +186,113 @@ describe('train', () => {
     );
   });
 
+  const UNKNOWN: [Record<string, unknown>, string][] = [
+    [
+      { learningRate: 0.1 },
+      'learningRate: expected a known key, got "learningRate" — put it under optimizer',
+    ],
+    [{ batch_size: 4 }, 'batch_size: expected a known key, got "batch_size" — did you mean batchSize?'],
+    [{ epoch: 4 }, 'epoch: expected a known key, got "epoch" — did you mean epochs?'],
+    [
+      { optimizer: { kind: 'adam', learning_rate: 0.1 } },
+      'optimizer.learning_rate: expected a known key, got "learning_rate" — did you mean learningRate?',
+    ],
+    [
+      { schedule: { kind: 'constant', finalFraction: 0 } },
+      'schedule.finalFraction: expected a known key, got "finalFraction" — known here: kind',
+    ],
+    [
+      { validation: { x, y, drawz: 3 } },
+      'validation.drawz: expected a known key, got "drawz" — did you mean draws?',
+    ],
+    [
+      { diagnostics: { evry: 3 } },
+      'diagnostics.evry: expected a known key, got "evry" — did you mean every?',
+    ],
+    [
+      { checkpoint: { save: () => undefined, everyStep: 3 } },
+      'checkpoint.everyStep: expected a known key, got "everyStep" — did you mean everySteps?',
+    ],
+    [
+      { earlyStopping: { patience: 3, minDetla: 3 } },
+      'earlyStopping.minDetla: expected a known key, got "minDetla" — did you mean minDelta?',
+    ],
+    [
+      { estimator: 'flipout' },
+      'estimator: expected reparameterization, by name or as a map with kind and options, got "flipout" — change it',
+    ],
+    [
+      { optimizer: 'sgd' },
+      'optimizer: expected adam or sgd, by name or as a map with kind and options, got "sgd" — write { kind: sgd, learningRate: … }',
+    ],
+    [
+      { optimizer: 'Adam' },
+      'optimizer: expected adam or sgd, by name or as a map with kind and options, got "Adam" — did you mean adam?',
+    ],
+    [{ signal: {} }, 'signal: expected an AbortSignal, got a map — pass the signal of an AbortController'],
+    [{ onReport: 5 }, 'onReport: expected a function, got 5 — change it'],
+    [{ classNames: 'ab' }, 'classNames: expected a list of names, got "ab" — change it'],
+  ];
+  test.each(UNKNOWN)('refuses the unknown or misread in %j', async (options, message) => {
+    const run = runtime.train(model, { x, y }, options as TrainOptions);
+    await expect(run).rejects.toThrow(
+      expect.objectContaining({ name: 'TypeError', message: `train: ${message}` }),
+    );
+  });
+
+  test.each([
+    [null, 'null — name each, or leave them out'],
+    [7, '7 — name each, or leave them out'],
+    [[], 'an empty list — name each, or leave them out'],
+    [new Map([['epochs', 5]]), 'a Map — name each, or leave them out'],
+    [new AbortController().signal, 'an AbortSignal — name each, or leave them out'],
+    [Promise.resolve({}), 'a promise — await it first'],
+    [() => ({}), 'a function — name each, or leave them out'],
+  ])('refuses %o in place of options', async (options, got) => {
+    await expect(runtime.train(model, { x, y }, options as never)).rejects.toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        message: `train: expected an object of options, got ${got}`,
+      }),
+    );
+  });
+
+  test('takes the plain name of a member for the member with its defaults', async () => {
+    const short = { optimizer: 'adam', likelihood: 'gaussian', schedule: 'cosine', klWeighting: 'uniform' };
+    const long = {
+      epochs: 10,
+      batchSize: 3,
+      draws: 1,
+      estimator: 'reparameterization',
+      optimizer: { kind: 'adam', learningRate: 0.001, beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+      likelihood: { kind: 'gaussian', scale: 'learned' },
+      schedule: { kind: 'cosine', finalFraction: 0 },
+      klWeighting: { kind: 'uniform' },
+      initialRho: -5,
+    };
+    const given = await runtime.train(model, { x, y }, short as TrainOptions);
+    expect(given).toEqual(await runtime.train(model, { x, y }, long as never));
+    const warm = { ...short, klWeighting: { kind: 'warmup', epochs: 2.5 } } as TrainOptions;
+    expect(await runtime.train(model, { x, y }, warm)).not.toEqual(given);
+  });
+
+  test('has the defaults of the config', () => {
+    const { training, prediction } = parseConfig('data: { kind: synthetic }', 'a.yaml');
+    const library = checkOptions('train', trainOptions, {});
+    const { diagnostics, select, batchSize, ...shared } = training;
+    expect(library).toMatchObject(shared);
+    expect(batchSize).toBe(BATCH_SIZE);
+    expect(diagnostics.every).toBe('auto');
+    expect(checkOptions('predict', predictOptions, {}).draws).toBe(prediction.draws);
+  });
+
   test('refuses class names that are not one per class', async () => {
     const run = runtime.train(
       classes,
       { x, y: [0, 1, 2] },
       { likelihood: 'categorical', classNames: ['a', 'b'] },
     );
-    await expect(run).rejects.toThrow('train: expected 3 classNames, got 2 — give one name per class');
+    await expect(run).rejects.toThrow('train: classNames: expected 3 names, got 2 — give one name per class');
   });
 
   test('refuses a fixed scale for several standardized targets', async () => {
@@ -275,19 +395,29 @@ describe('train', () => {
 
 describe('predict, draws and evaluate', () => {
   test.each([
-    [{ draws: 0 }, 'predict: draws: expected a positive integer, got 0 — use 1 or more'],
-    [{ draws: 2.5 }, 'predict: draws: expected a positive integer, got 2.5 — use 1 or more'],
+    [{ drawz: 3 }, 'predict: drawz: expected a known key, got "drawz" — did you mean draws?'],
+    [{ draws: 1e12 }, 'predict: draws: expected at most 10000000, got 1000000000000 — change it'],
+    [
+      { quantiles: 0.5 },
+      'predict: quantiles: expected a list of levels between 0 and 1, got 0.5 — change it',
+    ],
+    [
+      { quantiles: [0.5, null] },
+      'predict: quantiles[1]: expected a level between 0 and 1, both excluded, got null — fill it in or remove the key',
+    ],
+    [{ draws: 0 }, 'predict: draws: expected a whole number of at least 1, got 0 — change it'],
+    [{ draws: 2.5 }, 'predict: draws: expected a whole number of at least 1, got 2.5 — change it'],
     [
       { mode: 'median' },
-      "predict: expected mode 'sample', 'mean' or 'marginal', got median — use one of these",
+      'predict: mode: expected sample, mean or marginal, got "median" — did you mean mean?',
     ],
     [
       { quantiles: [0.5, 1] },
-      'predict: expected quantile levels between 0 and 1, got 1 — use fractions like 0.05',
+      'predict: quantiles[1]: expected a level between 0 and 1, both excluded, got 1 — change it',
     ],
     [
       { quantiles: [5] },
-      'predict: expected quantile levels between 0 and 1, got 5 — use fractions like 0.05',
+      'predict: quantiles[0]: expected a level between 0 and 1, both excluded, got 5 — change it',
     ],
   ])('refuse options %j', async (options, message) => {
     await expect(runtime.predict(posterior, x, options as never)).rejects.toThrow(
@@ -306,7 +436,7 @@ describe('predict, draws and evaluate', () => {
       'draws: expected 2 columns, got 1 — is the label column still in?',
     );
     await expect(runtime.draws(posterior, x, { draws: -2 }).next()).rejects.toThrow(
-      'draws: draws: expected a positive integer, got -2 — use 1 or more',
+      'draws: draws: expected a whole number of at least 1, got -2 — change it',
     );
     await expect(runtime.evaluate(posterior, { x, y: [1] })).rejects.toThrow(
       'evaluate: expected 3 targets like rows of x, got 1 — pass one target per row',

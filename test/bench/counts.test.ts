@@ -13,9 +13,11 @@ import { wasmFactory, wasmFactoryOf } from '../../src/backend/wasm.ts';
 import { type KernelWork, kernelCost, prepareKernel, workName } from '../../src/bench/kernelWork.ts';
 import { NETWORKS, type Network, networkName, parameterCount, stepWork } from '../../src/bench/networks.ts';
 import { build } from '../../src/core/bayesian.ts';
-import type { OptimizerSpec } from '../../src/core/optimizers/optimizer.ts';
+import type { OptimizerSettings } from '../../src/core/optimizers/index.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
+import { checkOptions } from '../../src/options/check.ts';
 import { ArenaPool } from '../../src/scheduler/arenas.ts';
+import { trainOptions } from '../../src/scheduler/optionSchemas.ts';
 import type { WorkerPool } from '../../src/scheduler/pool.ts';
 import { prepareTraining } from '../../src/scheduler/prepare.ts';
 import { Seats } from '../../src/scheduler/seats.ts';
@@ -29,7 +31,7 @@ import { TrainingHarness } from '../support/trainingHarness.ts';
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 const STEPS = 4;
 
-function problem(network: Network, draws: number, optimizer: OptimizerSpec): TrainingProblem {
+function problem(network: Network, draws: number, optimizer: OptimizerSettings): TrainingProblem {
   const { sizes, batchSize } = network;
   const [inputSize, outputSize] = [sizes[0], sizes[sizes.length - 1]];
   return {
@@ -46,9 +48,9 @@ function problem(network: Network, draws: number, optimizer: OptimizerSpec): Tra
   };
 }
 
-const ADAM: OptimizerSpec = { kind: 'adam', learningRate: 1e-3 };
-const PROBLEMS: [string, Network, number, OptimizerSpec][] = [
-  ...NETWORKS.map((network): [string, Network, number, OptimizerSpec] => [
+const ADAM: OptimizerSettings = { kind: 'adam', learningRate: 1e-3 };
+const PROBLEMS: [string, Network, number, OptimizerSettings][] = [
+  ...NETWORKS.map((network): [string, Network, number, OptimizerSettings] => [
     networkName(network),
     network,
     1,
@@ -218,7 +220,8 @@ describe('messages', () => {
     } as unknown as WorkerPool;
     const { model, likelihood, batchSize, rowCount } = problem(network, 1, ADAM);
     const x = { data: new Float32Array(rowCount * model.inputSize), shape: [rowCount, model.inputSize] };
-    const options = { likelihood: likelihood.kind, batchSize, epochs: 1, standardize: 'none' } as const;
+    const given = { likelihood: likelihood.kind, batchSize, epochs: 1, standardize: 'none' };
+    const options = checkOptions('train', trainOptions, given);
     const prepared = prepareTraining(model, { x, y: new Float32Array(rowCount) }, options, 'messages');
     const trainer = await Trainer.create(
       prepared,

@@ -3,7 +3,6 @@
 import { expect, test } from 'vitest';
 import { MAX_LAYERS, MAX_PARAMETERS, MAX_UNITS, networkProblem } from '../../src/core/limits.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
-import { build } from '../../src/index.ts';
 
 test('networks of ordinary and of large sizes pass', () => {
   expect(networkProblem([784, 1200, 1200, 10])).toBeNull();
@@ -13,7 +12,10 @@ test('networks of ordinary and of large sizes pass', () => {
 
 test('the number of parameters that is compared is that of the layout', () => {
   const [inputSize, hidden, outputSize] = [16_383, 16_384, 1];
-  const { size } = parameterLayout(build({ inputSize, hiddenSizes: [hidden], outputSize }));
+  const layer = (inputSize: number, outputSize: number) =>
+    ({ name: '', inputSize, outputSize, activation: 'relu' }) as const;
+  const layers = [layer(inputSize, hidden), layer(hidden, outputSize)];
+  const { size } = parameterLayout({ inputSize, outputSize, layers, priorSigma: 1 });
   expect(size).toBeGreaterThan(MAX_PARAMETERS);
   expect(networkProblem([inputSize, hidden, outputSize])).toEqual({
     expected: `at most ${MAX_PARAMETERS} weights and biases`,

@@ -4,8 +4,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { wasmFactory } from '../../src/backend/wasm.ts';
 import { build } from '../../src/core/bayesian.ts';
-import type { OptimizerSpec } from '../../src/core/optimizers/optimizer.ts';
-import { createOptimizer } from '../../src/core/optimizers/optimizer.ts';
+import type { OptimizerSettings } from '../../src/core/optimizers/index.ts';
+import { createOptimizer } from '../../src/core/optimizers/index.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import { TrainingHarness, testNormals } from '../support/trainingHarness.ts';
 
@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 const STEPS = 20;
 
-function harness(optimizer: OptimizerSpec): TrainingHarness {
+function harness(optimizer: OptimizerSettings): TrainingHarness {
   const problem: TrainingProblem = {
     model: build({ inputSize: 3, hiddenSizes: [18], outputSize: 2, activation: 'tanh' }),
     likelihood: { kind: 'gaussian', scale: 'learned' },
@@ -86,7 +86,7 @@ describe.each([
   { kind: 'adam', learningRate: 0.01, beta1: 0.8, beta2: 0.95, eps: 1e-3 },
   { kind: 'sgd', learningRate: 0.02, momentum: 0.9 },
   { kind: 'sgd', learningRate: 0.02 },
-] as OptimizerSpec[])('%j', (spec) => {
+] as OptimizerSettings[])('%j', (spec) => {
   test('twenty steps of all parameters follow the published rule', () => {
     const run = harness(spec);
     const plain = harness({ kind: 'sgd', learningRate: 1e-9 });

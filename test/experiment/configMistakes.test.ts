@@ -29,7 +29,7 @@ const KNOWN = 'seed, data, model, prior, likelihood, training, checkpoint, ensem
 const SEED = 'a string that is not empty or an integer from -9007199254740991 to 9007199254740991';
 const ADD = 'got nothing — add it';
 const WHOLE = 'expected a whole number of at least 1';
-const KL = 'expected uniform, blundell or { kind: warmup, epochs }';
+const KL = 'expected uniform, blundell or warmup, by name or as a map with kind and options';
 
 describe('mistakes, each in one line', () => {
   it.each([
@@ -70,15 +70,23 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}training: {klWeighting: blundel}`,
-      `: training.klWeighting: ${KL}, got "blundel" — write klWeighting: blundell`,
+      `: training.klWeighting: ${KL}, got "blundel" — did you mean blundell?`,
     ],
     [
       `${CSV}training: {klWeighting: warmup}`,
-      `: training.klWeighting: ${KL}, got "warmup" — write { kind: warmup, epochs: 5 }`,
+      `: training.klWeighting: ${KL}, got "warmup" — write { kind: warmup, epochs: … }`,
     ],
     [
-      `${CSV}training: {klWeighting: {kind: uniform}}`,
-      `: training.klWeighting: ${KL}, got a map — write klWeighting: uniform`,
+      `${CSV}training: {klWeighting: {kind: blundel}}`,
+      ': training.klWeighting.kind: expected uniform, blundell or warmup, got "blundel" — did you mean blundell?',
+    ],
+    [
+      `${CSV}training: {klWeighting: {kind: uniform, epochs: 3}}`,
+      ': training.klWeighting.epochs: expected a known key, got "epochs" — known here: kind',
+    ],
+    [
+      `${CSV}training: {optimizer: sgd}`,
+      ': training.optimizer: expected adam or sgd, by name or as a map with kind and options, got "sgd" — write { kind: sgd, learningRate: … }',
     ],
     [
       `${CSV}training: {diagnostics: {every: often}}`,
@@ -96,10 +104,13 @@ describe('mistakes, each in one line', () => {
       `${CSV}logging: {tensorbord: true}`,
       ': logging.tensorbord: expected a known key, got "tensorbord" — did you mean tensorboard?',
     ],
-    [`${CSV}training: {klWeighting: {kind: warmup}}`, `: training.klWeighting.epochs: ${WHOLE}, ${ADD}`],
+    [
+      `${CSV}training: {klWeighting: {kind: warmup}}`,
+      `: training.klWeighting.epochs: expected a number above 0, ${ADD}`,
+    ],
     [
       `${CSV}training: {estimator: flipout}`,
-      ': training.estimator: expected reparameterization, got "flipout" — change it',
+      ': training.estimator: expected reparameterization, by name or as a map with kind and options, got "flipout" — change it',
     ],
     [
       `${CSV}training: {optimizer: {kind: adm}}`,
@@ -155,11 +166,11 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}likelihood: {kind: gaussian, scale: fixed}`,
-      ': likelihood.scale: expected learned or a standard deviation from 0.000001 to 1000000, got "fixed" — change it',
+      ': likelihood.scale: expected learned or a standard deviation above 0, got "fixed" — change it',
     ],
     [
-      `${CSV}likelihood: categorical`,
-      ': likelihood: expected a map with kind: categorical, bernoulli or gaussian, got "categorical" — write { kind: categorical }',
+      `${CSV}likelihood: categorial`,
+      ': likelihood: expected categorical, bernoulli or gaussian, by name or as a map with kind and options, got "categorial" — did you mean categorical?',
     ],
     [
       'data: {kind: csv, path: a, task: regression}\nlikelihood: {kind: categorical}',

@@ -131,7 +131,7 @@ describe('when it is due', () => {
   test.each([-1, 1.5, Number.NaN, 'often'])('every: %s is refused', async (every) => {
     const problem = withDiagnostics(small(), every as never);
     await expect(trained(1, problem)).rejects.toThrow(
-      /^train: diagnostics\.every: expected 'auto', 0 or a positive integer, got /,
+      /^train: diagnostics\.every: expected auto or a whole number of at least 0, got /,
     );
   });
 });

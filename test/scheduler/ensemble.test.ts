@@ -140,7 +140,7 @@ describe('training', () => {
     const { model, data, options } = smallProblem('gaussian', 1);
     await expect(
       Promise.resolve(runtime(1).trainEnsemble(model, data, { ...options, members: members as number })),
-    ).rejects.toThrow(/^trainEnsemble: members: expected a positive integer, got /);
+    ).rejects.toThrow(/^trainEnsemble: members: expected a whole number of at least 1, got /);
   });
 });
 

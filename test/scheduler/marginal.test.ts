@@ -185,7 +185,7 @@ test('an ensemble mixes the marginal predictions of its members, in a session to
 
 test('draws refuses it and says why', async () => {
   const message =
-    "draws: expected mode 'sample' or 'mean', got marginal — its draws are of each row alone, not of a function over rows";
+    'draws: mode: expected sample or mean, got marginal — its draws are of each row alone, not of a function over rows';
   const refused = runtime.draws(posterior('gaussian'), rows(2), { mode: 'marginal' } as never).next();
   await expect(refused).rejects.toThrow(expect.objectContaining({ name: 'RangeError', message }));
 });

@@ -204,12 +204,12 @@ describe('when states are saved', () => {
   });
 
   test.each([
-    [{ everySteps: 0 }, 'train: checkpoint.everySteps: expected a positive integer, got 0 — use 1 or more'],
     [
-      { everySeconds: -1 },
-      'train: checkpoint.everySeconds: expected a positive number, got -1 — check the option',
+      { everySteps: 0 },
+      'train: checkpoint.everySteps: expected a whole number of at least 1, got 0 — change it',
     ],
-    [{ save: 7 }, 'train: checkpoint.save: expected a function, got number — give one that keeps the state'],
+    [{ everySeconds: -1 }, 'train: checkpoint.everySeconds: expected a number above 0, got -1 — change it'],
+    [{ save: 7 }, 'train: checkpoint.save: expected a function, got 7 — give one that keeps the state'],
   ])('options %j are refused', async (wrong, message) => {
     const checkpoint = { save: () => undefined, ...wrong } as never;
     await expect(Promise.resolve(one.train(model, data, { ...options, checkpoint }))).rejects.toThrow(
@@ -271,7 +271,7 @@ describe('a state of another training is refused', () => {
     ],
     [
       { optimizer: { kind: 'adam', learningRate: 0.01, beta1: 0.8 } },
-      `expected a state with optimizer.beta1 0.8, got none — ${NEXT}`,
+      `expected a state with optimizer.beta1 0.8, got 0.9 — ${NEXT}`,
     ],
     [
       { optimizer: { kind: 'sgd', learningRate: 0.01 } },

@@ -2,6 +2,7 @@
 // so d/dmu = dW and d/dsigma = dW·noise.
 
 import type { GemmStart } from '../../backend/backend.ts';
+import type { Bare } from '../../options/kinds.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import type { PassRun } from '../batchPlaces.ts';
 import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
@@ -116,7 +117,8 @@ class Reparameterization implements EstimatorRun {
   }
 }
 
-export const reparameterization: Estimator<DrawnMemory> = {
+export const reparameterization: Estimator<DrawnMemory> & Bare = {
+  options: () => ({}),
   reserve: ({ draws, layout }, reserve) => ({
     w: reserve('w', draws * layout.size),
     noise: reserve('noise', draws * layout.size),

@@ -2,10 +2,21 @@
 // A learned scale is softplus of a point parameter, trained by maximum likelihood beside q.
 
 import { log, sigmoid, softplus, softplusInverse } from '../../math/float64.ts';
-import type { LikelihoodSpec } from '../model.ts';
+import type { Fields } from '../../options/kinds.ts';
 import type { Likelihood } from './likelihood.ts';
 
-type GaussianSpec = Extract<LikelihoodSpec, { kind: 'gaussian' }>;
+export const gaussianOptions = ({ positive, wordOr }: Fields) => ({
+  scale: wordOr(
+    'learned',
+    (expected) => positive('', expected),
+    'learned or a standard deviation above 0',
+    "Standard deviation of the observation noise in the data's own units, or learned.",
+  ).default('learned'),
+});
+
+interface GaussianSpec {
+  readonly scale: number | 'learned';
+}
 
 export function gaussian(spec: GaussianSpec): Likelihood {
   return {

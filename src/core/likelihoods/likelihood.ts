@@ -1,10 +1,6 @@
 // What a likelihood is to the rest: one loss kernel over a run of minibatch rows, and how its targets are stored.
 
 import type { Kernels } from '../../backend/backend.ts';
-import type { LikelihoodSpec } from '../model.ts';
-import { bernoulli } from './bernoulli.ts';
-import { categorical } from './categorical.ts';
-import { gaussian } from './gaussian.ts';
 
 /** Byte addresses of one run of rows of one draw. */
 export interface LossAddresses {
@@ -24,15 +20,9 @@ export interface LossAddresses {
 }
 
 export interface Likelihood {
-  readonly kind: LikelihoodSpec['kind'];
+  readonly kind: 'categorical' | 'bernoulli' | 'gaussian';
   readonly targets: 'labels' | 'values';
   /** Whether the noise scale is a parameter to be learned. */
   readonly learnsScale: boolean;
   loss(kernels: Kernels, at: LossAddresses, outputs: number, rows: number, scale: number): void;
-}
-
-export function createLikelihood(spec: LikelihoodSpec): Likelihood {
-  if (spec.kind === 'categorical') return categorical;
-  if (spec.kind === 'bernoulli') return bernoulli;
-  return gaussian(spec);
 }

@@ -2,7 +2,7 @@
 // be measured without touching a step is the running mean that the optimizer keeps.
 
 import { powInteger } from '../../math/float64.ts';
-import type { OptimizerSpec } from '../optimizers/optimizer.ts';
+import type { OptimizerSpec } from '../optimizers/index.ts';
 
 /** Which of the optimizer's moment buffers hold the running sums of gradients, and what turns a sum into a mean. */
 export interface GradientMemory {

@@ -2,11 +2,25 @@
 
 import { UPDATE_SCALARS } from '../../backend/backend.ts';
 import { powInteger } from '../../math/float64.ts';
-import type { Optimizer, OptimizerSpec } from './optimizer.ts';
+import type { Fields } from '../../options/kinds.ts';
+import type { Optimizer } from './optimizer.ts';
+
+const DEFAULTS = { learningRate: 0.001, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+
+export const adamOptions = ({ positive, decay }: Fields) => ({
+  learningRate: positive('Learning rate before the schedule.').default(DEFAULTS.learningRate),
+  beta1: decay('Decay of the mean of gradients.').default(DEFAULTS.beta1),
+  beta2: decay('Decay of the mean of squared gradients.').default(DEFAULTS.beta2),
+  eps: positive('Added to the denominator.').default(DEFAULTS.eps),
+});
 
 /** m̂ = m/(1 − beta1^t), v̂ = v/(1 − beta2^t), parameter −= rate·m̂/(√v̂ + eps), t = step + 1. */
-export function adam(spec: Extract<OptimizerSpec, { kind: 'adam' }>): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = spec;
+export function adam(options: {
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly eps?: number;
+}): Optimizer {
+  const { beta1, beta2, eps } = { ...DEFAULTS, ...options };
   const stepSize = (step: number, rate: number) => rate / (1 - powInteger(beta1, step + 1));
   const vScale = (step: number) => 1 / Math.sqrt(1 - powInteger(beta2, step + 1));
   return {

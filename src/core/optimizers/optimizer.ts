@@ -1,18 +1,6 @@
 // What an optimizer is to the rest: how many moment buffers it keeps, the scalars of a step, and one kernel call a block.
 
 import type { Kernels } from '../../backend/backend.ts';
-import { adam } from './adam.ts';
-import { sgd } from './sgd.ts';
-
-export type OptimizerSpec =
-  | {
-      readonly kind: 'adam';
-      readonly learningRate: number;
-      readonly beta1?: number;
-      readonly beta2?: number;
-      readonly eps?: number;
-    }
-  | { readonly kind: 'sgd'; readonly learningRate: number; readonly momentum?: number };
 
 /** Byte addresses of one block's arrays in the arena. */
 export interface UpdateAddresses {
@@ -38,8 +26,4 @@ export interface Optimizer {
   update(kernels: Kernels, at: UpdateAddresses, rows: number, lanes: number): number;
   /** The same rule for one point parameter in float64: `points` holds value, m, v from index `at`. */
   updatePoint(points: Float64Array, at: number, gradient: number, step: number, rate: number): void;
-}
-
-export function createOptimizer(spec: OptimizerSpec): Optimizer {
-  return spec.kind === 'adam' ? adam(spec) : sgd(spec);
 }

@@ -1,11 +1,19 @@
 // Stochastic gradient descent with momentum (Polyak 1964); the elementwise rule is the kernel sgd_f32.
 
 import { UPDATE_SCALARS } from '../../backend/backend.ts';
-import type { Optimizer, OptimizerSpec } from './optimizer.ts';
+import type { Fields } from '../../options/kinds.ts';
+import type { Optimizer } from './optimizer.ts';
+
+const DEFAULTS = { momentum: 0 };
+
+export const sgdOptions = ({ positive, decay }: Fields) => ({
+  learningRate: positive('Learning rate before the schedule.'),
+  momentum: decay('Decay of the sum of gradients.').default(DEFAULTS.momentum),
+});
 
 /** m = momentum·m + gradient, parameter −= rate·m. */
-export function sgd(spec: Extract<OptimizerSpec, { kind: 'sgd' }>): Optimizer {
-  const { momentum = 0 } = spec;
+export function sgd(options: { readonly momentum?: number }): Optimizer {
+  const { momentum } = { ...DEFAULTS, ...options };
   return {
     momentNames: ['mu.m', 'rho.m'],
     slots: 2,

@@ -1,6 +1,7 @@
 // The prior N(0, scale²) on every weight and bias.
 
 import { log } from '../../math/float64.ts';
+import type { Fields } from '../../options/kinds.ts';
 import type { Prior } from './prior.ts';
 
 export interface GaussianPriorSpec {
@@ -21,3 +22,7 @@ export function gaussian({ scale }: GaussianPriorSpec): Prior {
     elementKl: (mu, sigma, logSigma) => logScale - logSigma + (sigma * sigma + mu * mu) * halfPrecision - 0.5,
   };
 }
+
+gaussian.options = ({ deviation }: Fields) => ({
+  sigma: deviation('Standard deviation of every weight and bias.').default(1),
+});

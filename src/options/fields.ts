@@ -1,8 +1,8 @@
-// Kinds of fields a config is made of. Each carries its own message for what is wrong: `<what is expected>` or
-// `<what is expected> — <next step>`, from which configProblems.ts makes the whole line.
+// Fields that options and configs are made of. Each carries its own message for what is wrong: `<what is expected>` or
+// `<what is expected> — <next step>`, from which problems.ts makes the whole line.
 
 import * as z from 'zod';
-import { nearest } from './configProblems.ts';
+import { listed, nearest } from '../messages.ts';
 
 /**
  * A map with known keys only; an unknown one names the nearest known.
@@ -51,23 +51,38 @@ export function oneOf<const Values extends readonly string[]>(values: Values, de
   return z.enum(values, { error: (issue) => oneOfMessage(issue.input, values) }).describe(description);
 }
 
-function oneOfMessage(input: unknown, values: readonly string[]): string {
+export function oneOfMessage(input: unknown, values: readonly string[]): string {
   const near = typeof input === 'string' ? nearest(input, values) : null;
   return `${listed(values)}${near === null ? '' : ` — did you mean ${near}?`}`;
 }
 
-function listed(values: readonly string[]): string {
-  return values.length === 1 ? values[0] : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+/** A whole number of things, from 1. */
+export function count(description: string, max?: number, expected = 'a whole number of at least 1') {
+  const error = expected;
+  const plain = z.number({ error }).int({ error }).min(1, { error });
+  return (max === undefined ? plain : plain.max(max, { error: `at most ${max}` })).describe(description);
 }
 
-/** A whole number of things. */
-export function count(description: string) {
-  const error = 'a whole number of at least 1';
-  return z.number({ error }).int({ error }).min(1, { error }).describe(description);
+/** A whole number that may be 0. */
+export function wholeNumber(description: string, expected = 'a whole number of at least 0') {
+  const error = expected;
+  return z.number({ error }).int({ error }).min(0, { error }).describe(description);
 }
 
-export function positive(description: string) {
-  const error = 'a number above 0';
+/** A number that may be 0. */
+export function nonNegative(description: string) {
+  const error = 'a number of at least 0';
+  return z.number({ error }).min(0, { error }).describe(description);
+}
+
+/** A number from `low` to `high`, both included. */
+export function between(low: number, high: number, description: string) {
+  const error = `a number from ${low} to ${high}`;
+  return z.number({ error }).min(low, { error }).max(high, { error }).describe(description);
+}
+
+export function positive(description: string, expected = 'a number above 0') {
+  const error = expected;
   return z.number({ error }).gt(0, { error }).describe(description);
 }
 
@@ -102,4 +117,33 @@ export function path(description: string) {
 export function column(description: string) {
   const error = 'the name of a column or its number (0 is the first, -1 the last)';
   return z.union([z.string().min(1, { error }), z.number().int({ error })], { error }).describe(description);
+}
+
+/** A list of which each item is checked by `item`. */
+export function list<Item extends z.ZodType>(item: Item, expected: string, description: string) {
+  return z.array(item, { error: expected }).describe(description);
+}
+
+/** Either a word that stands for itself or what `other` accepts for the same expectation. */
+export function wordOr<const Word extends string, Other extends z.ZodType>(
+  word: Word,
+  other: (expected: string) => Other,
+  expected: string,
+  description: string,
+) {
+  return z.union([z.literal(word), other(expected)], { error: expected }).describe(description);
+}
+
+/** What plain data cannot say, in options of the library: a function, a signal, an object of this library. */
+export function instance<T>(fits: (value: unknown) => boolean, expected: string, description: string) {
+  return z.custom<T>(fits, { error: expected }).describe(description);
+}
+
+export function callback<T>(description: string, expected = 'a function') {
+  return instance<T>((value) => typeof value === 'function', expected, description);
+}
+
+/** Checked by the one who reads it, who knows better than a schema what is wrong. */
+export function unchecked<T>(description: string) {
+  return z.custom<T>().describe(description);
 }

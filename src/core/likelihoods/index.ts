@@ -1,0 +1,28 @@
+// The likelihoods there are, by the names users call them.
+
+import type { BareName, Settings, Spec } from '../../options/kinds.ts';
+import { bernoulli } from './bernoulli.ts';
+import { categorical } from './categorical.ts';
+import { gaussian, gaussianOptions } from './gaussian.ts';
+import type { Likelihood } from './likelihood.ts';
+
+export const LIKELIHOODS = {
+  categorical: { options: () => ({}), create: () => categorical },
+  bernoulli: { options: () => ({}), create: () => bernoulli },
+  gaussian: { options: gaussianOptions, create: gaussian },
+} as const;
+
+/**
+ * How a network's output is read as a distribution of targets.
+ * `categorical`: logits of outputSize classes. `bernoulli`: outputSize independent logits.
+ * `gaussian`: means, with a `scale` (standard deviation) that is a number or `learned`, one per output.
+ */
+export type LikelihoodSpec = Settings<typeof LIKELIHOODS>;
+
+/** As a caller may write it: by name, or with the options that are not the default. */
+export type LikelihoodInput = Spec<typeof LIKELIHOODS> | BareName<typeof LIKELIHOODS>;
+
+export function createLikelihood(spec: LikelihoodSpec): Likelihood {
+  const { create } = LIKELIHOODS[spec.kind];
+  return (create as (options: LikelihoodSpec) => Likelihood)(spec);
+}
