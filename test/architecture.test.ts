@@ -116,6 +116,7 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
         'backend/arena.ts',
         'backend/addressSpace.node.ts',
         'backend/garbage.node.ts',
+        'backend/hardExit.node.ts',
         'backend/hugePages.node.ts',
         'backend/registry.ts',
       ].includes(to),

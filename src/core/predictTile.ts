@@ -41,14 +41,18 @@ export interface OutputEstimator {
 
 export class TilePredictor {
   readonly #local: LocalReparameterization;
+  readonly #beat: () => void;
   readonly #estimators: Readonly<Record<PredictionMode, OutputEstimator>>;
 
+  /** @param beat called as the work goes on, at least once a draw: whoever waits sees that it is alive */
   constructor(
     readonly problem: PredictionProblem,
     readonly memory: PredictionMemory,
     readonly arena: Arena,
     readonly kernels: Kernels,
+    beat: () => void = () => undefined,
   ) {
+    this.#beat = beat;
     this.#local = new LocalReparameterization(problem, memory, arena, kernels);
     this.#estimators = {
       sample: new DrawnWeights(problem, memory, arena, kernels, 'sample'),
@@ -78,6 +82,7 @@ export class TilePredictor {
   #take(work: TileWork, slot: PredictionSlot, nth: number, p: number, panels: number, from: number): void {
     const { memory, kernels, problem } = this;
     const K = problem.model.outputSize;
+    this.#beat();
     this.#observe(slot, from, panels);
     const outputs = panels * K;
     const at = p * K * ROW_BYTES;

@@ -88,6 +88,8 @@ export interface PredictionMemory {
   readonly arena: ArenaLayout;
   /** One int32: not 0 when nobody wants the result any more. */
   readonly canceled: number;
+  /** int32 per slot, a cache line each: counts up as the work in the slot goes on. */
+  readonly pulse: number;
   readonly mu: number;
   readonly rho: number;
   /** sigma² of every parameter; mode marginal. */
@@ -119,6 +121,7 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const entropyRows = { categorical: 1, bernoulli: K, gaussian: 0 }[problem.likelihood.kind];
 
   const canceled = floats('canceled', 1);
+  const pulse = floats('pulse', problem.slots * LANES);
   const mu = floats('mu', layout.size);
   const rho = floats('rho', layout.size);
   const variance = floats('variance', marginal ? layout.size : 0);
@@ -150,6 +153,7 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
     layout,
     arena,
     canceled,
+    pulse,
     mu,
     rho,
     variance,

@@ -9,6 +9,7 @@ import { trainingMemory } from '../core/trainingMemory.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
 import { memberSeed } from '../random/seed.ts';
 import type { PhaseTimes } from '../workers/protocol.ts';
+import type { TrainerHost } from './host.ts';
 import { availableMemory } from './memory.node.ts';
 import type {
   EnsembleOptions,
@@ -20,7 +21,6 @@ import type {
 } from './options.ts';
 import type { PreparedTraining } from './prepare.ts';
 import { teamSize } from './tiles.ts';
-import type { TrainerHost } from './trainer.ts';
 import type { EnsembleResult, TrainingResult } from './trainingRun.ts';
 
 export { memberSeed };

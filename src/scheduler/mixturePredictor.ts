@@ -15,8 +15,8 @@ import {
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { PredictiveSummary } from '../core/predictive/summarize.ts';
 import type { MemberChunks } from './evaluate.ts';
+import type { TrainerHost } from './host.ts';
 import { Predictor, type PredictorOptions } from './predictor.ts';
-import type { TrainerHost } from './trainer.ts';
 
 /** A member with the draws it gives. */
 interface Part {

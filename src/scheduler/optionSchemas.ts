@@ -42,7 +42,7 @@ const signal = instance<AbortSignal>(
 ).optional();
 
 /** More threads than any machine of today has cores. */
-const MAX_WORKERS = 1024;
+export const MAX_WORKERS = 1024;
 
 export const runtimeOptions = section({
   workers: wordOr(
@@ -56,6 +56,11 @@ export const runtimeOptions = section({
   onWarning: callback<(message: string) => void>('Told of what was mended without failing.').optional(),
   workerHook: text('the URL of a module', 'What every worker loads, for tests.').optional(),
   workerHeapMb: positive('Limit of a JavaScript heap in MiB, for tests.').optional(),
+  testing: section({
+    entry: text('the URL of a module', 'Another program for the workers.').optional(),
+    patience: positive('Milliseconds a worker may stand still.').optional(),
+    endMs: positive('Milliseconds a thread may take to end.').optional(),
+  }).optional(),
 });
 
 const shared = {

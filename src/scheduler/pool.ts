@@ -1,9 +1,10 @@
-// The worker threads: start, hand out, replace the dead, close. Knows requests and replies, not what they mean.
+// The worker threads: start as requests need them, hand out, replace the dead, close. Knows requests and replies, not what they mean.
 
 import { Piscina } from 'piscina';
 import { WorkerLostError } from '../errors.ts';
 import type { WorkerSetup } from '../workers/hook.ts';
 import type { Reply, Request } from '../workers/protocol.ts';
+import { threadsEnd } from './liveness.node.ts';
 
 type Thread = Piscina['threads'][number];
 
@@ -17,56 +18,67 @@ function workerEntry(): string {
     .href;
 }
 
-/** Longer than any kernel takes. */
-const END_MS = 30_000;
-
-function threadEnd(thread: Thread): Promise<void> {
-  return new Promise((resolve) => {
-    if (thread.threadId === -1) resolve();
-    else thread.once('exit', () => resolve());
-  });
+export interface PoolOptions {
+  /** Limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it. */
+  readonly heapMb?: number | undefined;
+  /** Module that workers load (workers/hook.ts), in tests. */
+  readonly hook?: string | undefined;
+  /** Another program for the workers, in tests. */
+  readonly entry?: string | undefined;
+  /** Milliseconds a thread may take to end, in tests. */
+  readonly endMs?: number | undefined;
 }
 
 export class WorkerPool {
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #heapMb: number | undefined;
-  readonly #setup: WorkerSetup;
   #piscina: Piscina<Request, Reply> | null = null;
+  /** Threads that a pool in use has at least: those that were needed at the same time. */
+  #started = 0;
   /** Threads of given-up pools on their way out. */
   #ending: Promise<unknown> = Promise.resolve();
   #closed = false;
-  /** A thread could not be ended: it may write to its arena at any time. */
-  stuck = false;
+  #settled = 0;
+  #stuck = false;
 
-  /**
-   * @param heapMb limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it
-   * @param hook module that workers load (workers/hook.ts), for tests
-   */
+  /** @param size threads there may be; they start when there are requests for them */
   constructor(
     readonly size: number,
-    heapMb?: number,
-    hook?: string,
-  ) {
-    this.#heapMb = heapMb;
-    this.#setup = { hook };
-    this.#open();
+    readonly options: PoolOptions = {},
+  ) {}
+
+  /** Requests that came back, one way or the other: while none does, those that wait for a worker make no progress. */
+  get settled(): number {
+    return this.#settled;
+  }
+
+  /** A thread could not be ended: it may write to its arena at any time. */
+  get stuck(): boolean {
+    return this.#stuck;
   }
 
   #open(): Piscina<Request, Reply> {
-    if (this.#piscina !== null) return this.#piscina;
+    this.#started = Math.max(this.#started, Math.min(this.size, this.#pending.size + 1));
+    if (this.#piscina === null) this.#piscina = this.#create();
+    // A thread that dies is replaced up to this number; more are started by requests that find none free.
+    this.#piscina.options.minThreads = this.#started;
+    return this.#piscina;
+  }
+
+  #create(): Piscina<Request, Reply> {
+    const { heapMb, hook, entry = workerEntry() } = this.options;
     const piscina = new Piscina<Request, Reply>({
-      filename: workerEntry(),
-      minThreads: this.size,
+      filename: entry,
+      minThreads: this.#started,
       maxThreads: this.size,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
-      workerData: this.#setup,
-      ...(this.#heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: this.#heapMb } }),
+      workerData: { hook } satisfies WorkerSetup,
+      stricterFIFO: true,
+      ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
     });
     // Of a thread that died without a request: nothing is lost, and it is replaced.
     piscina.on('error', () => undefined);
     piscina.on('workerDestroy', () => queueMicrotask(() => this.#giveUpCrippled(piscina)));
-    this.#piscina = piscina;
     return piscina;
   }
 
@@ -75,19 +87,32 @@ export class WorkerPool {
    * is ended, its requests are lost, and the next request opens another.
    */
   #giveUpCrippled(piscina: Piscina<Request, Reply>): void {
-    if (this.#closed || this.#piscina !== piscina || piscina.threads.length >= this.size) return;
+    if (this.#closed || this.#piscina !== piscina || piscina.threads.length >= this.#started) return;
     this.#piscina = null;
-    this.#ending = Promise.all([this.#ending, piscina.destroy()]);
+    this.#ending = Promise.all([this.#ending, this.#destroy(piscina)]);
+  }
+
+  /** Resolves when the threads are gone, or are known to be stuck. */
+  async #destroy(piscina: Piscina<Request, Reply>): Promise<void> {
+    const { threads } = piscina;
+    void piscina.destroy();
+    await this.#gone(threads);
+  }
+
+  async #gone(threads: readonly Thread[]): Promise<boolean> {
+    const gone = await threadsEnd(threads, this.options.endMs);
+    if (!gone) this.#stuck = true;
+    return gone;
   }
 
   /**
    * Runs a request on the next free worker. A dead worker is replaced by piscina before the next request.
-   * @param signal ends the request's worker, by way of `endWorkers`
+   * @param ending ends the request's worker, by way of `endWorkers`; of this request alone
    * @throws LostRequestError when the worker died or threw: the same request may be run again
    */
-  async run<R extends Reply>(request: Request, signal?: AbortSignal): Promise<R> {
+  async run<R extends Reply>(request: Request, ending?: AbortController): Promise<R> {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
-    const task = this.#open().run(request, signal === undefined ? {} : { signal });
+    const task = this.#open().run(request, ending === undefined ? {} : { signal: ending.signal });
     this.#pending.add(task);
     try {
       return (await task) as R;
@@ -98,26 +123,25 @@ export class WorkerPool {
         cause,
       });
     } finally {
+      this.#settled++;
       this.#pending.delete(task);
     }
   }
 
   /**
-   * Ends the workers of the requests that were given the controller's signal and are not done. Resolves when their threads are gone
-   * (at most after a while: one stuck in machine code cannot be ended), so that none writes to memory any more.
+   * Ends the workers of the requests that were given these controllers and are not done. Resolves when their threads are gone, so that
+   * none writes to memory any more.
+   * @throws WorkerLostError when one is stuck in machine code and cannot be ended
    */
-  async endWorkers(controller: AbortController): Promise<void> {
+  async endWorkers(endings: readonly AbortController[]): Promise<void> {
     const threads = () => this.#piscina?.threads ?? [];
     const before = [...threads()];
-    controller.abort();
+    for (const ending of endings) ending.abort();
     const kept = new Set(threads());
-    const ends = before.filter((thread) => !kept.has(thread)).map(threadEnd);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLong = new Promise<never>((_, reject) => {
-      const message = `runtime: expected a stuck worker to end, got one that did not in ${END_MS / 1000} s — end the process`;
-      timer = setTimeout(() => reject(new WorkerLostError(message)), END_MS);
-    });
-    await Promise.race([Promise.all(ends), tooLong]).finally(() => clearTimeout(timer));
+    if (await this.#gone(before.filter((thread) => !kept.has(thread)))) return;
+    throw new WorkerLostError(
+      'runtime: a worker thread is stuck in native code and cannot be ended; it takes a core until the process ends — end the process',
+    );
   }
 
   /** Makes every worker forget the arenas it knows. */
@@ -133,6 +157,6 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#pending);
-    await Promise.all([this.#ending, this.#piscina?.destroy()]);
+    await Promise.all([this.#ending, this.#piscina === null ? null : this.#destroy(this.#piscina)]);
   }
 }

@@ -21,12 +21,12 @@ import {
   TILE_DRAWS,
 } from '../core/predictionMemory.ts';
 import type { DrawChunk } from '../core/predictive/drawQuantiles.ts';
-import { WorkerLostError } from '../errors.ts';
 import type { PredictionJob, PredictRequest, PrepareRequest } from '../workers/protocol.ts';
 import type { Loan } from './arenas.ts';
-import { LostRequestError } from './pool.ts';
+import { onAbort } from './cancellation.ts';
+import type { TrainerHost } from './host.ts';
+import { TileRunner } from './tileRunner.ts';
 import { tileRows } from './tiles.ts';
-import type { TrainerHost } from './trainer.ts';
 
 /** One tile of a prediction in flight. */
 interface Flight {
@@ -43,8 +43,6 @@ export interface PredictorOptions {
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
 
-/** A tile whose worker died is tried again this often. */
-const MAX_TRIES = 4;
 /** Parameters below which preparing them is not worth another request. */
 const PREPARE_FLOATS = 1 << 16;
 
@@ -52,6 +50,7 @@ export class Predictor {
   readonly #memory: PredictionMemory;
   readonly #arena: Arena;
   readonly #job: PredictionJob;
+  readonly #tiles: TileRunner;
   #prepared: Promise<unknown> | null = null;
 
   /** @throws RangeError when there is no memory for it; to be closed */
@@ -108,6 +107,7 @@ export class Predictor {
       threads: loan.arena.threads,
       problem,
     };
+    this.#tiles = new TileRunner(host, loan.arena.i32, (slot) => (memory.pulse >>> 2) + slot * LANES);
     loadParameters(this.#arena, memory, posterior);
     loadRows(this.#arena, memory, x.data, x.columns, posterior.standardization.features);
   }
@@ -188,8 +188,11 @@ export class Predictor {
       signal?.throwIfAborted();
       collect(flight.request);
     };
-    const cancel = () => Atomics.store(this.#arena.i32, this.#memory.canceled >>> 2, 1);
-    signal?.addEventListener('abort', cancel);
+    const cancel = () => {
+      this.#tiles.stop();
+      Atomics.store(this.#arena.i32, this.#memory.canceled >>> 2, 1);
+    };
+    const uncancel = onAbort(signal, cancel);
     try {
       if (mode === 'marginal') await (this.#prepared ??= this.#prepare());
       for (let n = 0; n < total; n++) {
@@ -206,7 +209,7 @@ export class Predictor {
           firstRow: row,
           lastRow: Math.min(lastRow, row + rows),
         };
-        const done = this.#retrying(request);
+        const done = this.#tiles.run(request);
         // Failures are seen when the flight lands; one that fails while another is waited for must not count as unhandled.
         done.catch(() => undefined);
         flights.push({ request, done });
@@ -218,9 +221,10 @@ export class Predictor {
       }
     } catch (error) {
       cancel();
+      signal?.throwIfAborted();
       throw error;
     } finally {
-      signal?.removeEventListener('abort', cancel);
+      uncancel();
       await Promise.allSettled(flights.map((flight) => flight.done));
     }
   }
@@ -235,30 +239,8 @@ export class Predictor {
       const last = Math.min(size, (slot + 1) * part);
       return { kind: 'prepare', job: this.#job, slot, first: slot * part, last };
     });
-    const ends = await Promise.allSettled(requests.map((request) => this.#retrying(request)));
+    const ends = await Promise.allSettled(requests.map((request) => this.#tiles.run(request)));
     const failed = ends.find(({ status }) => status === 'rejected');
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
-
-  async #retrying(request: PrepareRequest | PredictRequest): Promise<unknown> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.host.pool.run(request);
-      } catch (cause) {
-        if (!(cause instanceof LostRequestError)) throw cause;
-        if (tries === MAX_TRIES) {
-          throw new WorkerLostError(
-            `predict: expected a worker to survive ${describe(request)}, got ${tries} losses (${cause.message}) — free memory or lower workers`,
-            { cause },
-          );
-        }
-        this.host.warn(`predict: a worker was lost (${cause.message}); its part is computed again`);
-      }
-    }
-  }
-}
-
-function describe(request: PrepareRequest | PredictRequest): string {
-  if (request.kind === 'prepare') return 'the preparation of variances';
-  return `draws ${request.firstDraw} to ${request.lastDraw - 1}`;
 }

@@ -14,8 +14,15 @@ import { cores } from './cores.node.ts';
 import { epochSelector } from './earlyStopping.ts';
 import { trainMembers } from './ensembleTraining.ts';
 import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
+import type { TrainerHost } from './host.ts';
 import { MixturePredictor } from './mixturePredictor.ts';
-import { ensembleOptions, predictOptions, runtimeOptions, trainOptions } from './optionSchemas.ts';
+import {
+  ensembleOptions,
+  MAX_WORKERS,
+  predictOptions,
+  runtimeOptions,
+  trainOptions,
+} from './optionSchemas.ts';
 import {
   type EnsembleOptions,
   type Evaluation,
@@ -32,11 +39,18 @@ import { checkData, checkFeatures, type PreparedTraining, prepareTraining } from
 import { quantiles } from './quantiles.ts';
 import { Seats } from './seats.ts';
 import type { TrainingHooks } from './teamRunner.ts';
-import { Trainer, type TrainerHost } from './trainer.ts';
+import { Trainer } from './trainer.ts';
 import { EnsembleRun, type TrainingResult, TrainingRun } from './trainingRun.ts';
 
+/** @internal */
+export interface RuntimeTesting {
+  readonly entry?: string | undefined;
+  readonly patience?: number | undefined;
+  readonly endMs?: number | undefined;
+}
+
 export interface RuntimeOptions {
-  /** Worker threads; `auto` (default) is one per core. The result does not depend on it. */
+  /** Worker threads at most, 1 to 1024; `auto` (default) is one per core. They start as there is work for them. The result does not depend on it. */
   readonly workers?: number | 'auto';
   /** `auto` (default), `native`, `wasm`, `tfjs` or `reference`; all but `tfjs` give the same bits. */
   readonly backend?: string;
@@ -48,6 +62,8 @@ export interface RuntimeOptions {
   readonly workerHeapMb?: number;
   /** @internal URL of a module that every worker loads (workers/hook.ts), for tests of recovery */
   readonly workerHook?: string;
+  /** @internal another program for the workers, and how long they may stand still and take to end, for tests of hung ones */
+  readonly testing?: RuntimeTesting;
 }
 
 export const DEFAULT_SEED = 'varpool';
@@ -85,6 +101,7 @@ export class Runtime implements AsyncDisposable {
   readonly seed: string;
   readonly #factory: BackendFactory;
   readonly #warn: (message: string) => void;
+  readonly #testing: RuntimeTesting | undefined;
   readonly #workerHeapMb: number | undefined;
   readonly #workerHook: string | undefined;
   #pool: WorkerPool | null = null;
@@ -99,8 +116,8 @@ export class Runtime implements AsyncDisposable {
 
   constructor(options: RuntimeOptions) {
     const settings = checkOptions('createRuntime', runtimeOptions, options);
-    const { workers, backend, seed = DEFAULT_SEED, workerHeapMb, workerHook, onWarning } = settings;
-    this.workers = workers === 'auto' ? cores() : workers;
+    const { workers, backend, seed = DEFAULT_SEED, workerHeapMb, workerHook, testing, onWarning } = settings;
+    this.workers = workers === 'auto' ? Math.min(MAX_WORKERS, cores()) : workers;
     this.#seats = new Seats(this.workers);
     this.seed = seedText(seed);
     this.#factory = pickBackend(backend);
@@ -110,6 +127,7 @@ export class Runtime implements AsyncDisposable {
     this.backendNote = (state.ok && state.note) || null;
     this.#workerHeapMb = workerHeapMb;
     this.#workerHook = workerHook;
+    this.#testing = testing;
     this.#warn = onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
   }
 
@@ -282,7 +300,8 @@ export class Runtime implements AsyncDisposable {
   async #host(): Promise<TrainerHost> {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
     this.#compiled ??= this.#factory.compile();
-    const pool = this.#pool ?? new WorkerPool(this.workers, this.#workerHeapMb, this.#workerHook);
+    const [heapMb, hook] = [this.#workerHeapMb, this.#workerHook];
+    const pool = this.#pool ?? new WorkerPool(this.workers, { heapMb, hook, ...this.#testing });
     if (this.#pool === null) this.#leaveArenas = arenas.join(() => pool.release());
     this.#pool = pool;
     const compiled = await this.#compiled;
@@ -295,6 +314,7 @@ export class Runtime implements AsyncDisposable {
       arenas,
       seats: this.#seats,
       warn: this.#warn,
+      patience: this.#testing?.patience,
     };
   }
 

@@ -44,14 +44,16 @@ export interface Session extends AsyncDisposable {
 export async function openSession(posterior: AnyPosterior, options: SessionOptions = {}): Promise<Session> {
   const { backend, capacity, cacheBytes } = checkOptions('openSession', sessionOptions, options);
   const factory = pickBackend(backend);
+  const compiled = await factory.compile();
+  const thread = new SessionThread();
   const setup = {
     posterior,
     backend: factory.name,
-    compiled: await factory.compile(),
+    compiled,
     capacity: Math.ceil(capacity / LANES) * LANES,
     cacheBytes,
+    pulse: thread.pulse,
   };
-  const thread = new SessionThread();
   try {
     await thread.call((remote) => remote.open(setup));
   } catch (error) {

@@ -1,4 +1,4 @@
-// The thread of a session, as its owner holds it: calls through comlink that settle even when the thread dies, and its end.
+// The thread of a session, as its owner holds it: calls through comlink that settle even when the thread dies or hangs, and its end.
 // comlink alone would leave a call to a dead worker waiting for ever.
 
 import { Worker } from 'node:worker_threads';
@@ -6,6 +6,7 @@ import { type Remote, wrap } from 'comlink';
 import { BackendUnavailableError, WorkerLostError } from '../errors.ts';
 import { nodeEndpoint } from '../workers/endpoint.node.ts';
 import type { SessionCalls } from '../workers/protocol.ts';
+import { patienceOf, standsStill, threadsEnd } from './liveness.node.ts';
 
 /** Workers run compiled code; from source (tests) that is the build beside it. */
 function sessionEntry(): URL {
@@ -24,8 +25,22 @@ export class SessionThread {
   #lost: { readonly cause: unknown } | null = null;
   #closed: Promise<void> | null = null;
 
-  /** @param entry another program for the thread, in tests */
-  constructor(entry = sessionEntry()) {
+  /** One word that the thread counts up as its work goes on. */
+  readonly pulse = new Int32Array(new SharedArrayBuffer(4));
+  /** Settles when no call waits any more. */
+  #idle: { readonly promise: Promise<void>; readonly settle: () => void } | null = null;
+  /** Milliseconds in which calls waited. */
+  #busyMs = 0;
+
+  /**
+   * @param entry another program for the thread, in tests
+   * @param patience milliseconds it may stand still, in tests
+   */
+  constructor(
+    entry = sessionEntry(),
+    readonly patience?: number,
+    readonly endMs?: number,
+  ) {
     // A program given as text was started with a flag that no program in a file may have, and threads inherit flags.
     const isText = process.execArgv.some((flag) => flag.startsWith('--input-type'));
     this.#worker = new Worker(entry, { name: 'varpool-session', ...(isText ? { execArgv: [] } : {}) });
@@ -48,10 +63,13 @@ export class SessionThread {
     const answer = new Promise<T>((resolve, reject) => {
       if (this.#waiting.size === 0) this.#worker.ref();
       this.#waiting.add(reject);
+      if (this.#idle === null) void this.#watch();
       send(this.#remote)
         .finally(() => {
           this.#waiting.delete(reject);
-          if (this.#waiting.size === 0) this.#worker.unref();
+          if (this.#waiting.size > 0) return;
+          this.#worker.unref();
+          this.#idle?.settle();
         })
         .then(resolve, (error) => reject(revived(error)));
     });
@@ -59,17 +77,43 @@ export class SessionThread {
     return answer;
   }
 
+  /** Ends the thread if it stands still while calls wait for it. */
+  async #watch(): Promise<void> {
+    let settle: () => void = noop;
+    const promise = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    this.#idle = { promise, settle };
+    const steps = Atomics.load(this.pulse, 0);
+    const patience = this.patience ?? patienceOf(steps === 0 ? 0 : this.#busyMs / steps);
+    const start = performance.now();
+    const stuck = await standsStill(promise, patience, () => Atomics.load(this.pulse, 0));
+    this.#busyMs += performance.now() - start;
+    this.#idle = null;
+    if (!stuck) {
+      if (this.#waiting.size > 0) void this.#watch();
+      return;
+    }
+    this.#lose(new Error(`no sign of life for ${patience / 1000} s`));
+    await this.#end();
+  }
+
   #lose(cause: unknown): void {
     this.#lost ??= { cause };
     for (const reject of this.#waiting) reject(lostError(this.#lost.cause));
     this.#waiting.clear();
+    this.#idle?.settle();
+  }
+
+  /** Resolves when the thread is gone, or is known to be stuck. */
+  async #end(): Promise<void> {
+    void this.#worker.terminate();
+    await threadsEnd([this.#worker], this.endMs);
   }
 
   /** Waits for the calls that were made, then ends the thread. */
   close(): Promise<void> {
-    this.#closed ??= this.#newest.then(async () => {
-      await this.#worker.terminate();
-    });
+    this.#closed ??= this.#newest.then(() => this.#end());
     return this.#closed;
   }
 }

@@ -2,6 +2,7 @@
 // throws or stands still is lost; by then no member writes to the arena any more. What to do about it is the trainer's business.
 
 import { CONTROL, type TrainingJob, type TrainReply } from '../workers/protocol.ts';
+import { patienceOf, standsStill } from './liveness.node.ts';
 import { LostRequestError, type WorkerPool } from './pool.ts';
 
 /** What tests of recovery may change of a training; workers/hook.ts is the other end. */
@@ -17,13 +18,6 @@ export interface TeamRunnerOptions extends TrainingHooks {
   readonly cores: number;
 }
 
-/** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
-const PATIENT_STEPS = 1_000;
-const PATIENCE_MS = 60_000;
-/** Before the first step is done nobody knows how long one takes. */
-const FIRST_PATIENCE_MS = 600_000;
-/** Looks at the team in the time of its patience. Looks are counted, not time: a machine that sleeps does not look either. */
-const LOOKS = 20;
 /** Time that the others of a stuck member have to leave by themselves, in milliseconds. */
 const LEAVE_MS = 500;
 
@@ -50,19 +44,19 @@ export class TeamRunner {
     for (const word of [CONTROL.arrived, CONTROL.abort, CONTROL.stopAfter]) Atomics.store(control, word, 0);
     const { cores } = options;
     const order = options.order?.(from, to);
-    const ending = new AbortController();
+    const endings = Array.from({ length: size }, () => new AbortController());
     const giveUp = (error: unknown) => {
       this.#callOff();
       throw error;
     };
-    const members = Array.from({ length: size }, (_, rank) => {
+    const members = endings.map((ending, rank) => {
       const request = { kind: 'train', job, rank, size, cores, from, to } as const;
       return pool
-        .run<TrainReply>(order === undefined ? request : { ...request, order }, ending.signal)
+        .run<TrainReply>(order === undefined ? request : { ...request, order }, ending)
         .catch(giveUp);
     });
     const settled = Promise.allSettled(members);
-    const stuck = await this.#watch(settled, ending, msPerStep);
+    const stuck = await this.#watch(settled, endings, msPerStep);
     const ends = await settled;
     const lost = ends.find((member) => member.status === 'rejected');
     if (lost === undefined && stuck === null)
@@ -82,37 +76,17 @@ export class TeamRunner {
   /** Resolves to null when all members are done, or to an error when they stood still and the stuck ones have been ended. */
   async #watch(
     settled: Promise<unknown>,
-    ending: AbortController,
+    endings: readonly AbortController[],
     msPerStep: number,
   ): Promise<LostRequestError | null> {
-    const least = msPerStep === 0 ? FIRST_PATIENCE_MS : PATIENCE_MS;
-    const patience = this.options.patience ?? Math.max(least, PATIENT_STEPS * msPerStep);
-    if (await this.#standsStill(settled, patience)) {
+    const patience = this.options.patience ?? patienceOf(msPerStep);
+    if (await standsStill(settled, patience, () => this.#pulse())) {
       this.#callOff();
       await Promise.race([settled, timeout(Math.min(patience, LEAVE_MS))]);
-      await this.pool.endWorkers(ending);
+      await this.pool.endWorkers(endings);
       return new LostRequestError(`worker: no sign of life for ${patience / 1000} s`);
     }
     return null;
-  }
-
-  /** Whether no word of the control region changes for as long as `patience` before the team is done. */
-  #standsStill(settled: Promise<unknown>, patience: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      let before = this.#pulse();
-      let still = 0;
-      const timer = setInterval(() => {
-        const now = this.#pulse();
-        still = now === before ? still + 1 : 0;
-        before = now;
-        if (still >= LOOKS) done(true);
-      }, patience / LOOKS);
-      const done = (stuck: boolean) => {
-        clearInterval(timer);
-        resolve(stuck);
-      };
-      settled.then(() => done(false));
-    });
   }
 
   /** Changes with every barrier and every step. */

@@ -1,7 +1,6 @@
 // Runs a training as stretches of steps on a team of workers; snapshots in between make a lost worker cost time, never bits, and
 // saved states do the same for a lost process.
 
-import type { BackendFactory } from '../backend/backend.ts';
 import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
@@ -9,32 +8,20 @@ import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory, trainingMemory } from
 import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
-import type { ArenaPool, Loan } from './arenas.ts';
+import type { Loan } from './arenas.ts';
+import { onAbort } from './cancellation.ts';
 import { Checkpointer, type CheckpointOptions } from './checkpointer.ts';
 import type { EpochSelector, Judgment } from './earlyStopping.ts';
+import type { TrainerHost } from './host.ts';
 import { Ledger } from './ledger.ts';
 import type { TrainingReport, TrainProgress } from './options.ts';
-import { LostRequestError, type WorkerPool } from './pool.ts';
+import { LostRequestError } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
-import type { Place, Seats } from './seats.ts';
+import type { Place } from './seats.ts';
 import { resumeSelection, selectionExtra } from './selectionState.ts';
 import { TeamRunner, type TrainingHooks } from './teamRunner.ts';
 import { teamSize } from './tiles.ts';
 import { TrainingArena } from './trainingArena.ts';
-
-/** What training needs of the runtime around it. */
-export interface TrainerHost {
-  readonly pool: WorkerPool;
-  readonly factory: BackendFactory;
-  readonly compiled: unknown;
-  /** Cores of the machine. */
-  readonly cores: number;
-  nextJobId(): number;
-  readonly arenas: ArenaPool;
-  /** How the trainings under way share the workers out. */
-  readonly seats: Seats;
-  warn(message: string): void;
-}
 
 export interface TrainerOptions {
   readonly classNames: readonly string[] | null;
@@ -75,6 +62,8 @@ export class Trainer {
   #losses = 0;
   #lostBefore = 0;
   #msPerStep = 0;
+  /** What a callback threw while steps were under way. */
+  #thrown: { readonly error: unknown } | null = null;
   /** A state is being saved, or could not be. */
   #unsaved = false;
   /** Workers this training kept busy at most. */
@@ -134,7 +123,11 @@ export class Trainer {
       problem,
     } as const;
     const { pool, cores } = host;
-    this.#runner = new TeamRunner(pool, job, arena.control, { cores, ...hooks });
+    this.#runner = new TeamRunner(pool, job, arena.control, {
+      cores,
+      ...hooks,
+      patience: hooks?.patience ?? host.patience,
+    });
     if (resume !== undefined) {
       arena.resume(resume);
       this.#now = resume.step;
@@ -153,16 +146,16 @@ export class Trainer {
    */
   async run(report: (report: TrainingReport) => void): Promise<Posterior> {
     const { signal } = this.options;
-    const cancel = () => Atomics.store(this.#arena.control, CONTROL.cancel, 1);
+    const uncancel = onAbort(signal, () => this.#cancel());
     try {
       signal?.throwIfAborted();
-      signal?.addEventListener('abort', cancel);
       while (this.#now < this.#steps && !this.options.selector?.stopped) {
         const from = this.#now;
         const ended = await this.#stretch(from, this.#stretchEnd(from));
         await this.#account(from, report);
         if (ended === 'diverged') throw this.#diverged();
-        if (signal?.aborted) await this.#save();
+        if (this.#thrown !== null || signal?.aborted) await this.#save();
+        if (this.#thrown !== null) throw this.#thrown.error;
         signal?.throwIfAborted();
         if (this.#now < this.#steps && this.#checkpointer?.due(this.#now)) await this.#save();
         if (performance.now() - this.#snapshot.taken > SNAPSHOT_MS) this.#snapshot = this.#takeSnapshot();
@@ -174,7 +167,7 @@ export class Trainer {
     } finally {
       this.#place.leave();
       this.host.arenas.giveBack(this.loan, this.host.pool.stuck);
-      signal?.removeEventListener('abort', cancel);
+      uncancel();
     }
   }
 
@@ -202,15 +195,7 @@ export class Trainer {
     const { control } = this.#arena;
     Atomics.store(control, CONTROL.stepsDone, from);
     const progress = this.options.onProgress;
-    const tell = () => {
-      const step = Atomics.load(control, CONTROL.stepsDone);
-      progress?.({
-        step,
-        steps: this.#steps,
-        epoch: Math.floor(step / this.#perEpoch),
-        epochs: this.prepared.problem.epochs,
-      });
-    };
+    const tell = () => this.#tell(progress, Atomics.load(control, CONTROL.stepsDone));
     const timer = progress === undefined ? undefined : setInterval(tell, POLL_MS);
     let start = 0; // When workers are free: a wait for other trainings says nothing about a step.
     try {
@@ -237,6 +222,23 @@ export class Trainer {
       clearInterval(timer);
       tell();
     }
+  }
+
+  /** Calls back, between two turns of the event loop: what that throws stops the steps and then ends the training. */
+  #tell(progress: TrainerOptions['onProgress'], step: number): void {
+    if (this.#thrown !== null) return;
+    const epochs = { epoch: Math.floor(step / this.#perEpoch), epochs: this.prepared.problem.epochs };
+    try {
+      progress?.({ step, steps: this.#steps, ...epochs });
+    } catch (error) {
+      this.#thrown = { error };
+      this.#cancel();
+    }
+  }
+
+  /** Has the workers stop after their step. */
+  #cancel(): void {
+    Atomics.store(this.#arena.control, CONTROL.cancel, 1);
   }
 
   /** Counts a loss, after the roll-back; too many end the training. */

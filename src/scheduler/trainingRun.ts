@@ -1,9 +1,10 @@
-// A training under way, of one posterior or of an ensemble: an async iterator of reports that can also be awaited for what it fits.
+// A training under way, of one posterior or of an ensemble: an async iterator of reports that is also a promise of what it fits.
 
 import type { Ensemble, Posterior } from '../core/posterior.ts';
 import type { PhaseTimes } from '../workers/protocol.ts';
 import type { SelectionOutcome } from './earlyStopping.ts';
 import type { MemberReport, TrainingReport } from './options.ts';
+import { Failure, watchFailure } from './unseenFailures.node.ts';
 
 /** What a training leaves besides its reports. */
 export interface TrainingResult extends SelectionOutcome {
@@ -23,11 +24,13 @@ export interface EnsembleResult {
   readonly atOnce: number;
 }
 
-class Run<Report, Result extends { readonly posterior: unknown }>
-  implements AsyncIterable<Report>, PromiseLike<Result['posterior']>
+abstract class Run<Report, Result extends { readonly posterior: unknown }>
+  implements AsyncIterable<Report>, Promise<Result['posterior']>
 {
+  abstract readonly [Symbol.toStringTag]: string;
   readonly #reports: Report[] = [];
   readonly #result: Promise<Result>;
+  readonly #failure = new Failure();
   /** Iterators that have read all reports there are, any number of them. */
   #waiting: (() => void)[] = [];
   #ended = false;
@@ -37,17 +40,26 @@ class Run<Report, Result extends { readonly posterior: unknown }>
       this.#reports.push(next);
       this.#wake();
     };
-    this.#result = Promise.resolve().then(() => work(report));
     const end = () => {
       this.#ended = true;
       this.#wake();
     };
-    // Whoever iterates or awaits sees the error; this only keeps an unawaited run from ending the process.
-    this.#result.then(end, end);
+    this.#result = Promise.resolve().then(() => work(report));
+    const failure = this.#failure;
+    this.#result.then(end, (error) => {
+      failure.set(error);
+      end();
+    });
+    watchFailure(this, failure);
   }
 
   /** Reports of all epochs, from the first, as they come. Ends with the training, or throws what ended it. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Report> {
+  [Symbol.asyncIterator](): AsyncGenerator<Report> {
+    this.#failure.see();
+    return this.#read();
+  }
+
+  async *#read(): AsyncGenerator<Report> {
     for (let next = 0; ; ) {
       while (next < this.#reports.length) yield this.#reports[next++];
       if (this.#ended) break;
@@ -64,6 +76,7 @@ class Run<Report, Result extends { readonly posterior: unknown }>
 
   /** The posterior with what was measured on the way. */
   get result(): Promise<Result> {
+    this.#failure.see();
     return this.#result;
   }
 
@@ -72,12 +85,26 @@ class Run<Report, Result extends { readonly posterior: unknown }>
     fulfilled?: ((posterior: Result['posterior']) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#result.then((result) => result.posterior).then(fulfilled, rejected);
+    return this.result.then((result) => result.posterior).then(fulfilled, rejected);
+  }
+
+  catch<B = never>(
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<Result['posterior'] | B> {
+    return this.then(null, rejected);
+  }
+
+  finally(settled?: (() => void) | null): Promise<Result['posterior']> {
+    return this.then().finally(settled);
   }
 }
 
 /** The training of one posterior. */
-export class TrainingRun extends Run<TrainingReport, TrainingResult> {}
+export class TrainingRun extends Run<TrainingReport, TrainingResult> {
+  readonly [Symbol.toStringTag] = 'TrainingRun';
+}
 
 /** The training of an ensemble; reports of its members come as they come, each member's in order. */
-export class EnsembleRun extends Run<MemberReport, EnsembleResult> {}
+export class EnsembleRun extends Run<MemberReport, EnsembleResult> {
+  readonly [Symbol.toStringTag] = 'EnsembleRun';
+}

@@ -2,7 +2,7 @@
 // last job in it, until it is told that arenas were let go of.
 
 import { Arena } from '../backend/arena.ts';
-import type { Kernels } from '../backend/backend.ts';
+import { type Kernels, LANES } from '../backend/backend.ts';
 import { collectGarbage } from '../backend/garbage.node.ts';
 import { backendFactory } from '../backend/registry.ts';
 import { predictionMemory } from '../core/predictionMemory.ts';
@@ -102,8 +102,12 @@ function trainer(
 function predictor(first: PrepareRequest | PredictRequest, known: Known): (request: Request) => Reply {
   const { job, slot } = first;
   const { arena, kernels } = open(job, slot, known);
-  const tiles = new TilePredictor(job.problem, predictionMemory(job.problem, job.threads), arena, kernels);
+  const memory = predictionMemory(job.problem, job.threads);
+  const pulse = (memory.pulse >>> 2) + slot * LANES;
+  const beat = () => void Atomics.add(arena.i32, pulse, 1);
+  const tiles = new TilePredictor(job.problem, memory, arena, kernels, beat);
   return (request) => {
+    beat();
     if (request.kind === 'prepare') {
       tiles.prepare(request.first, request.last);
       return { kind: 'prepared' };

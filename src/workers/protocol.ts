@@ -128,6 +128,8 @@ export interface SessionSetup {
   readonly capacity: number;
   /** Bytes of drawn weights to keep. */
   readonly cacheBytes: number;
+  /** One word that counts up as the work goes on. */
+  readonly pulse: Int32Array<SharedArrayBuffer>;
 }
 
 /** A prediction that was checked by the sender. */

@@ -1,6 +1,7 @@
 // A long-lived predictor of one posterior or ensemble: weights packed once, drawn weights kept as far as there is room, requests
 // answered one at a time. No thread in it; it computes where it is called.
 
+import { noMemoryMessage } from '../backend/addressSpace.node.ts';
 import { Arena } from '../backend/arena.ts';
 import { backendFactory } from '../backend/registry.ts';
 import { drawsOfMember, membersOf } from '../core/ensemble.ts';
@@ -92,6 +93,7 @@ class MemberSession {
     compiled,
     capacity,
     cacheBytes,
+    pulse,
   }: SessionSetup & { posterior: Posterior }) {
     const { model, likelihood, seed } = posterior;
     // Once packed, the row-major weights are not needed again.
@@ -110,9 +112,10 @@ class MemberSession {
       cachedDraws: Math.floor(cacheBytes / (parameterLayout(model).size * 4)),
     };
     this.memory = predictionMemory(problem, 1);
-    this.#arena = Arena.allocate(this.memory.arena);
+    this.#arena = Arena.allocate(this.memory.arena, undefined, noMemoryMessage);
     const kernels = backendFactory(backend).create(this.#arena, compiled, 0);
-    this.#tiles = new TilePredictor(problem, this.memory, this.#arena, kernels);
+    const beat = () => void Atomics.add(pulse, 0, 1);
+    this.#tiles = new TilePredictor(problem, this.memory, this.#arena, kernels, beat);
     loadParameters(this.#arena, this.memory, posterior);
   }
 

@@ -213,6 +213,7 @@ describe('inside the thread', () => {
         posterior: posterior(kind),
         backend: 'wasm',
         compiled: await wasmFactory.compile(),
+        pulse: new Int32Array(new SharedArrayBuffer(4)),
         capacity: 16,
         cacheBytes: 0,
       });
@@ -300,8 +301,9 @@ describe('an error in the thread arrives with its class, name, code and message'
   });
 
   test('TypeError and an error with a code, of a thread that cannot have its backend', async () => {
-    const setup = { posterior: posterior('gaussian'), capacity: 16, cacheBytes: 0, compiled: null };
     const thread = new SessionThread();
+    const sizes = { capacity: 16, cacheBytes: 0 };
+    const setup = { posterior: posterior('gaussian'), ...sizes, compiled: null, pulse: thread.pulse };
     const type = await caught(thread.call((remote) => remote.open({ ...setup, backend: 'wasm' })));
     expect(said(type)).toEqual({
       name: 'TypeError',
@@ -350,6 +352,7 @@ describe('a thread that dies', () => {
       compiled,
       capacity: 16,
       cacheBytes: 0,
+      pulse: thread.pulse,
     };
     await thread.call((remote) => remote.open(setup));
     return thread;

@@ -1,0 +1,22 @@
+// What trainings and predictions need of the runtime around them.
+
+import type { BackendFactory } from '../backend/backend.ts';
+import type { ArenaPool } from './arenas.ts';
+import type { WorkerPool } from './pool.ts';
+import type { Seats } from './seats.ts';
+
+/** The runtime, as a job sees it. */
+export interface TrainerHost {
+  readonly pool: WorkerPool;
+  readonly factory: BackendFactory;
+  readonly compiled: unknown;
+  /** Cores of the machine. */
+  readonly cores: number;
+  nextJobId(): number;
+  readonly arenas: ArenaPool;
+  /** How the trainings under way share the workers out. */
+  readonly seats: Seats;
+  warn(message: string): void;
+  /** Tests only: milliseconds a worker may stand still. */
+  readonly patience?: number | undefined;
+}

@@ -1,0 +1,70 @@
+// Telling a hung worker from a slow one, and the end of a hung one. Workers count their progress in shared memory; only a count that
+// stands still for very much longer than its usual step means that nobody will go on.
+
+import type { Worker } from 'node:worker_threads';
+import { exitWithoutThreads } from '../backend/hardExit.node.ts';
+
+/** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
+const PATIENT_STEPS = 1_000;
+export const PATIENCE_MS = 60_000;
+/** Before the first step is done nobody knows how long one takes. */
+const FIRST_PATIENCE_MS = 600_000;
+/** Looks in the time of the patience. Looks are counted, not time: a machine that sleeps does not look either. */
+export const LOOKS = 20;
+/** Longer than any kernel takes. */
+const END_MS = 30_000;
+
+/** Milliseconds without progress after which a worker is stuck. @param msPerStep what a step takes, 0 while it is not known */
+export function patienceOf(msPerStep: number): number {
+  return msPerStep === 0 ? FIRST_PATIENCE_MS : Math.max(PATIENCE_MS, PATIENT_STEPS * msPerStep);
+}
+
+/** Resolves to whether `pulse` stood still for `patience` milliseconds before `settled` did. */
+export function standsStill(
+  settled: Promise<unknown>,
+  patience: number,
+  pulse: () => string | number,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    let before = pulse();
+    let still = 0;
+    const timer = setInterval(() => {
+      const now = pulse();
+      still = now === before ? still + 1 : 0;
+      before = now;
+      if (still >= LOOKS) done(true);
+    }, patience / LOOKS);
+    const done = (stuck: boolean) => {
+      clearInterval(timer);
+      resolve(stuck);
+    };
+    settled.then(
+      () => done(false),
+      () => done(false),
+    );
+  });
+}
+
+/**
+ * Waits until threads that were told to end are gone, at most so long; resolves to whether they are. One in machine code that never
+ * returns cannot be ended; it no longer keeps the process.
+ */
+export async function threadsEnd(threads: readonly Worker[], ms = END_MS): Promise<boolean> {
+  const left = new Set(threads.filter(({ threadId }) => threadId !== -1));
+  if (left.size === 0) return true;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+    for (const thread of left) {
+      thread.once('exit', () => {
+        left.delete(thread);
+        if (left.size === 0) resolve();
+      });
+    }
+  });
+  clearTimeout(timer);
+  if (left.size === 0) return true;
+  for (const thread of left) thread.unref();
+  exitWithoutThreads();
+  return false;
+}
