@@ -5,6 +5,11 @@ import { distance } from 'fastest-levenshtein';
 /** Characters of a user's own text that a message repeats. */
 const SHOWN = 60;
 
+/** The one form of an error about a value, on one line whatever the parts hold. */
+export function mismatch(where: string, expected: string, got: string, next: string): string {
+  return oneLine(`${where}: expected ${expected}, got ${got} — ${next}`);
+}
+
 /** The known name nearest to `given` (case, `_` and `-` apart), or null when none is near. */
 export function nearest(given: string, known: readonly string[]): string | null {
   const plain = (name: string) => name.replace(/[_-]/g, '').toLowerCase();

@@ -60,7 +60,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   workers: ['math', 'random', 'backend', 'core', 'errors.ts'],
   scheduler: ['math', 'random', 'backend', 'core', 'workers', 'options', 'messages.ts', 'errors.ts'],
   bench: ['random', 'backend', 'core', 'scheduler', 'errors.ts'],
-  data: ['errors.ts', 'core'],
+  data: ['messages.ts', 'errors.ts', 'core'],
   experiment: [
     'math',
     'random',
@@ -85,6 +85,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'experiment',
     'report',
     'serve',
+    'messages.ts',
     'errors.ts',
   ],
   'index.ts': ['backend', 'core', 'scheduler', 'experiment', 'errors.ts'],

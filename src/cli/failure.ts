@@ -2,7 +2,7 @@
 
 import type { CommanderError } from 'commander';
 import { ConfigError, DivergedError, VarpoolError, WorkerLostError } from '../errors.ts';
-import { oneLine } from '../experiment/configProblems.ts';
+import { mismatch, oneLine } from '../messages.ts';
 
 export const EXIT = {
   done: 0,
@@ -73,5 +73,5 @@ export function usageProblem(error: CommanderError): ConfigError {
 }
 
 function problem(expected: string, got: string, next: string): ConfigError {
-  return new ConfigError(oneLine(`command line: expected ${expected}, got ${got} — ${next}`));
+  return new ConfigError(mismatch('command line', expected, got, next));
 }

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { BACKEND_NAMES } from '../backend/registry.ts';
 import type { PredictionMode } from '../core/predictionMemory.ts';
 import { ConfigError } from '../errors.ts';
-import { describeValue } from '../experiment/configProblems.ts';
+import { describeValue, mismatch } from '../messages.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../scheduler/runtime.ts';
 import { warn } from './output.ts';
 
@@ -118,7 +118,7 @@ export function wholeNumber(flag: string, text: string, max: number, or = ''): n
 }
 
 function bad(flag: string, expected: string, got: string, next: string): ConfigError {
-  return new ConfigError(`${flag}: expected ${expected}, got ${got} — ${next}`);
+  return new ConfigError(mismatch(flag, expected, got, next));
 }
 
 /** Runs `use` with a runtime and closes it, whatever happens. */

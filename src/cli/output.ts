@@ -3,8 +3,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import { oneLine } from '../experiment/configProblems.ts';
 import { fileProblem } from '../experiment/fileProblems.ts';
+import { oneLine } from '../messages.ts';
 import { EXIT } from './failure.ts';
 
 /** A label with its value; null rows are left out. */

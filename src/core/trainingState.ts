@@ -3,6 +3,7 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { CheckpointError } from '../errors.ts';
+import { mismatch } from '../messages.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { type LayerLayout, packLayer, unpackLayer } from './parameters.ts';
 import type { TrainingProblem } from './problem.ts';
@@ -222,5 +223,5 @@ function shown(value: unknown): string {
 }
 
 function fail(expected: string, got: string, next: string): never {
-  throw new CheckpointError(`resume: expected ${expected}, got ${got} — ${next}`);
+  throw new CheckpointError(mismatch('resume', expected, got, next));
 }

@@ -1,13 +1,14 @@
 // How a data error is worded: one line, whatever strange text a path or a cell holds.
 
 import { DataError } from '../errors.ts';
+import { mismatch } from '../messages.ts';
 
 /**
  * Throws the one form every data error has.
  * @throws DataError `<where>: expected <expected>, got <got> — <next>`
  */
 export function fail(where: string, expected: string, got: string, next: string): never {
-  throw new DataError(`${where}: expected ${expected}, got ${got} — ${next}`);
+  throw new DataError(mismatch(where, expected, got, next));
 }
 
 /** `text` in double quotes on one line, at most `max` characters of it. */

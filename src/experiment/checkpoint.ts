@@ -4,8 +4,9 @@
 import * as z from 'zod';
 import type { StateTensor, TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
+import { describeValue, mismatch, oneLine } from '../messages.ts';
+import { describeProblems } from '../options/problems.ts';
 import { contentHash, withChecksum } from './checksum.ts';
-import { describeProblems, describeValue, oneLine } from './configProblems.ts';
 import { varpoolVersion } from './provenance.ts';
 import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from './safetensors.ts';
 import { parseStrictJson } from './strictJson.ts';
@@ -124,5 +125,5 @@ function stateTensor({ name, shape, data, dtype }: Tensor, where: string): State
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {
-  throw new CheckpointError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  throw new CheckpointError(mismatch(where, expected, got, next));
 }

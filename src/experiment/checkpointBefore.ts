@@ -1,9 +1,9 @@
 // The state from which the last stretch of a finished run can be trained again.
 
 import { CheckpointError } from '../errors.ts';
+import { oneLine } from '../messages.ts';
 import { NewerCheckpointError, readCheckpoint } from './checkpoint.ts';
 import { CheckpointStore, type FoundCheckpoint } from './checkpointStore.ts';
-import { oneLine } from './configProblems.ts';
 import { memberCount } from './memberRuns.ts';
 import type { Run } from './run.ts';
 

@@ -5,9 +5,9 @@ import { copyFileSync, existsSync, linkSync, readdirSync, rmSync, statSync } fro
 import { basename, join } from 'node:path';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
+import { oneLine } from '../messages.ts';
 import { TEMPORARY_NAME } from './atomicFile.ts';
 import { type Checkpoint, NewerCheckpointError, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { oneLine } from './configProblems.ts';
 import { fileProblem } from './fileProblems.ts';
 
 /** Digits of a step in a file's name, so that names sort as steps do. */

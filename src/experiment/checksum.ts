@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { CheckpointError } from '../errors.ts';
-import { describeValue, oneLine } from './configProblems.ts';
+import { describeValue, mismatch, oneLine } from '../messages.ts';
 import { encodeSafetensors, type Safetensors, type Tensor } from './safetensors.ts';
 
 const FIELD = 'sha256';
@@ -44,7 +44,7 @@ function hasChecksum({ metadata, tensors }: Safetensors, where: string): boolean
       ? ['a SHA-256', `one under the name ${describeValue(renamed)}`]
       : [`content of SHA-256 ${describeValue(stated.slice(0, 16))}…`, `"${hash.slice(0, 16)}"…`];
   const next = 'the file is damaged: restore it from a copy, or train again';
-  throw new CheckpointError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  throw new CheckpointError(mismatch(where, expected, got, next));
 }
 
 /** SHA-256, in hex, of the file that these tensors and this metadata make. */

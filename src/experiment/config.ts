@@ -8,7 +8,8 @@ import { INITIAL_RHO } from '../core/gaussian.ts';
 import type { DataSpec } from '../data/spec.ts';
 import { ConfigError } from '../errors.ts';
 import { softplusInverse } from '../math/float64.ts';
-import { describeProblems, describeValue, oneLine } from './configProblems.ts';
+import { describeValue, mismatch } from '../messages.ts';
+import { describeProblems } from '../options/problems.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
 import { resolveSelection, type SelectionConfig } from './configSelection.ts';
 import { LIMIT_BYTES, parseYaml } from './configText.ts';
@@ -116,7 +117,7 @@ export function configReads({ writtenPaths, directory }: ResolvedConfig): string
 }
 
 function problem(where: string, expected: string, got: string, next: string): ConfigError {
-  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  return new ConfigError(mismatch(where, expected, got, next));
 }
 
 /** Fills in what depends on other fields and refuses what does not go together. */

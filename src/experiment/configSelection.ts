@@ -1,8 +1,8 @@
 // What a config says about early stopping and the epoch that is kept: its defaults, and whether there are rows to judge epochs on.
 
 import { ConfigError } from '../errors.ts';
+import { describeValue, mismatch } from '../messages.ts';
 import { type ValidationMetric, validationMetrics } from '../scheduler/earlyStopping.ts';
-import { describeValue, oneLine } from './configProblems.ts';
 import type { ParsedConfig } from './configSchema.ts';
 
 /** So many validations, about, show where a training goes; many short epochs are not all worth one. */
@@ -59,5 +59,5 @@ export function resolveSelection(
 }
 
 function problem(where: string, expected: string, got: string, next: string): ConfigError {
-  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  return new ConfigError(mismatch(where, expected, got, next));
 }

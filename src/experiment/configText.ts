@@ -2,7 +2,7 @@
 
 import { isScalar, parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';
-import { oneLine } from './configProblems.ts';
+import { mismatch } from '../messages.ts';
 
 /** Larger than any config, and small enough that hostile YAML cannot hold the parser up. */
 export const LIMIT_BYTES = 65_536;
@@ -66,5 +66,5 @@ function problem(
   next: string,
   options?: ErrorOptions,
 ): ConfigError {
-  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`), options);
+  return new ConfigError(mismatch(where, expected, got, next), options);
 }

@@ -1,7 +1,7 @@
 // Where what a run saved and what training it again gave are not the same, to the bit: file by file, the first place of each.
 
+import { describeValue } from '../messages.ts';
 import { contentHash } from './checksum.ts';
-import { describeValue } from './configProblems.ts';
 import { changes } from './jsonChanges.ts';
 import type { Manifest, MemberOutcome } from './manifest.ts';
 import type { EpochMetrics } from './metricsLog.ts';

@@ -5,8 +5,8 @@ import { ensembleOf, membersOf } from '../core/ensemble.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
+import { describeValue, mismatch, oneLine } from '../messages.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
-import { describeValue, oneLine } from './configProblems.ts';
 import {
   decodePosterior,
   encodePosterior,
@@ -135,5 +135,5 @@ function together(members: readonly Posterior[], where: string): AnyPosterior {
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {
-  throw new CheckpointError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  throw new CheckpointError(mismatch(where, expected, got, next));
 }

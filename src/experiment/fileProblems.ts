@@ -1,7 +1,7 @@
 // Reading a small file whole, and the one line that says why the system would not read or write one.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { oneLine } from './configProblems.ts';
+import { mismatch, oneLine } from '../messages.ts';
 
 /** The class of error a caller wants for its kind of file. */
 export type ErrorType = new (message: string, options?: ErrorOptions) => Error;
@@ -49,7 +49,7 @@ export function fileProblem(
   cause: unknown,
 ): Error {
   const [got, next] = reason((cause as NodeJS.ErrnoException | null)?.code, verb);
-  return new type(oneLine(`${path}: expected ${expected}, got ${got} — ${next}`), { cause });
+  return new type(mismatch(path, expected, got, next), { cause });
 }
 
 /**

@@ -12,8 +12,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { CheckpointError } from '../errors.ts';
+import { oneLine } from '../messages.ts';
 import { writeFileAtomic } from './atomicFile.ts';
-import { oneLine } from './configProblems.ts';
 import { fileProblem, readExactly, withFile } from './fileProblems.ts';
 
 const LIMIT_BYTES = 268_435_456;

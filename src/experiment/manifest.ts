@@ -3,8 +3,9 @@
 import * as z from 'zod';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { CheckpointError } from '../errors.ts';
+import { oneLine } from '../messages.ts';
+import { describeProblems } from '../options/problems.ts';
 import { writeFileAtomic } from './atomicFile.ts';
-import { describeProblems, oneLine } from './configProblems.ts';
 import { type ConfigRecord, configRecordSchema } from './configRecord.ts';
 import { readTextFile } from './fileProblems.ts';
 import { hash, size, text, texts } from './manifestFields.ts';

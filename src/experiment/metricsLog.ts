@@ -2,9 +2,10 @@
 
 import * as z from 'zod';
 import { CheckpointError } from '../errors.ts';
+import { oneLine } from '../messages.ts';
+import { describeProblems } from '../options/problems.ts';
 import type { TrainingReport } from '../scheduler/options.ts';
 import { VALIDATION_METRICS } from '../scheduler/trainingFields.ts';
-import { describeProblems, oneLine } from './configProblems.ts';
 import { diagnosticsSchema } from './diagnosticsSchema.ts';
 import { keepLines, LineLog, readLines } from './lineLog.ts';
 import { parseStrictJson } from './strictJson.ts';

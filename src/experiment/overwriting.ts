@@ -3,7 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import { oneLine } from './configProblems.ts';
+import { oneLine } from '../messages.ts';
 import { realPath } from './realPath.ts';
 
 export interface Writing {

@@ -5,9 +5,10 @@ import { ACTIVATIONS } from '../backend/backend.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
+import { describeValue, mismatch, oneLine } from '../messages.ts';
+import { describeProblems } from '../options/problems.ts';
 import { NewerCheckpointError } from './checkpoint.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
-import { describeProblems, describeValue, oneLine } from './configProblems.ts';
 import { varpoolVersion } from './provenance.ts';
 import {
   dataSectionSha256,
@@ -340,5 +341,5 @@ function float64(by: { loc: number[]; scale: number[] } | null): Standardization
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {
-  throw new CheckpointError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  throw new CheckpointError(mismatch(where, expected, got, next));
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
-import { oneLine } from './configProblems.ts';
+import { oneLine } from '../messages.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
 import { readTextFile } from './fileProblems.ts';
 import { parseStrictJson } from './strictJson.ts';

@@ -8,7 +8,7 @@ import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { BACKEND_NAMES, backendFactory } from '../backend/registry.ts';
 import type { LoadedData } from '../data/load.ts';
 import { CheckpointError, ConfigError, DataError } from '../errors.ts';
-import { describeValue, oneLine } from './configProblems.ts';
+import { describeValue, mismatch, oneLine } from '../messages.ts';
 import { changedField } from './configRecord.ts';
 import { readTextFile } from './fileProblems.ts';
 import type { Run } from './run.ts';
@@ -117,7 +117,7 @@ function checkConfig({ manifest, config, path }: Run): string[] {
 function edited(where: string, field: string, before: unknown, now: unknown): ConfigError {
   const [expected, got] = [`${describeValue(before)} as in manifest.json`, describeValue(now)];
   const next = 'restore it, or train the edited config as a run of its own';
-  return new ConfigError(oneLine(`${where}: ${field}: expected ${expected}, got ${got} — ${next}`));
+  return new ConfigError(mismatch(`${where}: ${field}`, expected, got, next));
 }
 
 function checkData({ manifest, config, path }: Run, { provenance }: LoadedData): void {

@@ -7,10 +7,10 @@ import type { AnyPosterior } from '../core/posterior.ts';
 import { rateFactor } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
+import { mismatch } from '../messages.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { NewerCheckpointError } from './checkpoint.ts';
 import { CheckpointStore } from './checkpointStore.ts';
-import { oneLine } from './configProblems.ts';
 import type { Manifest } from './manifest.ts';
 import { type MemberPoint, memberCount, memberPoints, type RunReport } from './memberRuns.ts';
 import type { EpochMetrics } from './metricsLog.ts';
@@ -117,5 +117,5 @@ export function reportsOf(epochs: readonly EpochMetrics[], { config, data }: Pre
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {
-  throw new CheckpointError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  throw new CheckpointError(mismatch(where, expected, got, next));
 }

@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
+import { mismatch } from '../messages.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from './config.ts';
-import { oneLine } from './configProblems.ts';
 import { anyPosteriorDigest, loadAnyPosterior, saveAnyPosterior } from './ensembleFile.ts';
 import { type ErrorType, fileProblem } from './fileProblems.ts';
 import { makeMissing } from './makeMissing.ts';
@@ -127,17 +127,17 @@ export function createRun(dir: string, options: CreateRunOptions = {}): RunWrite
     makeDirectory(dir);
     return new RunWriter(dir);
   }
-  if (!stat.isDirectory()) throw new ConfigError(message(dir, 'a directory', 'a file', 'choose another'));
+  if (!stat.isDirectory()) throw new ConfigError(mismatch(dir, 'a directory', 'a file', 'choose another'));
   checkUnlocked(dir);
   const names = list(dir).filter((name) => !TEMPORARY_NAME.test(name) && !isLockName(name));
   if (names.length > 0) {
     if (!isManifest(join(dir, RUN_FILES.manifest))) {
       const got = `one with ${names.length} other file${names.length === 1 ? '' : 's'}`;
-      throw new ConfigError(message(dir, 'an empty or new directory', got, 'choose another'));
+      throw new ConfigError(mismatch(dir, 'an empty or new directory', got, 'choose another'));
     }
     if (!options.force) {
       throw new ConfigError(
-        message(dir, 'an empty or new directory', 'a run', 'choose another or pass --force to replace it'),
+        mismatch(dir, 'an empty or new directory', 'a run', 'choose another or pass --force to replace it'),
       );
     }
   }
@@ -195,14 +195,14 @@ export interface Run {
 export function openRun(dir: string): Run {
   const stat = statSafely(dir, CheckpointError, 'read');
   if (stat === undefined)
-    throw new CheckpointError(message(dir, 'a run directory', 'nothing there', 'check the path'));
+    throw new CheckpointError(mismatch(dir, 'a run directory', 'nothing there', 'check the path'));
   if (!stat.isDirectory())
-    throw new CheckpointError(message(dir, 'a run directory', 'a file', 'name the directory it is in'));
+    throw new CheckpointError(mismatch(dir, 'a run directory', 'a file', 'name the directory it is in'));
   const path = (file: RunFile) => join(dir, RUN_FILES[file]);
   for (const file of ['manifest', 'config'] as const) {
     if (!statSafely(path(file), CheckpointError, 'read')) {
       throw new CheckpointError(
-        message(dir, 'a run directory', `one without ${RUN_FILES[file]}`, 'check the path'),
+        mismatch(dir, 'a run directory', `one without ${RUN_FILES[file]}`, 'check the path'),
       );
     }
   }
@@ -225,13 +225,13 @@ function openPosterior(
 ): AnyPosterior {
   if (!statSafely(path, CheckpointError, 'read')) {
     const got = `no such file (the run is ${manifest.status})`;
-    throw new CheckpointError(message(path, 'the posterior of a run', got, 'train it to the end first'));
+    throw new CheckpointError(mismatch(path, 'the posterior of a run', got, 'train it to the end first'));
   }
   const posterior = loadAnyPosterior(path, { onWarning });
   const digest = anyPosteriorDigest(posterior);
   if (manifest.posteriorDigest !== null && digest !== manifest.posteriorDigest) {
     const [expected, got] = [`digest ${manifest.posteriorDigest} of ${RUN_FILES.manifest}`, digest];
-    throw new CheckpointError(message(path, expected, got, 'the file was changed after the run'));
+    throw new CheckpointError(mismatch(path, expected, got, 'the file was changed after the run'));
   }
   return posterior;
 }
@@ -254,7 +254,7 @@ function clear(dir: string): void {
 /** @throws ConfigError when it cannot be made */
 export function makeDirectory(dir: string): void {
   // Node takes an empty path for the working directory.
-  if (dir === '') throw new ConfigError(message('directory', 'a path', 'an empty string', 'name one'));
+  if (dir === '') throw new ConfigError(mismatch('directory', 'a path', 'an empty string', 'name one'));
   try {
     makeMissing(resolve(dir));
   } catch (cause) {
@@ -283,8 +283,4 @@ function statSafely(path: string, type: ErrorType, verb: 'read' | 'write') {
   } catch (cause) {
     throw fileProblem(type, path, 'a path that can be followed', verb, cause);
   }
-}
-
-function message(where: string, expected: string, got: string, next: string): string {
-  return oneLine(`${where}: expected ${expected}, got ${got} — ${next}`);
 }

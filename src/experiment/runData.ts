@@ -9,6 +9,7 @@ import { type LoadedData, loadData } from '../data/load.ts';
 import type { CurveSources } from '../data/synthetic.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import { sin } from '../math/float64.ts';
+import { oneLine } from '../messages.ts';
 import { normal } from '../random/normal.ts';
 import { shuffled } from '../random/permutation.ts';
 import { memberSeed, type Seed, seedKey, seedText } from '../random/seed.ts';
@@ -16,7 +17,6 @@ import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';
 import type { TrainingData } from '../scheduler/options.ts';
 import { dataSpec, type ResolvedConfig } from './config.ts';
-import { oneLine } from './configProblems.ts';
 
 /** Draw numbers of synthetic rows by what the rows are for; different parts never share a number. */
 export const SYNTHETIC_PART = { train: 0, test: 1, outside: 2 } as const;

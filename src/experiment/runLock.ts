@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../errors.ts';
-import { oneLine } from './configProblems.ts';
+import { oneLine } from '../messages.ts';
 import { fileProblem } from './fileProblems.ts';
 import { type Holder, holderIn, lives, self } from './lockHolder.ts';
 

@@ -2,6 +2,7 @@
 
 import { rowsSha256 } from '../data/partRows.ts';
 import { ConfigError } from '../errors.ts';
+import { mismatch } from '../messages.ts';
 import { memberSeed } from '../random/seed.ts';
 import { epochRows, stepRows } from '../scheduler/rowOrder.ts';
 import { memberCount } from './memberRuns.ts';
@@ -98,5 +99,5 @@ function orderSeed({ manifest, config, dir }: Run, ordered: boolean, member: num
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {
-  throw new ConfigError(`${where}: expected ${expected}, got ${got} — ${next}`);
+  throw new ConfigError(mismatch(where, expected, got, next));
 }

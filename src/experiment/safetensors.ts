@@ -3,8 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import { CheckpointError } from '../errors.ts';
+import { mismatch } from '../messages.ts';
 import { writeFileAtomic } from './atomicFile.ts';
-import { oneLine } from './configProblems.ts';
 import { readExactly, withFile } from './fileProblems.ts';
 import { parseStrictJson } from './strictJson.ts';
 
@@ -282,7 +282,7 @@ function brief(text: string): string {
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {
-  throw new CheckpointError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  throw new CheckpointError(mismatch(where, expected, got, next));
 }
 
 /** Bytes of a tensor, not copied unless its memory is shared: hashing and writing then see one moment of it. */

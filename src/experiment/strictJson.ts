@@ -1,7 +1,7 @@
 // JSON from a file nobody vouches for: what JSON.parse lets through (a name given twice, endless nesting, bytes that are not UTF-8)
 // is refused here.
 
-import { describeValue, oneLine } from './configProblems.ts';
+import { describeValue, oneLine } from '../messages.ts';
 import type { ErrorType } from './fileProblems.ts';
 
 /**

@@ -2,9 +2,10 @@
 
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
+import { describeValue, dotted, mismatch } from '../messages.ts';
+import { describeProblems } from '../options/problems.ts';
 import { validationMetrics } from '../scheduler/earlyStopping.ts';
 import { configOf, configReads, type ResolvedConfig } from './config.ts';
-import { describeProblems, describeValue, dotted, oneLine } from './configProblems.ts';
 import { LIMIT_BYTES, parseYaml } from './configText.ts';
 import { readTextFile } from './fileProblems.ts';
 import { type ParsedSweep, sweepSchema } from './sweepSchema.ts';
@@ -237,5 +238,5 @@ export function shortNames(fields: readonly string[]): Map<string, string> {
 }
 
 function problem(where: string, expected: string, got: string, next: string): ConfigError {
-  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  return new ConfigError(mismatch(where, expected, got, next));
 }

@@ -6,10 +6,11 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import { CheckpointError, ConfigError } from '../errors.ts';
+import { mismatch } from '../messages.ts';
+import { describeProblems } from '../options/problems.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { removeTemporaries } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig } from './config.ts';
-import { describeProblems, oneLine } from './configProblems.ts';
 import { fileProblem, readTextFile } from './fileProblems.ts';
 import { keepLines, LineLog, readLines } from './lineLog.ts';
 import { size } from './manifestFields.ts';
@@ -244,5 +245,5 @@ function problem(
   got: string,
   next: string,
 ): ConfigError {
-  return new type(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  return new type(mismatch(where, expected, got, next));
 }

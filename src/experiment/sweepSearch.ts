@@ -3,10 +3,10 @@
 
 import { ConfigError } from '../errors.ts';
 import { exp, log } from '../math/float64.ts';
+import { dotted, mismatch } from '../messages.ts';
 import { deriveKey } from '../random/seed.ts';
 import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';
-import { dotted, oneLine } from './configProblems.ts';
 import type { ParsedSweep, Range } from './sweepSchema.ts';
 
 /** A value for each field that varies, by its dotted path. */
@@ -82,5 +82,5 @@ function tooMany(file: string, got: string): ConfigError {
 }
 
 function problem(where: string, expected: string, got: string, next: string): ConfigError {
-  return new ConfigError(oneLine(`${where}: expected ${expected}, got ${got} — ${next}`));
+  return new ConfigError(mismatch(where, expected, got, next));
 }

@@ -4,9 +4,9 @@
 import { join } from 'node:path';
 import type { TrainingState } from '../core/trainingState.ts';
 import { ConfigError } from '../errors.ts';
+import { oneLine } from '../messages.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore } from './checkpointStore.ts';
-import { oneLine } from './configProblems.ts';
 import {
   type Difference,
   epochsDifference,

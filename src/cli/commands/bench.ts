@@ -6,8 +6,8 @@ import type { Network } from '../../bench/networks.ts';
 import { BENCH_NAMES, type BenchName, type BenchOptions, FULL, runBench, TINY } from '../../bench/suite.ts';
 import { benchTables, besideText } from '../../bench/table.ts';
 import { BackendUnavailableError, ConfigError } from '../../errors.ts';
-import { describeValue, nearest } from '../../experiment/configProblems.ts';
 import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts';
+import { describeValue, nearest } from '../../messages.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
 import { note, print, printJson } from '../output.ts';
 

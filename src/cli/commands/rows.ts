@@ -2,9 +2,9 @@
 
 import { Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
-import { describeValue } from '../../experiment/configProblems.ts';
 import { openRun } from '../../experiment/run.ts';
 import { PARTS, type Part, runRows } from '../../experiment/runRows.ts';
+import { describeValue } from '../../messages.ts';
 import { memberOption, type OutputFlags, wholeNumber, withOutput } from '../flags.ts';
 import { note, print, printJson, warn } from '../output.ts';
 

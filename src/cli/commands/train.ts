@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError } from '../../errors.ts';
 import { configReads, readConfig, runName } from '../../experiment/config.ts';
-import { oneLine } from '../../experiment/configProblems.ts';
 import { isManifest } from '../../experiment/manifest.ts';
 import { createNumberedRun, createRun, RUN_FILES, type RunWriter } from '../../experiment/run.ts';
 import { prepareRun } from '../../experiment/runData.ts';
+import { oneLine } from '../../messages.ts';
 import {
   drawsOption,
   memberOption,
