@@ -50,7 +50,7 @@ OUTLINE void draw_rest(const draw_of *d, const address *from, uint32_t units, ui
 
 void KERNEL(marginal_f32)(BASE
     ptr z, ptr mean, ptr variance, uint32_t units, uint32_t panels,
-    uint32_t key0, uint32_t key1, uint32_t firstRow, uint32_t width, uint32_t draw, uint32_t stream) {
+    uint32_t key0, uint32_t key1, uint32_t firstRow, uint32_t rowStep, uint32_t width, uint32_t draw, uint32_t stream) {
   const draw_of d = {F32(z), F32(mean), F32(variance)};
   address from = address_of(key0, key1, 0, 0, stream);
   uint32_t shift = 0;
@@ -59,7 +59,7 @@ void KERNEL(marginal_f32)(BASE
     NOT_UNROLLED
     for (uint32_t v = 0; v < VPR; v++) {
       vu lane = iota() + v * VW;
-      from.step = (lane & (width - 1)) + (firstRow + p * width);
+      from.step = (lane & ((width - 1) * rowStep)) + (firstRow + rowStep * p * width);
       from.draw = (lane >> shift) + draw;
       uintptr_t at = (uintptr_t)p * units * LANES + v * VW;
       uint32_t u = 0;

@@ -72,14 +72,16 @@ export const KERNELS = {
    * All are [units, 16·panels] in panels of `units` rows.
    *
    * Lanes are rows of data and, where `width` (1, 2, 4, 8 or 16) is less than 16, draws: lane l of panel p stands for
-   * row = firstRow + p·width + (l mod width) and drawOf = draw + floor(l / width), all modulo 2^32. The noise of unit u in it is
-   * normal(key, row, drawOf, stream, 16·u): the place of the step in the address is the row's.
+   * row = firstRow + rowStep·(p·width + (l mod width)) and drawOf = draw + floor(l / width), all modulo 2^32. The noise of unit u in
+   * it is normal(key, row, drawOf, stream, 16·u): the place of the step in the address is the row's. rowStep is 0 or 1; with 0 all
+   * rows have the noise of firstRow.
    */
   marginal_f32: {
     args: [
       'address z mean variance',
       'size units panels',
       'word key0 key1 firstRow',
+      'flag rowStep',
       'size width',
       'word draw stream',
     ],

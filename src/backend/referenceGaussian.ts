@@ -114,11 +114,11 @@ export function gaussianKernels({ f32 }: Views) {
       }
     },
 
-    marginal_f32(z, mean, variance, units, panels, key0, key1, firstRow, width, draw, stream) {
+    marginal_f32(z, mean, variance, units, panels, key0, key1, firstRow, rowStep, width, draw, stream) {
       for (let p = 0; p < panels; p++) {
         for (let u = 0; u < units; u++) {
           for (let l = 0; l < LANES; l++) {
-            const row = (firstRow + p * width + (l % width)) >>> 0;
+            const row = (firstRow + rowStep * (p * width + (l % width))) >>> 0;
             const drawOf = (draw + Math.floor(l / width)) >>> 0;
             const noise = normal({ key0, key1 }, row, drawOf, stream, u * LANES);
             const i = (p * units + u) * LANES + l;

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
+import { takesFloat64 } from '../core/standardize.ts';
 import type { ColumnRef } from '../data/columns.ts';
 import { readCsv } from '../data/csv.ts';
 import { alignClasses, type Table } from '../data/dataset.ts';
@@ -38,6 +39,7 @@ export function runInputs(run: Run, posterior: AnyPosterior, path: string): Matr
     ...layout,
     columns: posterior.model.inputSize,
     names: run.manifest.featureNames ?? null,
+    standardized: takesFloat64(posterior),
     ...(data.kind === 'idx' ? { divisor: data.divisor } : {}),
   }).features;
 }
@@ -85,7 +87,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
       fail(where, 'the targets in a file of their own', 'none', 'add --targets FILE.npy');
     const features = npyOf(file);
     const values = readNpy(targets);
-    const matrix = npyMatrix(features);
+    const matrix = npyMatrix(features, takesFloat64(posterior));
     if (values.shape[0] !== matrix.rows) {
       const next = 'use features and targets of the same rows';
       fail(showPath(targets), count(matrix.rows, 'row'), `${values.shape[0]}`, next);
@@ -93,7 +95,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
     return {
       features: matrix,
       featureNames: null,
-      targets: npyTargets(values, task, posterior.classNames),
+      targets: npyTargets(values, task, posterior.classNames, true),
       source: [features.source, values.source],
     };
   }
@@ -109,6 +111,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
   const options = {
     ...layout,
     task,
+    standardized: { features: takesFloat64(posterior), targets: true },
     ...(posterior.classNames === null ? {} : { classNames: posterior.classNames }),
   };
   const given = data.kind === 'csv' && data.features !== undefined ? columns(data.features) : undefined;

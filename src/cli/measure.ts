@@ -75,8 +75,8 @@ export async function regressionBands(
   options: PredictOptions,
   level = 0.9,
 ): Promise<Pick<RegressionPicture, 'x' | 'mean' | 'epistemic' | 'total' | 'level'>> {
-  const x = Float32Array.from(grid);
-  const rows: Float32Array[] = [];
+  const x = Float64Array.from(grid);
+  const rows: Float64Array[] = [];
   const noise: number[] = [];
   for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
     rows.push(values);

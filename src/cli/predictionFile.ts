@@ -51,7 +51,7 @@ function valueColumns({ prediction, targetNames }: NamedPrediction): Column[] {
     const prefix = K === 1 ? '' : `${targetNames?.[k] ?? `output${k}`}.`;
     const column = (name: string, value: (at: number) => number): Column => ({
       name: prefix + name,
-      cell: (row) => short(value(row * K + k)),
+      cell: (row) => String(value(row * K + k)),
     });
     return [
       column('mean', (at) => mean[at]),
@@ -69,15 +69,15 @@ function classColumns({ prediction, posterior, targetNames }: NamedPrediction): 
   if (posterior.likelihood.kind === 'bernoulli') {
     return Array.from({ length: K }, (_, k) => {
       const prefix = K === 1 ? '' : `${targetNames?.[k] ?? `output${k}`}.`;
-      const column = (name: string, values: Float32Array, f = (value: number) => value): Column => ({
+      const column = (name: string, cell: (at: number) => string): Column => ({
         name: prefix + name,
-        cell: (row) => short(f(values[row * K + k])),
+        cell: (row) => cell(row * K + k),
       });
       return [
-        column('probability', mean),
-        column('epistemicSd', epistemic, Math.sqrt),
-        column('predictiveEntropy', entropy),
-        column('mutualInformation', mutual),
+        column('probability', (at) => String(mean[at])),
+        column('epistemicSd', (at) => String(Math.sqrt(epistemic[at]))),
+        column('predictiveEntropy', (at) => short(entropy[at])),
+        column('mutualInformation', (at) => short(mutual[at])),
       ];
     }).flat();
   }
@@ -85,10 +85,10 @@ function classColumns({ prediction, posterior, targetNames }: NamedPrediction): 
   const top = topClasses(prediction);
   return [
     { name: 'class', cell: (row) => quoted(classes[top[row]]) },
-    { name: 'probability', cell: (row) => short(mean[row * K + top[row]]) },
+    { name: 'probability', cell: (row) => String(mean[row * K + top[row]]) },
     { name: 'predictiveEntropy', cell: (row) => short(entropy[row]) },
     { name: 'mutualInformation', cell: (row) => short(mutual[row]) },
-    ...classes.map((name, k): Column => ({ name: `p.${name}`, cell: (row) => short(mean[row * K + k]) })),
+    ...classes.map((name, k): Column => ({ name: `p.${name}`, cell: (row) => String(mean[row * K + k]) })),
   ];
 }
 
@@ -99,14 +99,12 @@ export function predictionObject({
   targetNames,
 }: NamedPrediction): Record<string, unknown> {
   const { rows, outputs, draws, quantiles } = prediction;
-  const table = (values: Float32Array | null) =>
-    values === null
-      ? undefined
-      : values.length === rows && outputs > 1
-        ? [...values].map(exact)
-        : Array.from({ length: rows }, (_, row) =>
-            [...values.subarray(row * outputs, (row + 1) * outputs)].map(exact),
-          );
+  const table = (values: Float32Array | Float64Array | null) => {
+    if (values === null) return undefined;
+    const exact = [...values].map(values instanceof Float32Array ? (value) => Number(short(value)) : Number);
+    if (values.length === rows && outputs > 1) return exact;
+    return Array.from({ length: rows }, (_, row) => exact.slice(row * outputs, (row + 1) * outputs));
+  };
   const categorical = posterior.likelihood.kind === 'categorical';
   const classes = classNames(posterior);
   return {
@@ -149,10 +147,6 @@ function short(value: number): string {
     if (Math.fround(text) === wanted) return String(text);
   }
   return String(Number(wanted.toPrecision(9)));
-}
-
-function exact(value: number): number {
-  return Number(short(value));
 }
 
 function quoted(text: string): string {

@@ -1,8 +1,8 @@
-// What a table of numbers may look like on the way in, and the one form it has inside: row-major float32.
+// What a table of numbers may look like on the way in, and the one form it has inside: row-major, in the precision it came in.
 
-/** A row-major float32 table. */
+/** A row-major table; float64 stays so until it has been standardized. */
 export interface Matrix {
-  readonly data: Float32Array;
+  readonly data: Float32Array | Float64Array;
   readonly rows: number;
   readonly columns: number;
 }
@@ -26,7 +26,8 @@ export type MatrixLike =
   | ArrayLike<number>;
 
 /**
- * The row-major float32 form of any MatrixLike; a flat array becomes one column. Data that is already Float32Array is not copied.
+ * The row-major form of any MatrixLike; a flat array becomes one column. A Float32Array or Float64Array is not copied; other numbers
+ * become float64.
  * @throws TypeError naming the first ragged row or what was got instead of a table
  */
 export function toMatrix(input: MatrixLike, where: string): Matrix {
@@ -35,7 +36,7 @@ export function toMatrix(input: MatrixLike, where: string): Matrix {
   if (isShaped(input)) return shaped(input.data, input.shape, where);
   if (ArrayBuffer.isView(input) || (Array.isArray(input) && typeof input[0] === 'number')) {
     const flat = input as ArrayLike<number>;
-    return { data: toFloat32(flat), rows: flat.length, columns: 1 };
+    return { data: toFloats(flat), rows: flat.length, columns: 1 };
   }
   if (Array.isArray(input) && input.length > 0)
     return nested(input as ReadonlyArray<ArrayLike<number>>, where);
@@ -51,10 +52,10 @@ export function toMatrix(input: MatrixLike, where: string): Matrix {
 export function toFlat(
   input: MatrixLike,
   where: string,
-): { readonly data: Float32Array; readonly shape: readonly number[] } {
+): { readonly data: Matrix['data']; readonly shape: readonly number[] } {
   if ((isTensor(input) || isShaped(input)) && (input.shape.length === 0 || input.shape.length > 2)) {
     const shape = [...input.shape];
-    const data = toFloat32(isTensor(input) ? tensorData(input, where) : input.data);
+    const data = toFloats(isTensor(input) ? tensorData(input, where) : input.data);
     const size = shape.reduce((product, length) => product * length, 1);
     checked(data, size, 1, where);
     return { data, shape };
@@ -87,7 +88,9 @@ function nested(rows: ReadonlyArray<ArrayLike<number>>, where: string): Matrix {
     );
   }
   const columns = rows[0].length;
-  const data = new Float32Array(rows.length * columns);
+  const data = rows.every((row: unknown) => row instanceof Float32Array)
+    ? new Float32Array(rows.length * columns)
+    : new Float64Array(rows.length * columns);
   for (let r = 0; r < rows.length; r++) {
     const row: unknown = rows[r];
     if (!isRow(row) || row.length !== columns) {
@@ -106,10 +109,10 @@ function shaped(data: ArrayLike<number>, shape: readonly number[], where: string
       `${where}: expected shape [rows] or [rows, columns], got [${shape.join(', ')}] — reshape it first`,
     );
   }
-  return checked(toFloat32(data), shape[0], shape[1] ?? 1, where);
+  return checked(toFloats(data), shape[0], shape[1] ?? 1, where);
 }
 
-function checked(data: Float32Array, rows: number, columns: number, where: string): Matrix {
+function checked(data: Matrix['data'], rows: number, columns: number, where: string): Matrix {
   if (data.length !== rows * columns) {
     throw new TypeError(
       `${where}: expected ${rows} × ${columns} = ${rows * columns} numbers, got ${data.length} — check the shape`,
@@ -118,8 +121,10 @@ function checked(data: Float32Array, rows: number, columns: number, where: strin
   return { data, rows, columns };
 }
 
-function toFloat32(values: ArrayLike<number>): Float32Array {
-  return values instanceof Float32Array ? values : Float32Array.from(values);
+function toFloats(values: ArrayLike<number>): Matrix['data'] {
+  return values instanceof Float32Array || values instanceof Float64Array
+    ? values
+    : Float64Array.from(values);
 }
 
 function isRow(row: unknown): row is ArrayLike<number> {
@@ -131,7 +136,7 @@ function isMatrix(input: unknown): input is Matrix {
   return (
     typeof m === 'object' &&
     m !== null &&
-    m.data instanceof Float32Array &&
+    (m.data instanceof Float32Array || m.data instanceof Float64Array) &&
     Number.isInteger(m.rows) &&
     Number.isInteger(m.columns)
   );

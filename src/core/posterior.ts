@@ -29,6 +29,8 @@ export interface Posterior {
   readonly classNames: readonly string[] | null;
   /** The seed predictive noise is drawn from. */
   readonly seed: string;
+  /** The kernel epoch it was trained in, whose way to read rows and to draw noise predictions keep; default: today's. */
+  readonly kernelEpoch?: number | undefined;
 }
 
 /**

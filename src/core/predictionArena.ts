@@ -2,8 +2,10 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
+import { isEarlier } from '../random/earlierEpochs.ts';
+import type { Matrix } from './matrix.ts';
 import { packLayer } from './parameters.ts';
-import type { Posterior, Standardization } from './posterior.ts';
+import type { Posterior } from './posterior.ts';
 import type { PredictionMemory } from './predictionMemory.ts';
 import { MomentAccumulator } from './predictive/moments.ts';
 import type { Tile } from './predictTile.ts';
@@ -20,17 +22,18 @@ export function loadParameters(arena: Arena, memory: PredictionMemory, posterior
   }
 }
 
-/** Writes rows 0 … x.length / columns − 1, standardized; x is row-major, in the data's units. */
+/** Writes rows 0 … x.rows − 1, standardized; x is in the data's units. */
 export function loadRows(
   arena: Arena,
   memory: PredictionMemory,
-  x: Float32Array,
-  columns: number,
-  features: Standardization | null,
+  x: Matrix,
+  { standardization, kernelEpoch }: Pick<Posterior, 'standardization' | 'kernelEpoch'>,
 ): void {
-  standardizeInto(arena.floats(memory.x, x.length), x, columns, features);
+  // Before kernel epoch 3 rows were float32 before anything was done to them, in training as here.
+  const data = isEarlier(kernelEpoch) ? Float32Array.from(x.data) : x.data;
+  standardizeInto(arena.floats(memory.x, data.length), data, x.columns, standardization.features);
   const index = memory.index / 4;
-  for (let row = 0; row < x.length / columns; row++) arena.i32[index + row] = row;
+  for (let row = 0; row < x.rows; row++) arena.i32[index + row] = row;
 }
 
 /** Moments over draws of the outputs, [rows, K], and of the entropies, [rows] or [rows, K]; null where there are none. */

@@ -23,6 +23,8 @@ export interface PredictionProblem {
   readonly model: Model;
   readonly likelihood: LikelihoodSpec;
   readonly seed: string;
+  /** As of the posterior. */
+  readonly kernelEpoch?: number | undefined;
   /** Rows there is room for. */
   readonly capacity: number;
   /** Rows of a tile at most, a multiple of 16. */

@@ -19,6 +19,8 @@ export interface StateTensor {
 
 /** What decides the bits of a training: two trainings of equal origin go through the same states. Plain data. */
 export interface TrainingOrigin {
+  /** States of epochs 1 and 2 do not say theirs. */
+  readonly kernelEpoch?: number;
   readonly problem: TrainingProblem;
   readonly initialRho: number;
   /** Of the standardized rows and targets. */
@@ -112,6 +114,11 @@ export function writeStateTensors(
  * @throws CheckpointError naming the first thing that differs
  */
 export function checkState(state: TrainingState, origin: TrainingOrigin): void {
+  if (state.origin.kernelEpoch !== origin.kernelEpoch) {
+    const was = `one of ${state.origin.kernelEpoch ?? '2 or earlier'}`;
+    const next = 'finish it with the varpool that saved it, or train anew';
+    fail(`a state of kernel epoch ${origin.kernelEpoch}`, was, next);
+  }
   const difference = firstDifference(state.origin, origin, '');
   if (difference !== null) {
     const { path, was, is } = difference;

@@ -3,14 +3,14 @@
 import type { Matrix } from '../core/matrix.ts';
 import type { ColumnRef } from './columns.ts';
 import { resolveColumns, resolveTable } from './columns.ts';
-import type { Table, Targets, Task } from './dataset.ts';
+import type { Standardized, Table, Targets, Task } from './dataset.ts';
 import type { TextFormat } from './delimited.ts';
 import { cellPlace, columnPlace, scanRecords } from './delimited.ts';
 import type { DataFile } from './files.ts';
 import { openDataFile, provenance } from './files.ts';
 import { LabelCollector } from './labels.ts';
 import { count, fail, show } from './message.ts';
-import { toFloat32, whyNotNumber } from './number.ts';
+import { toNumber, whyNotNumber } from './number.ts';
 
 export interface CsvOptions extends TextFormat {
   /** The column (for regression and binary: or columns) to predict. */
@@ -20,6 +20,8 @@ export interface CsvOptions extends TextFormat {
   readonly features?: readonly ColumnRef[] | undefined;
   /** Classes of a model already trained: labels become indices into these, and one class alone is allowed. */
   readonly classNames?: readonly string[] | undefined;
+  /** What will be standardized, and so may be of any size; other numbers must fit float32. Default: nothing. */
+  readonly standardized?: Standardized | undefined;
 }
 
 export interface FeatureOptions extends TextFormat {
@@ -29,6 +31,8 @@ export interface FeatureOptions extends TextFormat {
   readonly names?: readonly string[] | null | undefined;
   /** Take these columns of the file instead. */
   readonly features?: readonly ColumnRef[] | undefined;
+  /** Whether they will be; otherwise they must fit float32. Default: false. */
+  readonly standardized?: boolean | undefined;
 }
 
 /**
@@ -80,7 +84,7 @@ export function featuresOf(
             : 'are columns missing, or is the delimiter another one?';
         fail(`${file.where}: line ${line}`, count(options.columns, 'column'), `${chosen.length}`, next);
       }
-      cells = new Cells(file, names, columns, chosen, false);
+      cells = new Cells(file, names, columns, chosen, options.standardized ?? false);
     },
     row: (record: readonly string[], line: number): void => cells!.row(record, line),
   };
@@ -91,7 +95,7 @@ export function featuresOf(
 
 /** Number cells of chosen columns, gathered row by row. */
 class Cells {
-  #data = new Float32Array(1024);
+  #data = new Float64Array(1024);
   #size = 0;
 
   constructor(
@@ -99,19 +103,20 @@ class Cells {
     readonly names: readonly string[] | null,
     readonly columns: number,
     readonly chosen: readonly number[],
-    readonly binary: boolean,
+    readonly standardized: boolean,
+    readonly binary = false,
   ) {}
 
   row(cells: readonly string[], line: number): void {
     if (cells.length !== this.columns) this.#ragged(cells.length, line);
     if (this.#size + this.chosen.length > this.#data.length) {
-      const larger = new Float32Array(Math.max(2 * this.#data.length, this.chosen.length));
+      const larger = new Float64Array(Math.max(2 * this.#data.length, this.chosen.length));
       larger.set(this.#data);
       this.#data = larger;
     }
     for (const column of this.chosen) {
       const text = cells[column];
-      const value = toFloat32(text);
+      const value = toNumber(text, this.standardized);
       if (Number.isNaN(value)) this.#notNumber(text, line, column);
       if (this.binary && value !== 0 && value !== 1) {
         fail(
@@ -166,8 +171,10 @@ class TableSink {
     this.#columns = columns;
     const all = { where: this.file.where, names, count: columns };
     const chosen = resolveTable(all, this.target, this.options.features ?? null);
-    this.#features = new Cells(this.file, names, columns, chosen.features, false);
-    this.#targets = new Cells(this.file, names, columns, chosen.targets, this.options.task === 'binary');
+    const { task, standardized } = this.options;
+    this.#features = new Cells(this.file, names, columns, chosen.features, standardized?.features ?? false);
+    const targets = standardized?.targets ?? false;
+    this.#targets = new Cells(this.file, names, columns, chosen.targets, targets, task === 'binary');
   }
 
   row(cells: readonly string[], line: number): void {

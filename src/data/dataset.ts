@@ -46,10 +46,17 @@ export interface Table {
  */
 export type Task = 'regression' | 'classification' | 'binary';
 
+/** What of a table will be standardized before anything else is done with it. */
+export interface Standardized {
+  readonly features: boolean;
+  readonly targets: boolean;
+}
+
 /** Rows `indices` of a matrix, in that order. @throws RangeError for an index outside of it */
 export function selectMatrixRows(matrix: Matrix, indices: ArrayLike<number>): Matrix {
   const { columns } = matrix;
-  const data = new Float32Array(indices.length * columns);
+  const size = indices.length * columns;
+  const data = matrix.data instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);
   for (let i = 0; i < indices.length; i++) {
     const r = checkedRow(indices[i], matrix.rows);
     data.set(matrix.data.subarray(r * columns, (r + 1) * columns), i * columns);

@@ -119,12 +119,13 @@ export function idxFeatures(array: IdxArray, divisor: number, rows: ArrayLike<nu
   const columns = array.data.length / array.shape[0];
   const count = rows === null ? array.shape[0] : rows.length;
   checkTableSize(where, count, columns, 2 * defaultMaxBytes());
-  const data = new Float32Array(count * columns);
+  const wide = array.data instanceof Float64Array || array.data instanceof Int32Array;
+  const data = wide ? new Float64Array(count * columns) : new Float32Array(count * columns);
   for (let i = 0; i < count; i++) {
     const from = (rows === null ? i : rows[i]) * columns;
     for (let c = 0; c < columns; c++) data[i * columns + c] = array.data[from + c] / divisor;
   }
-  const bad = data.findIndex((v) => !Number.isFinite(v));
+  const bad = data.findIndex((v) => !Number.isFinite(Math.fround(v)));
   if (bad >= 0) {
     const r = rows === null ? Math.floor(bad / columns) : rows[Math.floor(bad / columns)];
     const got = `${array.data[r * columns + (bad % columns)]}`;

@@ -36,7 +36,10 @@ export function readInputs(
   const head = contentHead(file, 8);
   if (looksLikeNpy(head)) {
     const array = npyOf(file);
-    return { features: fitting(npyMatrix(array), options.columns, path), source: [array.source] };
+    return {
+      features: fitting(npyMatrix(array, options.standardized), options.columns, path),
+      source: [array.source],
+    };
   }
   if (looksLikeIdx(head)) {
     const array = readIdx(path, options);

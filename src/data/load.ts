@@ -3,7 +3,7 @@
 import { basename, isAbsolute, join } from 'node:path';
 import type { ColumnRef } from './columns.ts';
 import { readCsv } from './csv.ts';
-import type { FileProvenance, Table, Task } from './dataset.ts';
+import type { FileProvenance, Standardized, Table, Task } from './dataset.ts';
 import { selectRows } from './dataset.ts';
 import type { ReadOptions } from './files.ts';
 import { idxTable, readIdxParts } from './idx.ts';
@@ -22,6 +22,8 @@ export interface LoadContext extends ReadOptions {
   /** Relative paths are relative to this directory: that of the config, as the user gave it. */
   readonly baseDir: string;
   readonly task: Task;
+  /** What may be of any size because it will be standardized. */
+  readonly standardized?: Standardized | undefined;
   readonly shuffle: Shuffle;
   /** Numbers for synthetic data; `seed` is null where the spec has none. */
   readonly curveSources?:
@@ -120,6 +122,7 @@ function loadCsv(spec: CsvSpec, context: LoadContext, files: Files): Parts {
     target,
     features,
     task: context.task,
+    standardized: context.standardized,
     maxBytes: context.maxBytes,
   };
   const table = readCsv(path, options);
@@ -140,7 +143,7 @@ function loadNpy(spec: NpySpec, context: LoadContext, files: Files): Parts {
   const features = readNpy(path, context);
   const targets = readNpy(files.resolve(spec.targets), context);
   files.note(features.source, targets.source);
-  const matrix = npyMatrix(features);
+  const matrix = npyMatrix(features, context.standardized?.features);
   if (targets.shape[0] !== matrix.rows) {
     const expected = `${count(matrix.rows, 'row')} as in ${features.where}`;
     fail(targets.where, expected, `${targets.shape[0]}`, 'use features and targets of the same rows');
@@ -148,7 +151,7 @@ function loadNpy(spec: NpySpec, context: LoadContext, files: Files): Parts {
   const table: Table = {
     features: matrix,
     featureNames: null,
-    targets: npyTargets(targets, context.task),
+    targets: npyTargets(targets, context.task, null, context.standardized?.targets),
     source: [features.source, targets.source],
   };
   return divided(basename(path), table, spec, context, files, features.where);

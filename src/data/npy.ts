@@ -1,4 +1,4 @@
-// NPY arrays (versions 1, 2 and 3): one file as a typed array, as a float32 matrix or as class labels, and bytes to write one.
+// NPY arrays (versions 1, 2 and 3): one file as a typed array, as a matrix or as class labels, and bytes to write one.
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html describes the format.
 
 import { endianness } from 'node:os';
@@ -47,6 +47,9 @@ const VIEWS: Readonly<Record<string, (b: ArrayBuffer) => NpyData>> = {
   u8: (b) => new BigUint64Array(b),
   b1: (b) => new Uint8Array(b),
 };
+
+/** Types whose every number float32 holds. */
+const IN_FLOAT32 = [Float32Array, Int8Array, Int16Array, Uint8Array, Uint16Array] as const;
 
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 
@@ -101,20 +104,24 @@ export function npyOf(file: DataFile): NpyArray {
 }
 
 /**
- * A 1-D (one column) or 2-D array as a row-major float32 matrix.
- * @throws DataError for other shapes, no rows or columns, and the first number float32 cannot hold
+ * A 1-D (one column) or 2-D array as a row-major matrix: float32 where that holds every number of the array's type, else float64.
+ * @param standardized whether it will be; if not, its numbers must fit float32
+ * @throws DataError for other shapes, no rows or columns, and the first number that is not finite or does not fit
  */
-export function npyMatrix(array: NpyArray): Matrix {
+export function npyMatrix(array: NpyArray, standardized = false): Matrix {
   const [rows, columns] = tableShape(array);
   checkTableSize(array.where, rows, columns, 2 * array.maxBytes);
-  const data = new Float32Array(rows * columns);
+  const data = IN_FLOAT32.some((type) => array.data instanceof type)
+    ? new Float32Array(rows * columns)
+    : new Float64Array(rows * columns);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
       const item = array.data[array.fortranOrder ? c * rows + r : r * columns + c];
-      const value = Math.fround(Number(item));
-      if (!Number.isFinite(value)) {
+      const value = Number(item);
+      if (!Number.isFinite(standardized ? value : Math.fround(value))) {
         const next = 'replace or drop such values first';
-        fail(`${array.where}: row ${r + 1}, column ${c + 1}`, 'a finite float32', `${item}`, next);
+        const expected = standardized ? 'a finite number' : 'a finite float32';
+        fail(`${array.where}: row ${r + 1}, column ${c + 1}`, expected, `${item}`, next);
       }
       data[r * columns + c] = value;
     }
@@ -123,7 +130,12 @@ export function npyMatrix(array: NpyArray): Matrix {
 }
 
 /** The targets of a task in an array; `given` are the classes of a model already trained. @throws DataError */
-export function npyTargets(array: NpyArray, task: Task, given: readonly string[] | null = null): Targets {
+export function npyTargets(
+  array: NpyArray,
+  task: Task,
+  given: readonly string[] | null = null,
+  standardized = false,
+): Targets {
   const [, columns] = tableShape(array);
   if (task === 'classification') {
     if (columns !== 1) {
@@ -141,7 +153,7 @@ export function npyTargets(array: NpyArray, task: Task, given: readonly string[]
       ...collector.finish((row) => `${array.where}: row ${row + 1}`, array.where, given),
     };
   }
-  const values = npyMatrix(array);
+  const values = npyMatrix(array, standardized);
   const bad = task === 'binary' ? values.data.findIndex((v) => v !== 0 && v !== 1) : -1;
   if (bad >= 0) {
     const at = `${array.where}: row ${Math.floor(bad / columns) + 1}, column ${(bad % columns) + 1}`;

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { ACTIVATIONS } from '../backend/backend.ts';
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
@@ -9,6 +10,7 @@ import { describeValue, mismatch, oneLine } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
 import { NewerCheckpointError } from './checkpoint.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
+import { epochOf } from './posteriorEpoch.ts';
 import { varpoolVersion } from './provenance.ts';
 import {
   dataSectionSha256,
@@ -49,6 +51,7 @@ export function encodePosterior(posterior: Posterior, where: string) {
     standardization: `{"features":${exact(posterior.standardization.features)},"targets":${exact(posterior.standardization.targets)}}`,
     classNames: JSON.stringify(posterior.classNames),
     seed: posterior.seed,
+    kernelEpoch: String(posterior.kernelEpoch ?? KERNEL_EPOCH),
   };
   return { tensors, metadata };
 }
@@ -90,12 +93,8 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
     );
   }
   if (version !== FORMAT_VERSION) {
-    fail(
-      `${where}: metadata: formatVersion`,
-      `${FORMAT_VERSION}`,
-      describeValue(metadata.formatVersion),
-      'the file is damaged',
-    );
+    const got = describeValue(metadata.formatVersion);
+    fail(`${where}: metadata: formatVersion`, `${FORMAT_VERSION}`, got, 'the file is damaged');
   }
   const field = <Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> => {
     const at = `${where}: metadata: ${name}`;
@@ -118,6 +117,7 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
       standardization: { features: float64(features), targets: float64(targets) },
       classNames: field('classNames', classNamesSchema),
       seed: metadata.seed,
+      kernelEpoch: epochOf(metadata.kernelEpoch, `${where}: metadata: kernelEpoch`),
     },
     tensors,
     where,

@@ -61,6 +61,7 @@ export function recordedData(run: Run): { data: LoadedData; notes: readonly stri
   const data = loadRunData(
     run.config,
     `put it back, or write where it is into {field} of ${run.path('config')}`,
+    run.manifest.kernelEpoch,
   );
   checkData(run, data);
   checkSplit(run, data);

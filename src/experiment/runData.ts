@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { build } from '../core/bayesian.ts';
 import type { Model } from '../core/model.ts';
 import type { Table, Task } from '../data/dataset.ts';
@@ -10,9 +11,9 @@ import type { CurveSources } from '../data/synthetic.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import { sin } from '../math/float64.ts';
 import { oneLine } from '../messages.ts';
+import { seedKeyOf, shuffledOf } from '../random/earlierEpochs.ts';
 import { normal } from '../random/normal.ts';
-import { shuffled } from '../random/permutation.ts';
-import { memberSeed, type Seed, seedKey, seedText } from '../random/seed.ts';
+import { memberSeed, type Seed, seedText } from '../random/seed.ts';
 import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';
 import type { TrainingData } from '../scheduler/options.ts';
@@ -31,13 +32,14 @@ export interface PreparedRun {
 }
 
 /**
- * Reads and divides the data of a config.
+ * Reads and divides the data of a config, as a run of `kernelEpoch` has them.
  * @param next what to do where a file is not there; `{field}` stands for that of the config which names it
  * @throws DataError, in one line
  */
 export function loadRunData(
   config: ResolvedConfig,
   next = 'put it there, or correct {field} of the config',
+  kernelEpoch: number = KERNEL_EPOCH,
 ): LoadedData {
   const { directory, writtenPaths } = config;
   for (const [key, path] of Object.entries(writtenPaths)) {
@@ -47,14 +49,14 @@ export function loadRunData(
       oneLine(`${path} (from ${directory}): expected data, got nothing at this path — ${step}`),
     );
   }
+  const { standardize } = config.data;
   return loadData(dataSpec(config), {
     baseDir: config.directory,
     task: dataTask(config),
+    standardized: { features: standardize !== 'none', targets: standardize === 'both' },
     shuffle: (order, purpose) =>
-      void order.set(
-        shuffled(order.length, config.seed, `${purpose === 'test' ? 'test' : 'validation'} rows`),
-      ),
-    curveSources: (part, seed) => curveSources(SYNTHETIC_PART[part], seed ?? config.seed),
+      void order.set(shuffledOf(kernelEpoch, order.length, config.seed, `${purpose} rows`)),
+    curveSources: (part, seed) => curveSources(SYNTHETIC_PART[part], seed ?? config.seed, kernelEpoch),
   });
 }
 
@@ -122,8 +124,8 @@ export function trainingData(table: Table): TrainingData {
 }
 
 /** Numbers of a made data set: x from tensor 0, e from tensor 1 of its purpose. */
-export function curveSources(part: number, seed: Seed): CurveSources {
-  const key = seedKey(seed);
+export function curveSources(part: number, seed: Seed, kernelEpoch: number = KERNEL_EPOCH): CurveSources {
+  const key = seedKeyOf(kernelEpoch, seed);
   const [place, noise] = [stream(PURPOSE.synthetic, 0), stream(PURPOSE.synthetic, 1)];
   return {
     uniform: (i) => uniform(key, 0, part, place, i),

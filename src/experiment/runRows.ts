@@ -59,6 +59,7 @@ export function runRows(run: Run, { part = 'train', epoch, step, member }: RowsQ
   });
   if (!ordered) return answer({ epoch: null, step: null }, indices);
   const { training } = run.config;
+  const { kernelEpoch } = run.manifest;
   const rows = indices.length;
   const perEpoch = Math.ceil(rows / training.batchSize);
   const early = run.metrics().find((line) => line.member === member && line.stopped !== undefined);
@@ -76,11 +77,12 @@ export function runRows(run: Run, { part = 'train', epoch, step, member }: RowsQ
       epoch === undefined ? 'correct it' : 'steps count from the start of --epoch',
     );
   const own = (order: Int32Array) => order.map((row) => indices[row]);
-  if (step === undefined) return answer({ epoch: epoch!, step: null }, own(epochRows(seed, epoch!, rows)));
+  if (step === undefined)
+    return answer({ epoch: epoch!, step: null }, own(epochRows(seed, epoch!, rows, kernelEpoch)));
   const at = step + ((epoch ?? 1) - 1) * perEpoch;
   return answer(
     { epoch: Math.ceil(at / perEpoch), step: at },
-    own(stepRows(seed, at, rows, training.batchSize)),
+    own(stepRows(seed, at, rows, training.batchSize, kernelEpoch)),
   );
 }
 

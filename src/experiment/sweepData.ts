@@ -59,7 +59,7 @@ export class SweepData {
   }
 
   #load(config: ResolvedConfig, next: string): LoadedData {
-    const { standardize: _, ...data } = config.data;
+    const { data } = config;
     const drawn = data.kind === 'synthetic' || (data.kind !== 'idx' && data.testFraction !== undefined);
     const byLot = drawn || data.validation !== undefined;
     const key = JSON.stringify([data, dataTask(config), byLot ? config.seed : null]);

@@ -1,6 +1,6 @@
-// From what a user calls a seed to the key of all random numbers, through the seedrandom package.
+// From what a user calls a seed to the key of all random numbers: the first 64 bits of a SHA-256.
 
-import seedrandom from 'seedrandom';
+import { sha256 } from '@noble/hashes/sha2.js';
 
 /** A string or an integer; 7 and '7' are the same seed. */
 export type Seed = string | number;
@@ -10,6 +10,9 @@ export interface SeedKey {
   readonly key0: number;
   readonly key1: number;
 }
+
+/** A byte that occurs in no encoded text. */
+const SEPARATOR = 0xff;
 
 /**
  * The text that stands for a seed everywhere: integers in decimal, strings as they are.
@@ -29,18 +32,17 @@ export function seedText(seed: Seed): string {
   throw new TypeError(`seed: expected a string or an integer, got ${got} — pass for example 'run-1' or 7`);
 }
 
-/** The Philox key of a seed: the first 64 bits of seedrandom's ARC4 stream of its text. */
+/** The Philox key of a seed: the first 64 bits of the SHA-256 of its text in UTF-8, as two big-endian words. */
 export function seedKey(seed: Seed): SeedKey {
-  const generator = seedrandom(seedText(seed));
-  return { key0: generator.int32() >>> 0, key1: generator.int32() >>> 0 };
+  return keyOf(encoded(seedText(seed)));
 }
 
 /**
- * The seed of a part of a run with numbers of its own: `seed/label`. Names of row orders are made in the same way
- * (permutation.ts), with labels of their own.
+ * The key of one use of a seed, such as a field of a search: that of the bytes `seed 0xFF label`. No two pairs (seed, label) share
+ * their bytes, and no seed has those of a pair, because 0xFF occurs in no encoded text.
  */
-export function deriveSeed(seed: Seed, label: Seed): string {
-  return `${seedText(seed)}/${seedText(label)}`;
+export function deriveKey(seed: Seed, label: string): SeedKey {
+  return keyOf(Uint8Array.of(...encoded(seedText(seed)), SEPARATOR, ...encoded(label)));
 }
 
 /**
@@ -53,10 +55,31 @@ export function memberSeed(seed: Seed, member: number): string {
       `memberSeed: expected a member from 0, got ${String(member)} — count members from 0`,
     );
   }
-  return deriveSeed(seed, `member/${member}`);
+  return `${seedText(seed)}/member/${member}`;
 }
 
-/** The key of a derived seed. */
-export function deriveKey(seed: Seed, label: Seed): SeedKey {
-  return seedKey(deriveSeed(seed, label));
+function keyOf(bytes: Uint8Array): SeedKey {
+  const digest = sha256(bytes);
+  const words = new DataView(digest.buffer, digest.byteOffset);
+  return { key0: words.getUint32(0), key1: words.getUint32(4) };
+}
+
+/**
+ * UTF-8, with three bytes for half a surrogate pair as for any other code point below 2^16 (WTF-8): TextEncoder would make U+FFFD of each
+ * of these, and so one seed of different strings.
+ */
+function encoded(text: string): Uint8Array {
+  const bytes = new Uint8Array(3 * text.length);
+  let n = 0;
+  for (const character of text) {
+    const point = character.codePointAt(0) as number;
+    if (point < 0x80) {
+      bytes[n++] = point;
+      continue;
+    }
+    const more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+    bytes[n++] = (0xff00 >>> (more + 1)) | (point >>> (6 * more)); // 110…, 1110… or 11110… in its low byte
+    for (let rest = more - 1; rest >= 0; rest--) bytes[n++] = 0x80 | ((point >>> (6 * rest)) & 0x3f);
+  }
+  return bytes.subarray(0, n);
 }

@@ -13,8 +13,10 @@ export const PURPOSE = {
   synthetic: 4,
   /** Settings of a random search. */
   search: 5,
-  /** ε of pre-activations in marginal predictions: the number of the row stands where the step does, index 16·unit. */
+  /** ε of pre-activations in marginal predictions, at step 0 and index 16·unit for every row: a row's bits are its own wherever it stands. */
   marginal: 6,
+  /** Orders of rows: the epoch stands where the step does. */
+  order: 7,
 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 

@@ -12,7 +12,7 @@ import type { Prediction } from '../core/predictive/prediction.ts';
 import { log, logSumExp } from '../math/float64.ts';
 import type { Evaluation } from './options.ts';
 
-/** Metrics of averaged class probabilities. */
+/** Metrics of averaged class probabilities; brier is Brier's original sum over classes, 0 to 2. */
 export function evaluateClasses(prediction: Prediction, y: Matrix): Evaluation {
   const K = prediction.outputs;
   return {
@@ -25,7 +25,10 @@ export function evaluateClasses(prediction: Prediction, y: Matrix): Evaluation {
   };
 }
 
-/** Metrics of averaged Bernoulli probabilities; error counts outputs on the wrong side of one half. */
+/**
+ * Metrics of averaged Bernoulli probabilities, averages over rows and outputs; error counts outputs on the wrong side of one half, and
+ * brier sums over both outcomes as that of classes does: 2·(p − y)².
+ */
 export function evaluateBinary(prediction: Prediction, y: Matrix): Evaluation {
   const { mean } = prediction;
   let wrong = 0;
@@ -33,7 +36,7 @@ export function evaluateBinary(prediction: Prediction, y: Matrix): Evaluation {
   for (let i = 0; i < mean.length; i++) {
     if (mean[i] > 0.5 !== y.data[i] > 0.5) wrong++;
     const error = mean[i] - y.data[i];
-    squared += error * error;
+    squared += 2 * error * error;
   }
   return {
     rows: prediction.rows,

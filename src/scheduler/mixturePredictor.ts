@@ -105,7 +105,7 @@ export class MixturePredictor {
       for (let draw = 0; draw < this.options.draws; draw++) {
         const { member, posterior, noiseScale, draws } = sources[draw % sources.length];
         const { value } = await draws.next();
-        const values = Float32Array.from(toOriginalUnits(posterior, value!.values));
+        const values = toOriginalUnits(posterior, value!.values);
         yield { draw, member, rows: this.x.rows, outputs: this.#outputs, values, noiseScale };
       }
     } finally {

@@ -61,7 +61,7 @@ export class Predictor {
     options: PredictorOptions,
     keepDraws: boolean,
   ): Promise<Predictor> {
-    const { model, likelihood, seed } = posterior;
+    const { model, likelihood, seed, kernelEpoch } = posterior;
     const { draws, mode = 'sample' } = options;
     const rows = tileRows(x.rows, model.inputSize, model.outputSize, draws, host.pool.size, mode);
     const chunk = keepDraws ? chunkRows(x.rows, model.outputSize, options.chunkDraws ?? draws) : x.rows;
@@ -71,6 +71,7 @@ export class Predictor {
       model,
       likelihood,
       seed,
+      kernelEpoch,
       capacity: x.rows,
       tileRows: most,
       // One tile a worker and one that waits for it, as far as there are tiles.
@@ -109,7 +110,7 @@ export class Predictor {
     };
     this.#tiles = new TileRunner(host, loan.arena.i32, (slot) => (memory.pulse >>> 2) + slot * LANES);
     loadParameters(this.#arena, memory, posterior);
-    loadRows(this.#arena, memory, x.data, x.columns, posterior.standardization.features);
+    loadRows(this.#arena, memory, x, posterior);
   }
 
   /** Gives the memory back; no other method may be called or under way. */

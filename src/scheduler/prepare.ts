@@ -1,12 +1,14 @@
 // From a user's data and options to a problem and the numbers that go into the arena: shapes checked, columns standardized.
 
+import { membersOf } from '../core/ensemble.ts';
 import type { EstimatorSpec } from '../core/estimators/index.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { OptimizerSettings } from '../core/optimizers/index.ts';
-import type { Standardization } from '../core/posterior.ts';
+import type { AnyPosterior, Standardization } from '../core/posterior.ts';
 import type { TrainingProblem } from '../core/problem.ts';
-import { learnStandardization } from '../core/standardize.ts';
+import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
+import { isEarlier } from '../random/earlierEpochs.ts';
 import type { TrainingData, TrainSettings } from './options.ts';
 import { BATCH_SIZE, DEFAULT_ESTIMATOR } from './trainingFields.ts';
 
@@ -43,6 +45,9 @@ export function prepareTraining(
   }
   const standardize = settings.standardize ?? (likelihood.kind === 'gaussian' ? 'both' : 'features');
   const targets = standardize === 'both' && likelihood.kind === 'gaussian' ? learnStandardization(y) : null;
+  const features = standardize === 'none' ? null : learnStandardization(x);
+  checkRange('train', 'x', x, features);
+  checkRange('train', 'y', y, targets);
   return {
     problem: {
       model,
@@ -59,7 +64,7 @@ export function prepareTraining(
     },
     x,
     y,
-    standardization: { features: standardize === 'none' ? null : learnStandardization(x), targets },
+    standardization: { features, targets },
     initialRho,
   };
 }
@@ -123,6 +128,41 @@ export function checkData(
     }
   }
   return { x, y };
+}
+
+/** Units in which features must fit float32: those of each member, and before kernel epoch 3 also the data's own. */
+export function featureUnits(posterior: AnyPosterior): readonly (Standardization | null)[] {
+  return membersOf(posterior).flatMap(({ standardization: { features }, kernelEpoch }) =>
+    isEarlier(kernelEpoch) ? [null, features] : [features],
+  );
+}
+
+/** Features of the right shape that fit float32 in all `units`. @throws TypeError or RangeError naming the row that does not */
+export function checkInputs(
+  where: string,
+  model: Sizes,
+  units: readonly (Standardization | null)[],
+  input: TrainingData['x'],
+): Matrix {
+  const x = checkFeatures(where, model, input);
+  for (const by of new Set(units)) checkRange(where, 'x', x, by);
+  return x;
+}
+
+/** Training and prediction compute in float32, in standardized units where there are such. @throws RangeError */
+function checkRange(where: string, name: string, table: Matrix, by: Standardization | null): void {
+  const bad = firstBeyondFloat32(table, by);
+  if (bad < 0) return;
+  const { data, columns } = table;
+  const place = `row ${Math.floor(bad / columns)}, column ${bad % columns} of ${name}`;
+  const [expected, next] =
+    by === null
+      ? ['numbers up to 3.4e38, as float32 holds', 'rescale the column, or standardize it']
+      : [
+          `numbers within 3.4e38 standard deviations (${by.scale[bad % columns]}) of the training mean`,
+          'check the units of the column',
+        ];
+  throw new RangeError(`${where}: expected ${expected}, got ${data[bad]} in ${place} — ${next}`);
 }
 
 export function checkFeatures(where: string, model: Sizes, input: TrainingData['x']): Matrix {

@@ -13,7 +13,7 @@ export async function quantiles(
   chunks: AsyncIterable<PredictiveChunk>,
   levels: readonly number[],
 ): Promise<LevelQuantiles[]> {
-  const result = levels.map((level) => ({ level, values: new Float32Array(rows * outputs) }));
+  const result = levels.map((level) => ({ level, values: new Float64Array(rows * outputs) }));
   for await (const chunk of chunks) fillQuantiles(result, chunk);
   return result;
 }

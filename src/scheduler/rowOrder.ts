@@ -1,6 +1,7 @@
 // Which training rows an epoch or a step takes, for people: shuffles have addresses, so any of them can be asked for without training.
 
-import { epochOrder } from '../random/permutation.ts';
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
+import { epochOrderOf } from '../random/earlierEpochs.ts';
 import type { Seed } from '../random/seed.ts';
 import { positiveInteger } from './options.ts';
 
@@ -8,12 +9,19 @@ import { positiveInteger } from './options.ts';
  * The order in which an epoch visits the training rows 0 … rows − 1: a function of these three alone, the same on every machine, for any
  * backend, number of workers and batch size.
  * @param epoch from 1, as in reports and metrics.jsonl
+ * @param kernelEpoch of the run, as in its manifest; orders changed in kernel epoch 3
  * @returns row numbers of the training part, which are row numbers of the data where nothing was held out
  * @throws RangeError for an epoch or a number of rows below 1; TypeError for a seed that is none
  */
-export function epochRows(seed: Seed, epoch: number, rows: number): Int32Array {
+export function epochRows(
+  seed: Seed,
+  epoch: number,
+  rows: number,
+  kernelEpoch: number = KERNEL_EPOCH,
+): Int32Array {
   positiveInteger('epochRows: epoch', epoch);
-  return epochOrder(new Int32Array(positiveInteger('epochRows: rows', rows)), seed, epoch - 1);
+  const order = new Int32Array(positiveInteger('epochRows: rows', rows));
+  return epochOrderOf(kernelEpoch, order, seed, epoch - 1);
 }
 
 /**
@@ -22,12 +30,18 @@ export function epochRows(seed: Seed, epoch: number, rows: number): Int32Array {
  * @param step from 1, counted over all epochs, as in reports and metrics.jsonl
  * @throws RangeError for a step or a size below 1
  */
-export function stepRows(seed: Seed, step: number, rows: number, batchSize: number): Int32Array {
+export function stepRows(
+  seed: Seed,
+  step: number,
+  rows: number,
+  batchSize: number,
+  kernelEpoch: number = KERNEL_EPOCH,
+): Int32Array {
   positiveInteger('stepRows: step', step);
   positiveInteger('stepRows: rows', rows);
   positiveInteger('stepRows: batchSize', batchSize);
   const perEpoch = Math.ceil(rows / batchSize);
   const epoch = Math.ceil(step / perEpoch);
   const first = ((step - 1) % perEpoch) * batchSize;
-  return epochRows(seed, epoch, rows).slice(first, first + batchSize);
+  return epochRows(seed, epoch, rows, kernelEpoch).slice(first, first + batchSize);
 }

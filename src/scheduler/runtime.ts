@@ -35,7 +35,7 @@ import {
   type TrainSettings,
 } from './options.ts';
 import { WorkerPool } from './pool.ts';
-import { checkData, checkFeatures, type PreparedTraining, prepareTraining } from './prepare.ts';
+import { checkData, checkInputs, featureUnits, type PreparedTraining, prepareTraining } from './prepare.ts';
 import { quantiles } from './quantiles.ts';
 import { Seats } from './seats.ts';
 import type { TrainingHooks } from './teamRunner.ts';
@@ -176,8 +176,10 @@ export class Runtime implements AsyncDisposable {
     const { seed, validation } = settings;
     const own = seed === undefined ? this.seed : seedText(seed);
     const prepared = prepareTraining(model, data, settings, own);
-    if (validation !== undefined)
-      checkData('train: validation', model, prepared.problem.likelihood, validation);
+    if (validation !== undefined) {
+      const { x } = checkData('train: validation', model, prepared.problem.likelihood, validation);
+      checkInputs('train: validation', model, [prepared.standardization.features], x);
+    }
     return prepared;
   }
 
@@ -225,7 +227,7 @@ export class Runtime implements AsyncDisposable {
   async predict(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
     const settings = checkOptions('predict', predictOptions, options);
     const draws = predictDraws('predict', settings, membersOf(posterior).length);
-    const matrix = checkFeatures('predict', posterior.model, x);
+    const matrix = checkInputs('predict', posterior.model, featureUnits(posterior), x);
     return this.#job(async (host) => {
       const predictor = new MixturePredictor(posterior, matrix, host, { ...settings, draws });
       const prediction = await predictor.summary();
@@ -244,7 +246,7 @@ export class Runtime implements AsyncDisposable {
     const settings = checkOptions('draws', predictOptions, options);
     const draws = predictDraws('draws', settings, membersOf(posterior).length);
     jointDraws('draws', settings);
-    const matrix = checkFeatures('draws', posterior.model, x);
+    const matrix = checkInputs('draws', posterior.model, featureUnits(posterior), x);
     const release = this.#hold();
     try {
       yield* new MixturePredictor(posterior, matrix, await this.#host(), { ...settings, draws }).eachDraw();
@@ -266,6 +268,7 @@ export class Runtime implements AsyncDisposable {
     const draws = predictDraws('evaluate', settings, membersOf(posterior).length);
     const { kind } = posterior.likelihood;
     const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
+    checkInputs('evaluate', posterior.model, featureUnits(posterior), x);
     if (kind === 'gaussian') {
       return this.#job((host) => {
         const predictor = new MixturePredictor(posterior, x, host, { ...settings, draws });

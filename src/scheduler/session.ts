@@ -11,7 +11,7 @@ import { checkOptions } from '../options/check.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import { type PredictOptions, predictDraws } from './options.ts';
-import { checkFeatures } from './prepare.ts';
+import { checkInputs, featureUnits } from './prepare.ts';
 import { SessionThread } from './sessionThread.node.ts';
 
 export interface SessionOptions {
@@ -60,12 +60,14 @@ export async function openSession(posterior: AnyPosterior, options: SessionOptio
     await thread.close();
     throw error;
   }
-  return new ThreadSession(posterior.model, membersOf(posterior).length, factory.name, thread);
+  const units = featureUnits(posterior);
+  return new ThreadSession(posterior.model, units, membersOf(posterior).length, factory.name, thread);
 }
 
 class ThreadSession implements Session {
   constructor(
     readonly model: AnyPosterior['model'],
+    readonly units: ReturnType<typeof featureUnits>,
     readonly members: number,
     readonly backend: string,
     readonly thread: SessionThread,
@@ -75,7 +77,7 @@ class ThreadSession implements Session {
     const settings = checkOptions('predict', sessionPredictOptions, options);
     const { mode, quantiles: levels } = settings;
     const draws = predictDraws('predict', settings, this.members);
-    const { data, rows, columns } = checkFeatures('predict', this.model, x);
+    const { data, rows, columns } = checkInputs('predict', this.model, this.units, x);
     // A copy, because it is moved: the caller keeps theirs, and a view of a large buffer does not take all of it along.
     const moved = data.slice();
     const request: SessionRequest = { x: { data: moved, rows, columns }, draws, mode, levels };

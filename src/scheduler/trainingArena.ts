@@ -3,6 +3,7 @@
 
 import type { Arena } from '../backend/arena.ts';
 import type { BackendFactory } from '../backend/backend.ts';
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { initializeParameters } from '../core/gaussian.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../core/parameters.ts';
@@ -106,7 +107,7 @@ export class TrainingArena {
       words(this.memory.x, x.data.length),
       words(this.memory.targets, y.data.length),
     );
-    return { problem, initialRho, dataChecksum: this.#dataChecksum };
+    return { kernelEpoch: KERNEL_EPOCH, problem, initialRho, dataChecksum: this.#dataChecksum };
   }
 
   /** The weights and the minibatch that a stretch left for the next one are no longer those of the parameters. */
@@ -143,6 +144,7 @@ export class TrainingArena {
       standardization,
       classNames,
       seed: problem.seed,
+      kernelEpoch: KERNEL_EPOCH,
     };
   }
 }

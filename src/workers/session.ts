@@ -59,7 +59,7 @@ export class PredictionSession {
         moments: predictionMoments(member.memory, x.rows),
       }))
       .filter((part) => part.draws > 0);
-    const quantiles = levels.map((level) => ({ level, values: new Float32Array(x.rows * K) }));
+    const quantiles = levels.map((level) => ({ level, values: new Float64Array(x.rows * K) }));
     const keepDraws = levels.length > 0;
     const work: TileWork = { mode, keepDraws, keepMoments: true };
     const most = keepDraws ? Math.min(this.#capacity, chunkRows(x.rows, K, draws)) : this.#capacity;
@@ -95,13 +95,14 @@ class MemberSession {
     cacheBytes,
     pulse,
   }: SessionSetup & { posterior: Posterior }) {
-    const { model, likelihood, seed } = posterior;
+    const { model, likelihood, seed, kernelEpoch } = posterior;
     // Once packed, the row-major weights are not needed again.
     this.posterior = { ...posterior, layers: [] };
     const problem: PredictionProblem = {
       model,
       likelihood,
       seed,
+      kernelEpoch,
       capacity,
       tileRows: capacity,
       slots: 1,
@@ -135,7 +136,7 @@ class MemberSession {
       this.#tiles.prepare(0, memory.layout.size);
       this.#prepared = true;
     }
-    loadRows(this.#arena, memory, x.data, x.columns, posterior.standardization.features);
+    loadRows(this.#arena, memory, x, posterior);
     for (let firstDraw = 0; firstDraw < draws; firstDraw += tileDraws) {
       const lastDraw = Math.min(draws, firstDraw + tileDraws);
       const range = { slot: 0, firstDraw, lastDraw, firstRow: 0, lastRow: rows };
@@ -152,5 +153,7 @@ class MemberSession {
 export function buffersOf(prediction: Prediction): ArrayBufferLike[] {
   const { quantiles, ...rest } = prediction;
   const arrays = [...Object.values(rest), ...(quantiles ?? []).map(({ values }) => values)];
-  return arrays.filter((value) => value instanceof Float32Array).map(({ buffer }) => buffer);
+  return arrays
+    .filter((value) => value instanceof Float32Array || value instanceof Float64Array)
+    .map(({ buffer }) => buffer);
 }

@@ -38,15 +38,20 @@ describe.each(Object.entries(FORMS))('%s', (_, form) => {
     );
   });
 
-  test('becomes the same row-major float32 table', () => {
-    expect(toMatrix(form(), 'test')).toEqual({ data: flat, rows: 12, columns: 2 });
+  test('becomes the same row-major table, in its own precision', () => {
+    const { data, ...sizes } = toMatrix(form(), 'test');
+    expect(sizes).toEqual({ rows: 12, columns: 2 });
+    const float32 = _.includes('Float32Array') || _.includes('Matrix') || _.includes('tf.');
+    expect(data).toEqual(float32 ? flat : Float64Array.from(flat));
   });
 });
 
 test('one column: a flat array, typed or not, a tensor of rank 1', () => {
-  const column = { data: Float32Array.of(1, 2, 3), rows: 3, columns: 1 };
-  for (const form of [[1, 2, 3], Int32Array.of(1, 2, 3), Float64Array.of(1, 2, 3), tf.tensor1d([1, 2, 3])])
+  const column = { data: Float64Array.of(1, 2, 3), rows: 3, columns: 1 };
+  for (const form of [[1, 2, 3], Int32Array.of(1, 2, 3), Float64Array.of(1, 2, 3)])
     expect(toMatrix(form, 'test')).toEqual(column);
+  for (const form of [Float32Array.of(1, 2, 3), tf.tensor1d([1, 2, 3])])
+    expect(toMatrix(form, 'test')).toEqual({ ...column, data: Float32Array.of(1, 2, 3) });
 });
 
 test.each([

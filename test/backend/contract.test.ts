@@ -78,12 +78,14 @@ describe.each(UNDER_TEST)('$name', (factory) => {
 
   test.each(SIZES)('marginal_f32, %i units', (units) => {
     const [key0, key1] = ADDRESS;
-    const run = (z: number, panels: number, firstRow: number, width: number, draw: number) =>
-      pair.run(
-        'marginal_f32',
-        [z, s(1), s(2), units, panels, key0, key1, firstRow, width, draw, 0x06000002],
-        rowRanges(z, units * panels),
-      );
+    const run = (z: number, panels: number, firstRow: number, width: number, draw: number) => {
+      for (const rowStep of [0, 1] as const)
+        pair.run(
+          'marginal_f32',
+          [z, s(1), s(2), units, panels, key0, key1, firstRow, rowStep, width, draw, 0x06000002],
+          rowRanges(z, units * panels),
+        );
+    };
     for (const width of [1, 2, 4, 8, 16]) {
       bothFills(units + width, () => {
         for (const panels of [0, 1, 3]) run(s(0), panels, 5, width, 3);

@@ -197,17 +197,23 @@ describe('the Gaussian q', () => {
     });
   });
 
-  test.each([1, 4, 16])('marginal draws mean + √variance·noise, %i rows a panel', (width) => {
+  test.each([
+    [1, 1],
+    [4, 1],
+    [16, 1],
+    [4, 0],
+    [16, 0],
+  ] as const)('marginal draws mean + √variance·noise, %i rows a panel, rowStep %i', (width, rowStep) => {
     const [units, panels, firstRow, draw] = [7, 3, 20, 5];
     const n = units * panels * LANES;
     const mean = ordinary(n);
     const variance = ordinary(n).map((v) => v * v);
     const z = memory.floats(n);
     const [at, of] = [memory.floats(mean), memory.floats(variance)];
-    memory.kernels.marginal_f32(z, at, of, units, panels, 7, 8, firstRow, width, draw, 3);
+    memory.kernels.marginal_f32(z, at, of, units, panels, 7, 8, firstRow, rowStep, width, draw, 3);
     memory.read(z, n).forEach((got, i) => {
       const [lane, unit, panel] = [i % LANES, Math.floor(i / LANES) % units, Math.floor(i / LANES / units)];
-      const row = firstRow + panel * width + (lane % width);
+      const row = firstRow + rowStep * (panel * width + (lane % width));
       const noise = normal({ key0: 7, key1: 8 }, row, draw + Math.floor(lane / width), 3, 16 * unit);
       const term = Math.sqrt(variance[i]) * noise;
       close(got, mean[i] + term, HALF_ULP, 2 * HALF_ULP * Math.abs(term), `element ${i}`); // one of the root, one of fma

@@ -352,12 +352,12 @@ function autodiff({ twin, batch, noise }: Scene): Gradients & { objective: numbe
   }
 }
 
-// float32 has a relative precision of 6e-8. A gradient is a sum of up to 63 rows × draws of chains of up to 34 products, so ten or so
-// units in its last place, in the size of the tensor's largest entry, are its rounding (7e-7 is the most seen here); every
+// float32 has a relative precision of 6e-8. A gradient is a sum of up to 63 rows × draws of chains of up to 34 products, so some thirty
+// units in its last place, in the size of the tensor's largest entry, are its rounding (1.6e-6 is the most seen here); every
 // mistake in a formula is 1e-2 or more. tfjs rounds to float32 as well and its erf (gelu) is good to 5e-7 only.
 const LOSS_TOLERANCE = 2e-7;
-const GRADIENT_TOLERANCE = 1e-6;
-const AUTODIFF_TOLERANCE = 2e-6;
+const GRADIENT_TOLERANCE = 2e-6;
+const AUTODIFF_TOLERANCE = 3e-6;
 
 describe.each(CASES.map((c) => ({ name: describeCase(c), c })))('$name', ({ c }) => {
   test('gradients equal central differences and tfjs autodiff, the loss equals the twin', () => {

@@ -46,7 +46,7 @@ describe('bad files, each with its place', () => {
       '1e999',
       '1,2\n3,1e999\n',
       {},
-      'line 2, column 2 (index 1): expected a number that float32 can hold (up to 3.4e38), got "1e999" — ',
+      'line 2, column 2 (index 1): expected a number that float64 can hold (up to 1.8e308), got "1e999" — ',
     ],
     [
       '1e39',
@@ -271,14 +271,14 @@ describe('features for prediction', () => {
     messageIn(dir, () => features(text, options));
   it('matches columns by name when file and model have names', () => {
     const got = features('y,b,a\n9,2,1\n9,4,3', { columns: 2, names: ['a', 'b'] });
-    expect(got).toEqual({ data: Float32Array.of(1, 2, 3, 4), rows: 2, columns: 2 });
-    expect(features('1,2\n3,4', { columns: 2, names: ['a', 'b'] }).data).toEqual(Float32Array.of(1, 2, 3, 4));
-    expect(features('c,d\n3,4', { columns: 2 }).data).toEqual(Float32Array.of(3, 4));
+    expect(got).toEqual({ data: Float64Array.of(1, 2, 3, 4), rows: 2, columns: 2 });
+    expect(features('1,2\n3,4', { columns: 2, names: ['a', 'b'] }).data).toEqual(Float64Array.of(1, 2, 3, 4));
+    expect(features('c,d\n3,4', { columns: 2 }).data).toEqual(Float64Array.of(3, 4));
     expect(features('1,2,3\n4,5,6', { columns: 2, features: [2, 0] }).data).toEqual(
-      Float32Array.of(3, 1, 6, 4),
+      Float64Array.of(3, 1, 6, 4),
     );
     expect(features('2020,2021\n3,4', { columns: 2, names: ['2021', '2020'] }).data).toEqual(
-      Float32Array.of(4, 3),
+      Float64Array.of(4, 3),
     );
   });
   it('says what does not fit', () => {

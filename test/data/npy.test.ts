@@ -66,7 +66,9 @@ describe('what NumPy writes', () => {
       const file = npy(dict(descr, '(1,)'), body, version);
       expect([...readNpy(put('f.npy', file)).data]).toEqual([value]);
       expect([...readNpy(put('f.npy', gzipSync(file))).data]).toEqual([value]);
-      expect(matrix(file).data).toEqual(Float32Array.of(Number(value)));
+      const narrow = size < 4 || descr.endsWith('f4'); // float32 holds every number of the type
+      const table = narrow ? Float32Array.of(Number(value)) : Float64Array.of(Number(value));
+      expect(matrix(file).data).toEqual(table);
     }
   });
 

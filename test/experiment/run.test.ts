@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { KERNEL_EPOCH } from '../../src/backend/kernelEpoch.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { CheckpointError, ConfigError } from '../../src/errors.ts';
 import { parseConfig } from '../../src/experiment/config.ts';
@@ -113,7 +114,7 @@ describe('a run', () => {
     ]);
     expect(run.config.data).toEqual(config.data);
     expect(run.metrics()).toEqual([epoch(1), epoch(2)]);
-    expect(run.posterior()).toEqual(POSTERIOR);
+    expect(run.posterior()).toEqual({ ...POSTERIOR, kernelEpoch: KERNEL_EPOCH });
     expect(run.manifest).toMatchObject({
       formatVersion: 1,
       varpool: varpoolVersion(),

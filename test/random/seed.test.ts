@@ -1,15 +1,56 @@
 // Seeds, and the orders made from them.
 
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { epochOrder, shuffled } from '../../src/random/permutation.ts';
-import { deriveKey, deriveSeed, memberSeed, seedKey, seedText } from '../../src/random/seed.ts';
+import { deriveKey, memberSeed, type Seed, type SeedKey, seedKey, seedText } from '../../src/random/seed.ts';
 
 describe('seedKey', () => {
-  test('stays what it was: these keys are in the files of saved runs', () => {
-    expect(seedKey(7)).toEqual({ key0: 1199382441, key1: 3486546440 });
-    expect(seedKey('x')).toEqual({ key0: 3900094301, key1: 507134910 });
+  test('is the first 64 bits of the SHA-256 of the UTF-8 text, and stays so: saved runs depend on it', () => {
+    for (const seed of [7, 'x', '', 'ß', '中', '🂡'.repeat(40), 'run'.repeat(100)]) {
+      const digest = createHash('sha256').update(String(seed)).digest();
+      expect(seedKey(seed)).toEqual({ key0: digest.readUInt32BE(0), key1: digest.readUInt32BE(4) });
+    }
+    expect(seedKey(7)).toEqual({ key0: 0x7902699b, key1: 0xe42c8a8e });
   });
+
+  const text = (key: SeedKey) => `${key.key0}:${key.key1}`;
+  /** How many of the keys of seedOf(0) … seedOf(count − 1) are there already. */
+  function equalKeys(count: number, seedOf: (n: number) => Seed): number {
+    const keys = new BigUint64Array(count);
+    const words = new Uint32Array(keys.buffer);
+    for (let n = 0; n < count; n++) {
+      const { key0, key1 } = seedKey(seedOf(n));
+      words[2 * n] = key0;
+      words[2 * n + 1] = key1;
+    }
+    keys.sort();
+    return keys.reduce((equal, key, n) => equal + (n > 0 && key === keys[n - 1] ? 1 : 0), 0);
+  }
+  const distinct = (keys: Iterable<string>, count: number) => expect(new Set(keys).size).toBe(count);
+
+  test('a million integers have a million keys', () => {
+    expect(equalKeys(1_000_000, (seed) => seed)).toBe(0);
+  }, 60_000);
+
+  test('so have strings that repeat a part, whatever the part', () => {
+    for (const part of ['1', 'a', 'ab', 'run', '中', '\0', ' '])
+      distinct(
+        Array.from({ length: 300 }, (_, n) => text(seedKey(part.repeat(n)))),
+        300,
+      );
+  });
+
+  test('and every character of Unicode, halves of surrogate pairs among them', () => {
+    expect(equalKeys(0x110000, String.fromCodePoint)).toBe(0);
+    const halves = ['\ud800', '\udbff', '\udc00', '\udfff', '\ufffd'];
+    const strings = halves.flatMap((a) => ['', ...halves].map((b) => `${a}${b}`));
+    distinct(
+      strings.map((string) => text(seedKey(string))),
+      strings.length,
+    );
+  }, 60_000);
 
   test('an integer is its decimal digits', () => {
     expect(seedKey(7)).toEqual(seedKey('7'));
@@ -47,22 +88,25 @@ describe('seedKey', () => {
       }),
     );
     expect(memberSeed('run', 2)).toBe('run/member/2');
-    expect(memberSeed(7, 0)).toBe(deriveSeed('7', 'member/0'));
+    expect(memberSeed(7, 0)).toBe('7/member/0');
     for (const m of [-1, 0.5, Number.NaN])
       expect(() => memberSeed('a', m)).toThrow(/expected a member from 0, got /);
   });
 
-  test('derived keys are others', () => {
-    const keys = [
-      seedKey(7),
-      deriveKey(7, 'a'),
-      deriveKey(7, 'b'),
-      deriveKey(8, 'a'),
-      deriveKey(7, 0),
-      deriveKey(7, 1),
-    ];
-    expect(new Set(keys.map((key) => `${key.key0}:${key.key1}`)).size).toBe(keys.length);
-    expect(deriveKey(7, 1)).toEqual(deriveKey('7', '1'));
+  test('every pair of seed and label has a key of its own, that of no seed', () => {
+    const part = fc.oneof(
+      fc.constantFrom('', 'a', 'a/b', 'b/c', '/', '\u00ff', 'test rows'),
+      fc.string({ unit: 'binary' }),
+    );
+    fc.assert(
+      fc.property(part, part, part, part, (seed, label, other, otherLabel) => {
+        const same = seed === other && label === otherLabel;
+        expect(text(deriveKey(seed, label)) === text(deriveKey(other, otherLabel))).toBe(same);
+        for (const joined of [other, `${seed}/${label}`, `${seed}\u00ff${label}`, `${seed}${label}`])
+          expect(text(deriveKey(seed, label))).not.toBe(text(seedKey(joined)));
+      }),
+    );
+    expect(deriveKey(7, 'a')).toEqual(deriveKey('7', 'a'));
   });
 });
 
@@ -70,30 +114,30 @@ describe('epochOrder', () => {
   test('stays what it was', () => {
     expect([...epochOrder(new Int32Array(10), 'run', 0)]).toMatchInlineSnapshot(`
       [
-        4,
-        8,
-        9,
-        1,
+        0,
         7,
+        8,
         5,
-        2,
+        9,
         6,
         3,
-        0,
+        1,
+        2,
+        4,
       ]
     `);
     expect([...shuffled(10, 'run', 'validation')]).toMatchInlineSnapshot(`
       [
-        2,
-        4,
+        1,
+        7,
         3,
-        9,
+        4,
+        8,
         6,
         5,
-        1,
-        8,
-        7,
         0,
+        9,
+        2,
       ]
     `);
   });
@@ -113,6 +157,13 @@ describe('epochOrder', () => {
     const all = [order('a', 0), order('a', 1), order('a', 2), order('b', 0), order('b', 1)];
     expect(new Set(all).size).toBe(5);
     expect(order('a', 1)).toBe(all[1]);
+  });
+
+  test('seeds that repeat a part have orders of their own', () => {
+    const orders = ['a', 'aa', 'aaa', '1', '11', '111'].map((seed) =>
+      epochOrder(new Int32Array(50), seed, 0).join(),
+    );
+    expect(new Set(orders).size).toBe(orders.length);
   });
 
   test('puts each row in each place equally often', () => {

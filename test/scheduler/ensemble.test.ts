@@ -256,7 +256,7 @@ describe.each(KINDS)('predicting $kind', ({ kind, K }) => {
   });
 
   test('mode mean is the mixture of the members’ mean networks', async () => {
-    const means: Float32Array[] = [];
+    const means: Float64Array[] = [];
     for (const member of ensemble.members)
       means.push((await runtime(2).predict(member, x.x, { mode: 'mean' })).mean);
     const prediction = await runtime(2).predict(ensemble, x.x, { mode: 'mean' });

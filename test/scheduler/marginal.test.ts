@@ -85,11 +85,11 @@ describe.each(KINDS)('$kind', ({ kind }) => {
   const statistics = async (q: Posterior, mode: 'sample' | 'marginal') => {
     const p = await runtime.predict(q, rows(9), { mode, draws: 400, quantiles: [0.1, 0.8] });
     const { predictiveEntropy, expectedEntropy, mutualInformation, quantiles } = p;
-    const parts = [p.mean, p.variance, p.aleatoric, p.epistemic];
+    const parts: (Float32Array | Float64Array)[] = [p.mean, p.variance, p.aleatoric, p.epistemic];
     if (kind === 'gaussian')
       parts.splice(2, 1); // the same number in all draws
     else parts.push(...([predictiveEntropy, expectedEntropy, mutualInformation] as Float32Array[]));
-    return Float32Array.from(
+    return Float64Array.from(
       [...parts, ...quantiles!.map(({ values }) => values)].flatMap((part) => [...part]),
     );
   };
@@ -141,23 +141,30 @@ describe.each(KINDS)('$kind', ({ kind }) => {
     }
   });
 
-  test('the first rows and draws are the same whatever follows them', async () => {
-    const K = posterior(kind).model.outputSize;
-    const all = await runtime.predict(posterior(kind), rows(300), marginal(40));
-    for (const count of [1, 5, 31]) {
-      const part = await runtime.predict(posterior(kind), rows(count), marginal(40));
-      expect(part.mean).toEqual(all.mean.slice(0, count * K));
-      expect(part.epistemic).toEqual(all.epistemic.slice(0, count * K));
+  test('a row is answered as it is alone, wherever it stands and whatever stands beside it', async () => {
+    const q = posterior(kind);
+    const K = q.model.outputSize;
+    const options = marginal(40, { quantiles: [0.05, 0.5] });
+    const { data } = rows(300);
+    const all = await runtime.predict(q, rows(300), options);
+    await using session = await openSession(q, { capacity: 20 });
+    for (const r of [0, 1, 15, 16, 17, 130, 299]) {
+      const row = { data: data.slice(4 * r, 4 * r + 4), shape: [1, 4] };
+      const alone = await runtime.predict(q, row, options);
+      expect(await session.predict(row, options)).toEqual(alone);
+      const part = (name: 'mean' | 'variance' | 'aleatoric' | 'epistemic') =>
+        expect(all[name].slice(r * K, (r + 1) * K), `${name} of row ${r}`).toEqual(alone[name]);
+      for (const name of ['mean', 'variance', 'aleatoric', 'epistemic'] as const) part(name);
+      for (const name of ['predictiveEntropy', 'expectedEntropy', 'mutualInformation'] as const) {
+        const perRow = alone[name]?.length ?? 0;
+        expect(all[name]?.slice(r * perRow, (r + 1) * perRow)).toEqual(alone[name] ?? undefined);
+      }
+      for (const [l, { values }] of (alone.quantiles ?? []).entries())
+        expect(all.quantiles?.[l].values.slice(r * K, (r + 1) * K)).toEqual(values);
     }
-    // Equal rows are rows of their own, with noise of their own.
-    const { data } = rows(1);
-    const twice = await runtime.predict(
-      posterior(kind),
-      { data: [...data, ...data], shape: [2, 4] },
-      marginal(40),
-    );
-    expect(twice.mean.slice(0, K)).toEqual(all.mean.slice(0, K));
-    expect(twice.mean.slice(K)).not.toEqual(twice.mean.slice(0, K));
+    const shuffled = Float32Array.from([...data.subarray(400), ...data.subarray(0, 400)]);
+    const moved = await runtime.predict(q, { data: shuffled, shape: [300, 4] }, options);
+    expect(moved.mean.slice(200 * K)).toEqual(all.mean.slice(0, 100 * K));
   });
 });
 

@@ -43,8 +43,8 @@ async function trained(
 }
 
 /** draws[s][row·K + k] */
-async function allDraws(posterior: Posterior, rows = ROWS): Promise<Float32Array[]> {
-  const values: Float32Array[] = [];
+async function allDraws(posterior: Posterior, rows = ROWS): Promise<Float64Array[]> {
+  const values: Float64Array[] = [];
   for await (const draw of runtime.draws(posterior, inputs(rows), { draws: DRAWS })) values.push(draw.values);
   return values;
 }
@@ -96,7 +96,7 @@ function largestGap(got: ArrayLike<number>, want: ArrayLike<number>): number {
 describe.each(KINDS)('$kind', ({ kind, K }) => {
   let posterior: Posterior;
   let prediction: Prediction;
-  let draws: Float32Array[];
+  let draws: Float64Array[];
   beforeAll(async () => {
     posterior = await trained(kind, K);
     prediction = await runtime.predict(posterior, inputs(), { draws: DRAWS });
@@ -260,8 +260,8 @@ describe('standardization', () => {
       await runtime.predict(posterior, inputs(), { draws: 9, quantiles: [0.2] }),
     ];
     const scale = (i: number) => targets!.scale[i % 2];
-    const back = (values: Float32Array) => values.map((v, i) => targets!.loc[i % 2] + scale(i) * v);
-    const spread = (values: Float32Array) => values.map((v, i) => v * scale(i) ** 2);
+    const back = (values: Float64Array) => values.map((v, i) => targets!.loc[i % 2] + scale(i) * v);
+    const spread = (values: Float64Array) => values.map((v, i) => v * scale(i) ** 2);
     expect(largestGap(original.mean, back(standard.mean))).toBeLessThan(4e-6); // one rounding of a number near 30
     expect(largestGap(original.quantiles![0].values, back(standard.quantiles![0].values))).toBeLessThan(4e-6);
     for (const part of ['variance', 'aleatoric', 'epistemic'] as const) {

@@ -54,12 +54,13 @@ export class PredictionHarness {
     compiled: unknown,
     wrap: (kernels: Kernels) => Kernels,
   ) {
-    const { model, likelihood, seed } = posterior;
+    const { model, likelihood, seed, kernelEpoch } = posterior;
     const capacity = x.length / model.inputSize;
     const problem = {
       model,
       likelihood,
       seed,
+      kernelEpoch,
       capacity,
       tileRows: Math.ceil(tileRows / 16) * 16,
       slots: 1,
@@ -71,7 +72,8 @@ export class PredictionHarness {
     const kernels = wrap(factory.create(this.arena, compiled, 0));
     this.tiles = new TilePredictor(problem, this.memory, this.arena, kernels);
     loadParameters(this.arena, this.memory, posterior);
-    loadRows(this.arena, this.memory, x, model.inputSize, null);
+    const table = { data: x, rows: x.length / model.inputSize, columns: model.inputSize };
+    loadRows(this.arena, this.memory, table, { standardization: { features: null, targets: null } });
     if (mode === 'marginal') this.tiles.prepare(0, this.memory.layout.size);
   }
 

@@ -93,7 +93,11 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
 function ownTest(run: Run) {
   const where = run.path('config');
   const next = `pass --data FILE with rows and targets, or write where it is into {field} of ${where}`;
-  const { test, provenance } = prepareRun(run.config, where, loadRunData(run.config, next)).data;
+  const { test, provenance } = prepareRun(
+    run.config,
+    where,
+    loadRunData(run.config, next, run.manifest.kernelEpoch),
+  ).data;
   const known = new Set(run.manifest.data.map(({ sha256 }) => sha256));
   for (const { path, sha256 } of provenance) {
     if (!known.has(sha256)) {

@@ -37,7 +37,7 @@ Without --out, CSV goes to stdout (with --json, one line of JSON instead). By th
   .csv   a row per input, in order. Numbers: mean, sd, aleatoricSd, epistemicSd and a column per quantile
          (q0.05, …), each with the target's name in front if there are several. Classes: class, probability,
          predictiveEntropy, mutualInformation (nats) and p.NAME per class. Entropies are of the averaged draws.
-  .npy   float32 [rows, outputs]: the predictive means (for classes, probabilities). Nothing else.
+  .npy   float64 [rows, outputs]: the predictive means (for classes, probabilities). Nothing else.
   .json  every array by name: mean, variance, aleatoric, epistemic, entropies, quantiles; rows in order.`;
 
 export function predictCommand(): Command {

@@ -3,7 +3,7 @@
 
 import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels } from '../../backend/backend.ts';
-import { seedKey } from '../../random/seed.ts';
+import { seedKeyOf } from '../../random/earlierEpochs.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
 import { layerMaps } from '../parameters.ts';
@@ -23,7 +23,7 @@ export class DrawnWeights implements OutputEstimator {
     readonly kernels: Kernels,
     readonly mode: 'sample' | 'mean',
   ) {
-    this.#key = seedKey(problem.seed);
+    this.#key = seedKeyOf(problem.kernelEpoch, problem.seed);
     this.#maps = layerMaps(memory.layout, kernels);
     this.#cached = new Uint8Array(problem.cachedDraws ?? 0);
   }

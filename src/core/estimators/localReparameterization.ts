@@ -1,9 +1,10 @@
 // Predictions by local reparameterization (Kingma, Salimans & Welling 2015, §2.2): no weight is drawn, but each pre-activation from
-// its distribution given the layer's inputs. Exact for every row alone; rows have nothing in common, so nothing joint is right.
+// its distribution given the layer's inputs. Exact for every row alone. Rows share their noise, which no drawn weights would do in this
+// way, so nothing joint is right.
 
 import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels, LANES } from '../../backend/backend.ts';
-import { seedKey } from '../../random/seed.ts';
+import { isEarlier, seedKeyOf } from '../../random/earlierEpochs.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
 import { type LayerLayout, layerMaps } from '../parameters.ts';
@@ -28,11 +29,15 @@ interface Pass {
  * no two of which share a weight, so they are independent normals of these means and variances; and each layer's weights are
  * independent of those below. So a draw of all outputs of one row has the very distribution drawn weights give it.
  *
- * noise = normal(key, row, draw, stream(marginal, layer), 16·unit): neither tiles nor what shares a panel can be seen in it.
+ * noise = normal(key, 0, draw, stream(marginal, layer), 16·unit), the same for every row: a row's draws depend on the posterior and on
+ * the row alone, never on its number, its neighbors, tiles or what shares a panel. Before kernel epoch 3 the row's number stood in place
+ * of the 0.
  */
 export class LocalReparameterization implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };
   readonly #maps: readonly LinearMap[];
+  /** 1 gives each row of a prediction noise of its own, by its number. */
+  readonly #rowStep: 0 | 1;
 
   constructor(
     readonly problem: PredictionProblem,
@@ -40,7 +45,8 @@ export class LocalReparameterization implements OutputEstimator {
     readonly arena: Arena,
     readonly kernels: Kernels,
   ) {
-    this.#key = seedKey(problem.seed);
+    this.#key = seedKeyOf(problem.kernelEpoch, problem.seed);
+    this.#rowStep = isEarlier(problem.kernelEpoch) ? 1 : 0;
     this.#maps = layerMaps(memory.layout, kernels);
   }
 
@@ -143,7 +149,8 @@ export class LocalReparameterization implements OutputEstimator {
         panels,
         this.#key.key0,
         this.#key.key1,
-        row,
+        this.#rowStep * row,
+        this.#rowStep,
         width,
         draw + g * (LANES / width),
         stream(PURPOSE.marginal, layer.index),

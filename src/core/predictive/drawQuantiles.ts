@@ -14,7 +14,7 @@ export interface DrawChunk {
 /** Quantiles of every row at one level, [rows, K]. */
 export interface LevelQuantiles {
   readonly level: number;
-  readonly values: Float32Array;
+  readonly values: Float64Array;
 }
 
 /** Draws in the data's units: loc + scale·value. */

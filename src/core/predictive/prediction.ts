@@ -2,7 +2,7 @@
 
 /**
  * Predictive statistics of `rows` inputs with `outputs` values each; arrays are row-major [rows, outputs] unless said, in the
- * data's own units.
+ * data's own units: float64, because units may be of any size; entropies are float32.
  */
 export interface Prediction {
   readonly rows: number;
@@ -10,13 +10,13 @@ export interface Prediction {
   /** Draws aggregated; 1 in mode `mean`. */
   readonly draws: number;
   /** Predictive mean: for categorical and bernoulli the averaged probabilities. */
-  readonly mean: Float32Array;
+  readonly mean: Float64Array;
   /** Total predictive variance = aleatoric + epistemic (law of total variance). */
-  readonly variance: Float32Array;
+  readonly variance: Float64Array;
   /** E over draws of the variance of the target given the weights (the likelihood's noise). */
-  readonly aleatoric: Float32Array;
+  readonly aleatoric: Float64Array;
   /** Variance over draws of the mean of the target given the weights (what more data would remove). */
-  readonly epistemic: Float32Array;
+  readonly epistemic: Float64Array;
   /** categorical: [rows], bernoulli: [rows, outputs]; nats. Null for gaussian. */
   readonly predictiveEntropy: Float32Array | null;
   /** Mean over draws of the entropy given the weights, same shape. */
@@ -24,7 +24,7 @@ export interface Prediction {
   /** predictiveEntropy − expectedEntropy, never below 0, same shape. */
   readonly mutualInformation: Float32Array | null;
   /** Quantiles of the predictive distribution (noise included), one array [rows, outputs] per level asked for. */
-  readonly quantiles: ReadonlyArray<{ readonly level: number; readonly values: Float32Array }> | null;
+  readonly quantiles: ReadonlyArray<{ readonly level: number; readonly values: Float64Array }> | null;
 }
 
 /** One draw of the network's outputs for all rows, in the data's units. */
@@ -35,7 +35,7 @@ export interface Draw {
   readonly rows: number;
   readonly outputs: number;
   /** Means (gaussian) or probabilities given the drawn weights, [rows, outputs]. */
-  readonly values: Float32Array;
+  readonly values: Float64Array;
   /** Standard deviation of the observation noise in this draw, [outputs]; null where the likelihood has none. */
   readonly noiseScale: Float64Array | null;
 }

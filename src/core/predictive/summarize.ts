@@ -83,14 +83,14 @@ export class PredictiveSummary {
   }
 
   prediction(): Prediction {
-    const epistemic = Float32Array.from(this.#epistemic);
-    const aleatoric = Float32Array.from(this.#aleatoric);
+    const epistemic = this.#epistemic.slice();
+    const aleatoric = this.#aleatoric.slice();
     const discrete = this.#expectedEntropy === null ? null : this.#uncertainty(this.#expectedEntropy);
     return {
       rows: this.rows,
       outputs: this.outputs,
       draws: this.#draws,
-      mean: Float32Array.from(this.#mean),
+      mean: this.#mean.slice(),
       variance: epistemic.map((value, i) => value + aleatoric[i]),
       aleatoric,
       epistemic,

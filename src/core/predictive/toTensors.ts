@@ -8,7 +8,7 @@ export interface TensorMaker<Tensor> {
 }
 
 /** An array of a prediction as a tensor: what is null stays null, what is optional stays so. */
-type AsTensor<Value, Tensor> = Value extends Float32Array ? Tensor : Value;
+type AsTensor<Value, Tensor> = Value extends Float32Array | Float64Array ? Tensor : Value;
 
 /** A Prediction whose arrays are tensors of shape [rows, outputs]; entropies of a categorical likelihood are [rows]. */
 export type TensorPrediction<Tensor> = {
@@ -24,7 +24,8 @@ export type TensorDraw<Tensor> = Omit<Draw, 'values' | 'noiseScale'> & {
 };
 
 /**
- * The same prediction, or the same draw, with a tensor of `tf` in place of every array; numbers are copied. The tensors are the
+ * The same prediction, or the same draw, with a tensor of `tf` in place of every array; numbers are copied, rounded to float32 because
+ * TensorFlow.js has no float64: variances of very small or large units become 0 or Infinity. The tensors are the
  * caller's to dispose of: call it inside `tf.tidy`, or pass the result to `tf.dispose`.
  */
 export function toTensors<Tensor>(tf: TensorMaker<Tensor>, prediction: Prediction): TensorPrediction<Tensor>;
@@ -34,14 +35,17 @@ export function toTensors<Tensor>(
   from: Prediction | Draw,
 ): TensorPrediction<Tensor> | TensorDraw<Tensor> {
   const { rows, outputs } = from;
-  const tensor = (values: Float32Array) =>
-    // One number a row is the entropy over classes; a single output is a column like any other table.
-    tf.tensor(values.slice(), values.length === rows && outputs > 1 ? [rows] : [rows, outputs], 'float32');
-  const converted = (value: unknown): unknown => {
-    if (value instanceof Float32Array) return tensor(value);
-    if (value instanceof Float64Array) return tf.tensor(Float32Array.from(value), [value.length], 'float32');
-    if (!Array.isArray(value)) return value;
-    return value.map(({ level, values }) => ({ level, values: tensor(values) }));
+  const tensor = (values: Float32Array | Float64Array, name: string) => {
+    // One number a row is the entropy over classes, one an output the noise of a draw; a single output is a column like any other table.
+    const flat = name === 'noiseScale' || (values.length === rows && outputs > 1);
+    return tf.tensor(Float32Array.from(values), flat ? [values.length] : [rows, outputs], 'float32');
   };
-  return Object.fromEntries(Object.entries(from).map(([name, value]) => [name, converted(value)])) as never;
+  const converted = (value: unknown, name: string): unknown => {
+    if (value instanceof Float32Array || value instanceof Float64Array) return tensor(value, name);
+    if (!Array.isArray(value)) return value;
+    return value.map(({ level, values }) => ({ level, values: tensor(values, name) }));
+  };
+  return Object.fromEntries(
+    Object.entries(from).map(([name, value]) => [name, converted(value, name)]),
+  ) as never;
 }
