@@ -1,22 +1,24 @@
 // Calibration of a regression: where targets fall in their predictive distribution, and how often central intervals hold them.
 
-import { normalCdf } from '../../math/float64.ts';
 import { drawsOf } from '../metrics/checks.ts';
+import { type StandardDistribution, standardNormal } from '../predictive/standardDistribution.ts';
 
 /** .05, .10, …, .95: levels of the coverage curve. */
 export const COVERAGE_LEVELS: readonly number[] = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 
 /**
- * Probability integral transform of each target, the mixture's CDF there: pit = 1/S·Σ_s Φ((target − draw_s) / scale).
- * Uniform on [0, 1] if the predictions are calibrated (Dawid 1984). With scale 0 Φ is a step, ½ at a tie.
+ * Probability integral transform of each target, the mixture's CDF there: pit = 1/S·Σ_s F((target − draw_s) / scale).
+ * Uniform on [0, 1] if the predictions are calibrated (Dawid 1984). With scale 0 F is a step, ½ at a tie.
  *
  * draws [S, rows, K], noiseScale [K], targets [rows, K], all in original units → [rows, K]
+ * @param noise F, N(0, 1) where there is none
  * @throws RangeError if sizes do not fit or a scale is negative
  */
 export function mixturePit(
   draws: ArrayLike<number>,
   noiseScale: ArrayLike<number>,
   targets: ArrayLike<number>,
+  noise: StandardDistribution = standardNormal,
 ): Float64Array {
   const S = drawsOf('mixturePit', draws, noiseScale, targets);
   const pit = new Float64Array(targets.length);
@@ -30,7 +32,7 @@ export function mixturePit(
     let sum = 0;
     for (let s = 0; s < S; s++) {
       const distance = targets[i] - draws[s * targets.length + i];
-      sum += distance === 0 ? 0.5 : normalCdf(distance / scale);
+      sum += distance === 0 ? 0.5 : noise.cdf(distance / scale);
     }
     pit[i] = sum / S;
   }

@@ -1,7 +1,7 @@
-// Quantiles of a predictive distribution: S draws of the mean plus the likelihood's noise, an equal-weight mixture of Gaussians, of
-// one scale or (draws of several members) of several.
+// Quantiles of a predictive distribution: S draws of the mean plus the likelihood's noise, an equal-weight mixture of distributions of one
+// shape, of one scale or (draws of several members) of several.
 
-import { normalCdf, normalPdf, normalQuantile } from '../../math/float64.ts';
+import { type StandardDistribution, standardNormal } from './standardDistribution.ts';
 
 /** The search ends with a bracket or a Newton step this small, in units of the smallest noise scale; Newton's error is the step's square. */
 const BRACKET = 1e-10;
@@ -9,13 +9,14 @@ const NEWTON_STEP = 1e-8;
 const MAX_STEPS = 200;
 
 /**
- * Fills out[l] with the quantile at levels[l] of 1/S·Σ_s N(draws[s], noiseScale_s²), to 1e-6 of the smallest noise scale or better.
+ * Fills out[l] with the quantile at levels[l] of 1/S·Σ_s F((x − draws[s]) / noiseScale_s), to 1e-6 of the smallest noise scale or better.
  *
  * The quantile lies between those of the lowest and the highest component; Newton's method inside that bracket, bisection
  * where Newton would leave it. With noiseScale 0: quantiles of the draws themselves, linear between order statistics
  * (type 7 of Hyndman & Fan 1996). Results never decrease with the level, whatever the order of `levels`. Level 0 and 1 give
  * ∓∞ with noise, the extreme draws without. Takes 2S doubles of scratch.
  * @param noiseScale one for all draws, or one for each: then all positive or all 0
+ * @param noise F, N(0, 1) where there is none
  * @throws RangeError on no draws, a draw that is not finite, a negative scale or a level outside [0, 1]
  */
 export function mixtureQuantiles(
@@ -23,6 +24,7 @@ export function mixtureQuantiles(
   levels: ArrayLike<number>,
   draws: ArrayLike<number>,
   noiseScale: number | ArrayLike<number>,
+  noise: StandardDistribution = standardNormal,
 ): void {
   const S = draws.length;
   if (S === 0)
@@ -41,7 +43,8 @@ export function mixtureQuantiles(
         `mixtureQuantiles: expected levels from 0 to 1, got ${level} — .05 is the 5 % quantile`,
       );
     }
-    const quantile = smallest === 0 ? empirical(sorted, level) : solve(sorted, scales, smallest, level);
+    const quantile =
+      smallest === 0 ? empirical(sorted, level) : solve(sorted, scales, smallest, level, noise);
     floor = Math.max(floor, quantile);
     out[l] = floor;
   }
@@ -89,11 +92,17 @@ function empirical(sorted: Float64Array, level: number): number {
 }
 
 /** @param unit the smallest scale: what steps and densities are measured in */
-function solve(sorted: Float64Array, scales: Float64Array, unit: number, level: number): number {
+function solve(
+  sorted: Float64Array,
+  scales: Float64Array,
+  unit: number,
+  level: number,
+  noise: StandardDistribution,
+): number {
   if (level === 0) return -Infinity;
   if (level === 1) return Infinity;
   const S = sorted.length;
-  const z = normalQuantile(level);
+  const z = noise.quantile(level);
   let lower = Infinity;
   let upper = -Infinity;
   // Start at the quantile of the Gaussian with the mixture's mean and variance, which is near unless the draws are few and far.
@@ -105,7 +114,7 @@ function solve(sorted: Float64Array, scales: Float64Array, unit: number, level: 
     mean += sorted[s] / S;
     variance += (scales[s] * scales[s] - unit * unit) / S;
   }
-  if (lower === upper) return lower; // one Gaussian
+  if (lower === upper) return lower; // one component
   for (let s = 0; s < S; s++) variance += ((sorted[s] - mean) * (sorted[s] - mean)) / S;
   let x = Math.min(upper, Math.max(lower, mean + z * Math.sqrt(variance)));
   for (let step = 0; step < MAX_STEPS && upper - lower > BRACKET * unit; step++) {
@@ -113,8 +122,8 @@ function solve(sorted: Float64Array, scales: Float64Array, unit: number, level: 
     let density = 0;
     for (let s = 0; s < S; s++) {
       const u = (x - sorted[s]) / scales[s];
-      cdf += normalCdf(u);
-      density += normalPdf(u) * (unit / scales[s]);
+      cdf += noise.cdf(u);
+      density += noise.pdf(u) * (unit / scales[s]);
     }
     const excess = cdf / S - level;
     if (excess === 0) return x;
