@@ -6,16 +6,17 @@ import { log, logSumExp, softplus } from '../math/float64.ts';
 import { describeValue } from '../messages.ts';
 import { checkOptions, readable } from '../options/check.ts';
 import * as fields from '../options/fields.ts';
+import { oneOfKind } from '../options/kinds.ts';
 import { MAX_UNITS, networkProblem } from './limits.ts';
 import { type MatrixLike, type TensorLike, toFlat, toMatrix } from './matrix.ts';
 import type { LayerSpec, Model } from './model.ts';
-import { gaussian } from './priors/gaussian.ts';
+import { PRIORS, type PriorInput, type PriorSpec } from './priors/index.ts';
 
 export type { Activation, Model };
 
 const { count, list, nonNegative, oneOf, section, text } = fields;
 
-const priorSigma = gaussian.options(fields).sigma;
+const { sigma: priorSigma } = PRIORS.gaussian.options(fields);
 const units = count('Units.', MAX_UNITS);
 
 /** The part of a network that data do not decide; the config has it too. */
@@ -28,7 +29,13 @@ export const networkFields = {
   activation: oneOf(ACTIVATIONS, 'Activation of the hidden layers.').default('relu'),
 };
 
-const buildOptions = section({ inputSize: units, outputSize: units, ...networkFields, priorSigma });
+/** The prior of a network: its kind, or the scale of a Gaussian one. */
+const modelPrior = {
+  prior: oneOfKind(PRIORS, 'Prior of every weight and bias.').optional(),
+  priorSigma: priorSigma.unwrap().optional(),
+};
+const buildOptions = section({ inputSize: units, outputSize: units, ...networkFields, ...modelPrior });
+const modelOptions = section(modelPrior);
 const priorOptions = section({ priorSigma });
 const denseOptions = section({
   name: text('a name', 'What the layer is called.').default('bayesian_dense'),
@@ -77,21 +84,36 @@ export function bayesianDense(
  * The model that ends in a node.
  * @throws TypeError if the node is an input without layers; RangeError for a prior scale that is not positive
  */
-export function toModel(node: Node, options: { readonly priorSigma?: number } = {}): Model {
-  const { priorSigma } = checkOptions('toModel', priorOptions, options);
+export function toModel(node: Node, options: PriorOptions = {}): Model {
+  const prior = priorOf('toModel', checkOptions('toModel', modelOptions, options));
   const { units: outputSize, layers } = checkedNode('toModel', node);
   if (layers.length === 0)
     throw new TypeError('toModel: expected at least one layer, got an input — add bayesianDense');
-  return { inputSize: layers[0].inputSize, outputSize, layers, priorSigma };
+  return { inputSize: layers[0].inputSize, outputSize, layers, prior };
 }
 
-export interface BuildOptions {
+export interface PriorOptions {
+  /** Prior of every weight and bias; default gaussian with a standard deviation of 1. */
+  readonly prior?: PriorInput;
+  /** Standard deviation of a gaussian prior, in place of `prior`. */
+  readonly priorSigma?: number;
+}
+
+export interface BuildOptions extends PriorOptions {
   readonly inputSize: number;
   readonly hiddenSizes?: readonly number[];
   readonly outputSize: number;
   readonly activation?: Activation;
-  /** Standard deviation of the N(0, priorSigma²) prior on every weight and bias. */
-  readonly priorSigma?: number;
+}
+
+/** @throws TypeError where a prior is given in both ways */
+function priorOf(
+  where: string,
+  { prior, priorSigma }: { readonly prior?: PriorSpec | undefined; readonly priorSigma?: number | undefined },
+): PriorSpec {
+  if (prior !== undefined && priorSigma !== undefined)
+    throw new TypeError(`${where}: expected prior or priorSigma, got both — leave priorSigma out`);
+  return prior ?? { kind: 'gaussian', sigma: priorSigma ?? 1 };
 }
 
 /**
@@ -100,7 +122,7 @@ export interface BuildOptions {
  */
 export function build(options: BuildOptions): Model {
   const checked = checkOptions('build', buildOptions, options);
-  const { inputSize, hiddenSizes, outputSize, activation, priorSigma } = checked;
+  const { inputSize, hiddenSizes, outputSize, activation } = checked;
   const layers = hiddenSizes.map((units, l): LayerSpec => {
     const from = l === 0 ? inputSize : hiddenSizes[l - 1];
     return { name: `bayesian_dense_${l}`, inputSize: from, outputSize: units, activation };
@@ -108,7 +130,7 @@ export function build(options: BuildOptions): Model {
   const last = hiddenSizes.at(-1) ?? inputSize;
   layers.push({ name: 'output', inputSize: last, outputSize, activation: 'identity' });
   checkSizes('build', layers);
-  return { inputSize, outputSize, layers, priorSigma };
+  return { inputSize, outputSize, layers, prior: priorOf('build', checked) };
 }
 
 /**

@@ -1,7 +1,7 @@
 // Which prior the weights of each layer have: the model's, or one of the layer's own.
 
 import type { Model } from './model.ts';
-import { createPrior, type PriorSpec } from './priors/index.ts';
+import { createPrior } from './priors/index.ts';
 import type { Prior } from './priors/prior.ts';
 
 /** The different priors of a model, and by layer which of them it has. */
@@ -12,8 +12,7 @@ export interface LayerPriors {
   readonly drawsWeights: boolean;
 }
 
-export function layerPriors({ layers, priorSigma }: Model): LayerPriors {
-  const prior: PriorSpec = { kind: 'gaussian', scale: priorSigma };
+export function layerPriors({ layers, prior }: Pick<Model, 'layers' | 'prior'>): LayerPriors {
   const specs: string[] = [];
   const priors: Prior[] = [];
   const ofLayer = layers.map((layer) => {

@@ -2,14 +2,16 @@
 
 import type { Activation } from '../backend/backend.ts';
 import type { LayerSpec } from './layers/index.ts';
+import type { PriorSpec } from './priors/index.ts';
 
 export type { LikelihoodSpec } from './likelihoods/index.ts';
 export type { Activation, LayerSpec };
 
-/** A feed-forward network [B, inputSize] → [B, outputSize] under a N(0, priorSigma²) prior on every weight and bias. */
+/** A feed-forward network [B, inputSize] → [B, outputSize] with a prior on every weight and bias. */
 export interface Model {
   readonly inputSize: number;
   readonly outputSize: number;
   readonly layers: readonly LayerSpec[];
-  readonly priorSigma: number;
+  /** Of all layers that have none of their own. */
+  readonly prior: PriorSpec;
 }

@@ -1,8 +1,8 @@
 // posterior.safetensors: a fitted posterior, with all that predict needs in the file's metadata. Of an ensemble: ensembleFile.ts.
 
 import * as z from 'zod';
-import { ACTIVATIONS } from '../backend/backend.ts';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
+import { layerShape } from '../core/layers/index.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
@@ -10,6 +10,7 @@ import { describeValue, mismatch, oneLine } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
 import { NewerCheckpointError } from './checkpoint.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
+import { modelProblem, modelSchema, plainModel } from './modelRecord.ts';
 import { epochOf } from './posteriorEpoch.ts';
 import { varpoolVersion } from './provenance.ts';
 import {
@@ -135,16 +136,25 @@ export function posteriorTensors({ model, layers, noiseScale }: Posterior): Tens
     data,
   });
   const tensors = layers.flatMap(({ weight, bias }, n) => {
-    const { inputSize: I, outputSize: O } = model.layers[n] ?? { inputSize: 0, outputSize: 0 };
+    const shapes = tensorShapes(model, n);
+    if (shapes === null) return [];
     return [
-      f32(`layers.${n}.weight.mu`, [I, O], weight.mu),
-      f32(`layers.${n}.weight.rho`, [I, O], weight.rho),
-      f32(`layers.${n}.bias.mu`, [O], bias.mu),
-      f32(`layers.${n}.bias.rho`, [O], bias.rho),
+      f32(`layers.${n}.weight.mu`, shapes.weight, weight.mu),
+      f32(`layers.${n}.weight.rho`, shapes.weight, weight.rho),
+      f32(`layers.${n}.bias.mu`, shapes.bias, bias.mu),
+      f32(`layers.${n}.bias.rho`, shapes.bias, bias.rho),
     ];
   });
   if (noiseScale !== null) tensors.push(f32('likelihood.scale', [model.outputSize], noiseScale));
   return tensors;
+}
+
+/** Shapes of the tensors of layer n, null where it has no weights. */
+function tensorShapes(model: Model, n: number): Record<'weight' | 'bias', readonly number[]> | null {
+  const spec = model.layers[n];
+  if (spec === undefined) return { weight: [0, 0], bias: [0] };
+  const { O, weightShape } = layerShape(spec);
+  return O === 0 ? null : { weight: weightShape, bias: [O] };
 }
 
 /** Puts the tensors of a file where the model wants them; the file must hold these and no others, in this order. */
@@ -173,12 +183,17 @@ function assemble(
     }
     return tensor.data;
   };
-  const layers = model.layers.map(
-    ({ inputSize: I, outputSize: O }, n): LayerPosterior => ({
-      weight: { mu: take(`layers.${n}.weight.mu`, [I, O]), rho: take(`layers.${n}.weight.rho`, [I, O]) },
-      bias: { mu: take(`layers.${n}.bias.mu`, [O]), rho: take(`layers.${n}.bias.rho`, [O]) },
-    }),
-  );
+  const layers = model.layers.map((_, n): LayerPosterior => {
+    const shapes = tensorShapes(model, n);
+    const part = (which: 'weight' | 'bias') =>
+      shapes === null
+        ? { mu: new Float32Array(0), rho: new Float32Array(0) }
+        : {
+            mu: take(`layers.${n}.${which}.mu`, shapes[which]),
+            rho: take(`layers.${n}.${which}.rho`, shapes[which]),
+          };
+    return { weight: part('weight'), bias: part('bias') };
+  });
   const noiseScale = likelihood.kind === 'gaussian' ? take('likelihood.scale', [model.outputSize]) : null;
   // The digest is over the bytes in this order.
   const stray = tensors.find((tensor, i) => tensor.name !== names[i]);
@@ -254,45 +269,13 @@ function checkStandardization(by: Standardization | null, columns: number, where
   }
 }
 
-function checkModel({ inputSize, outputSize, layers }: Model, where: string): void {
-  let width = inputSize;
-  for (const [n, layer] of layers.entries()) {
-    if (layer.inputSize !== width)
-      fail(`${where}: layers[${n}].inputSize`, `${width}`, `${layer.inputSize}`, 'the file is damaged');
-    width = layer.outputSize;
-  }
-  if (width !== outputSize) fail(`${where}: outputSize`, `${width}`, `${outputSize}`, 'the file is damaged');
+function checkModel(model: Model, where: string): void {
+  const problem = modelProblem(model);
+  if (problem !== null) fail(`${where}: ${problem.at}`, problem.expected, problem.got, 'the file is damaged');
 }
 
-const positiveSize = z
-  .number({ error: 'a whole number of at least 1' })
-  .int({ error: 'a whole number of at least 1' })
-  .min(1, { error: 'a whole number of at least 1' });
 const positive = z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' });
 const numbers = z.array(z.number({ error: 'a finite number' }), { error: 'a list of numbers' });
-
-const modelSchema = z.strictObject(
-  {
-    inputSize: positiveSize,
-    outputSize: positiveSize,
-    priorSigma: positive,
-    layers: z
-      .array(
-        z.strictObject(
-          {
-            name: z.string({ error: 'a string' }),
-            inputSize: positiveSize,
-            outputSize: positiveSize,
-            activation: z.enum(ACTIVATIONS, { error: ACTIVATIONS.join(', ') }),
-          },
-          { error: 'a layer' },
-        ),
-        { error: 'a list of layers' },
-      )
-      .min(1, { error: 'at least one layer' }),
-  },
-  { error: 'a model' },
-);
 
 const likelihoodSchema = z.discriminatedUnion(
   'kind',
@@ -316,17 +299,6 @@ const standardizationSchema = z.strictObject(
   { error: 'features and targets' },
 );
 const classNamesSchema = z.array(z.string({ error: 'a string' }), { error: 'a list of strings' }).nullable();
-
-/** Only the fields of the format, in one order, whatever else the caller's object carries. */
-function plainModel({ inputSize, outputSize, priorSigma, layers }: Model): Model {
-  const plain = layers.map(({ name, inputSize: I, outputSize: O, activation }) => ({
-    name,
-    inputSize: I,
-    outputSize: O,
-    activation,
-  }));
-  return { inputSize, outputSize, priorSigma, layers: plain };
-}
 
 /** JSON whose decimals read back as the very same float64, the sign of zero included. */
 function exact(by: Standardization | null): string {

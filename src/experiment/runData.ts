@@ -100,7 +100,7 @@ export function prepareRun(
       hiddenSizes: model.hiddenSizes,
       outputSize: outputs,
       activation: model.activation,
-      priorSigma: prior.sigma,
+      prior,
     }),
     classNames: targets.kind === 'labels' ? targets.classNames : null,
   };

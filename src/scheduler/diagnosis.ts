@@ -2,6 +2,7 @@
 // each warning once. Reading takes the main thread a few nanoseconds a weight; nothing is written.
 
 import type { Arena } from '../backend/arena.ts';
+import { type LayerPriors, layerPriors } from '../core/layerPriors.ts';
 import { baselineNll } from '../core/metrics/baselineNll.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../core/metrics/diagnosticWarnings.ts';
@@ -46,6 +47,8 @@ export class Diagnosis {
   readonly #record = new WarningRecord();
   #baseline = Number.NaN;
 
+  readonly #priors: LayerPriors;
+
   constructor(
     readonly problem: TrainingProblem,
     readonly memory: TrainingMemory,
@@ -54,6 +57,7 @@ export class Diagnosis {
     every: number | 'auto',
     readonly warn: (message: string) => void,
   ) {
+    this.#priors = layerPriors(problem.model);
     this.every = every === 'auto' ? diagnosisInterval(problem, memory.layout.count) : every;
   }
 
@@ -100,7 +104,7 @@ export class Diagnosis {
         scale: gradients.scale,
       },
       {
-        priorSigma: problem.model.priorSigma,
+        priors: this.#priors,
         initialRho: this.initialRho,
         fit: { rowCount: problem.rowCount, nll },
       },

@@ -1,6 +1,7 @@
 // What an epoch selector remembers as a part of a training's state: numbers as JSON in `extra.selection`, the parameters of the best
 // epoch as tensors `extra.best.…`. A training resumed from it stops at the same epoch and keeps the same bits.
 
+import { layerShape } from '../core/layers/index.ts';
 import type { Model } from '../core/model.ts';
 import type { LayerPosterior } from '../core/posterior.ts';
 import type { StateTensor, TrainingState } from '../core/trainingState.ts';
@@ -26,8 +27,8 @@ export function selectionExtra(
   if (kept === null) return { tensors: [], extra: { selection } };
   const tensors = kept.layers.flatMap((layer, l) =>
     NAMES.map(([part, name]): StateTensor => {
-      const { inputSize, outputSize } = layers[l];
-      const shape = part === 'weight' ? [inputSize, outputSize] : [outputSize];
+      const { weightShape, O } = layerShape(layers[l]);
+      const shape = part === 'weight' ? weightShape : [O];
       return { name: tensorName(l, part, name), shape, data: layer[part][name] };
     }),
   );
@@ -75,7 +76,8 @@ function keptOf({ tensors }: TrainingState, { layers, outputSize }: Model): Sele
     );
   };
   return {
-    layers: layers.map(({ inputSize: I, outputSize: O }, l): LayerPosterior => {
+    layers: layers.map((spec, l): LayerPosterior => {
+      const { I, O } = layerShape(spec);
       const part = (which: 'weight' | 'bias', size: number) => ({
         mu: take(tensorName(l, which, 'mu'), size),
         rho: take(tensorName(l, which, 'rho'), size),

@@ -17,7 +17,7 @@ describe('build', () => {
     expect(model).toEqual({
       inputSize: 5,
       outputSize: 3,
-      priorSigma: 1,
+      prior: { kind: 'gaussian', sigma: 1 },
       layers: [
         { name: 'bayesian_dense_0', inputSize: 5, outputSize: 256, activation: 'relu' },
         { name: 'bayesian_dense_1', inputSize: 256, outputSize: 128, activation: 'relu' },
@@ -34,7 +34,7 @@ describe('build', () => {
       activation: 'gelu',
       priorSigma: 0.3,
     });
-    expect(model.priorSigma).toBe(0.3);
+    expect(model.prior).toEqual({ kind: 'gaussian', sigma: 0.3 });
     expect(model.layers.map(({ outputSize, activation }) => [outputSize, activation])).toEqual([
       [7, 'gelu'],
       [1, 'identity'],
@@ -74,7 +74,7 @@ describe('build', () => {
     ],
     [
       { inputSize: 2, outputSize: 1, hidden: [3] },
-      'build: hidden: expected a known key, got "hidden" — known here: inputSize, outputSize, hiddenSizes, activation, priorSigma',
+      'build: hidden: expected a known key, got "hidden" — known here: inputSize, outputSize, hiddenSizes, activation, prior, priorSigma',
     ],
     [
       { inputSize: 2, outputSize: 1, hidden_sizes: [3] },
@@ -108,13 +108,13 @@ describe('bayesianDense', () => {
     expect(toModel(out)).toEqual({
       inputSize: 3,
       outputSize: 2,
-      priorSigma: 1,
+      prior: { kind: 'gaussian', sigma: 1 },
       layers: [
         { name: 'first', inputSize: 3, outputSize: 8, activation: 'tanh' },
         { name: 'bayesian_dense', inputSize: 8, outputSize: 2, activation: 'identity' },
       ],
     });
-    expect(toModel(out, { priorSigma: 2 }).priorSigma).toBe(2);
+    expect(toModel(out, { priorSigma: 2 }).prior).toEqual({ kind: 'gaussian', sigma: 2 });
   });
 
   test('refuses units that count nothing, and a model without layers', () => {

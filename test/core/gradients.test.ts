@@ -97,7 +97,7 @@ function problemOf(c: Case): TrainingProblem {
     inputSize: c.widths[0],
     outputSize: c.widths[c.widths.length - 1],
     layers,
-    priorSigma: c.priorSigma,
+    prior: { kind: 'gaussian', sigma: c.priorSigma },
   };
   return {
     model,

@@ -15,7 +15,7 @@ test('the number of parameters that is compared is that of the layout', () => {
   const layer = (inputSize: number, outputSize: number) =>
     ({ name: '', inputSize, outputSize, activation: 'relu' }) as const;
   const layers = [layer(inputSize, hidden), layer(hidden, outputSize)];
-  const { size } = parameterLayout({ inputSize, outputSize, layers, priorSigma: 1 });
+  const { size } = parameterLayout({ inputSize, outputSize, layers, prior: { kind: 'gaussian', sigma: 1 } });
   expect(size).toBeGreaterThan(MAX_PARAMETERS);
   expect(networkProblem([inputSize, hidden, outputSize])).toEqual({
     expected: `at most ${MAX_PARAMETERS} weights and biases`,

@@ -45,7 +45,12 @@ const posteriorArbitrary: fc.Arbitrary<Posterior> = fc
     );
     const O = sizes.at(-1)!;
     return fc.record({
-      model: fc.constant({ inputSize: sizes[0], outputSize: O, layers, priorSigma: 0.1 }),
+      model: fc.constant({
+        inputSize: sizes[0],
+        outputSize: O,
+        layers,
+        prior: { kind: 'gaussian' as const, sigma: 0.1 },
+      }),
       likelihood:
         kind === 'gaussian'
           ? fc.constantFrom({ kind, scale: 'learned' } as const, { kind, scale: 0.3 } as const)
@@ -81,7 +86,7 @@ const SMALL: Posterior = {
       { name: 'h', inputSize: 2, outputSize: 2, activation: 'relu' },
       { name: 'output', inputSize: 2, outputSize: 1, activation: 'identity' },
     ],
-    priorSigma: 1,
+    prior: { kind: 'gaussian', sigma: 1 },
   },
   likelihood: { kind: 'gaussian', scale: 'learned' },
   layers: [
@@ -262,7 +267,7 @@ describe('damage', () => {
     ],
     [
       { metadata: { model: '{"inputSize":0}' } },
-      'metadata: model: inputSize: expected a whole number of at least 1, got 0 — change it (and 3 more problems)',
+      'metadata: model: inputSize: expected a whole number of at least 1, got 0 — change it (and 2 more problems)',
     ],
     [
       { metadata: { likelihood: '{"kind":"poisson"}' } },

@@ -50,7 +50,7 @@ const POSTERIOR: Posterior = {
     inputSize: 1,
     outputSize: 1,
     layers: [{ name: 'output', inputSize: 1, outputSize: 1, activation: 'identity' }],
-    priorSigma: 1,
+    prior: { kind: 'gaussian', sigma: 1 },
   },
   likelihood: { kind: 'bernoulli' },
   layers: [

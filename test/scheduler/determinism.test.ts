@@ -171,7 +171,10 @@ describe('what does not belong to the problem', () => {
     const digests = [];
     for (const change of changes)
       digests.push(posteriorDigest(await runtime(1).train(model, data, { ...options, ...change })));
-    const priors = [0.5].map((priorSigma) => ({ ...model, priorSigma }));
+    const priors = [0.5].map((priorSigma) => ({
+      ...model,
+      prior: { kind: 'gaussian' as const, sigma: priorSigma },
+    }));
     for (const other of priors) digests.push(posteriorDigest(await runtime(1).train(other, data, options)));
     expect(new Set(digests).size).toBe(changes.length + priors.length);
   });

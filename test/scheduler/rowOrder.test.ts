@@ -63,7 +63,10 @@ describe('a training', () => {
    */
   function witness(rows: number, batchSize: number, epochs: number, seed: string): TrainingHarness {
     const problem: TrainingProblem = {
-      model: { ...build({ inputSize: rows, hiddenSizes: [], outputSize: 1 }), priorSigma: 1e15 },
+      model: {
+        ...build({ inputSize: rows, hiddenSizes: [], outputSize: 1 }),
+        prior: { kind: 'gaussian', sigma: 1e15 },
+      },
       likelihood: { kind: 'gaussian', scale: 1 },
       rowCount: rows,
       batchSize,

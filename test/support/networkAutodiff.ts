@@ -73,7 +73,7 @@ export function autodiffStep(graph: StepGraph, layers: readonly LayerParameters[
     weight: [...weightShape],
     bias: [O],
   }));
-  const kl = graph.kl ?? gaussianKl(model.priorSigma);
+  const kl = graph.kl ?? gaussianKl((model.prior as { sigma: number }).sigma);
   const variables: tf.Variable[] = [];
   const variable = (data: Float64Array, shape: number[]) => {
     const made = tf.variable(tf.tensor(Float32Array.from(data), shape));

@@ -10,7 +10,7 @@ export function madeState(step: number): TrainingState {
         model: {
           inputSize: 2,
           outputSize: 1,
-          priorSigma: 1,
+          prior: { kind: 'gaussian', sigma: 1 },
           layers: [{ name: 'output', inputSize: 2, outputSize: 1, activation: 'identity' }],
         },
         likelihood: { kind: 'gaussian', scale: 'learned' },

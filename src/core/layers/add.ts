@@ -55,8 +55,11 @@ class Sum implements WeightlessLayer {
   }
 }
 
-export const add: LayerKind<AddSpec> = {
-  shape: ({ inputSize }) => ({
+export const add = {
+  options: () => ({}),
+  saved: () => ({}),
+  resolve: (_: object, inputShape: readonly number[]) => ({ outputShape: inputShape, own: {} }),
+  shape: ({ inputSize }: AddSpec) => ({
     inputUnits: inputSize,
     units: inputSize,
     I: 0,
@@ -65,5 +68,5 @@ export const add: LayerKind<AddSpec> = {
     deltaPanels: 0,
     divisible: true,
   }),
-  weightless: (layer, kernels) => new Sum(layer, kernels),
-};
+  weightless: (layer: LayerLayout, kernels: Kernels) => new Sum(layer, kernels),
+} satisfies LayerKind<AddSpec>;

@@ -1,6 +1,8 @@
 // A dense layer: y = activation(x·W + b), W [I, O], b [O].
 
 import { GemmStart, type Kernels, LANES } from '../../backend/backend.ts';
+import type { Fields } from '../../options/kinds.ts';
+import { MAX_UNITS } from '../limits.ts';
 import {
   type Block,
   type LayerKind,
@@ -110,8 +112,11 @@ class DenseMap implements LinearMap {
   }
 }
 
-export const dense: LayerKind<DenseSpec> = {
-  shape: ({ inputSize, outputSize }) => ({
+export const dense = {
+  options: ({ count }: Fields) => ({ units: count('Outputs of the layer.', MAX_UNITS) }),
+  saved: () => ({}),
+  resolve: ({ units }: { readonly units: number }) => ({ outputShape: [units], own: {} }),
+  shape: ({ inputSize, outputSize }: DenseSpec) => ({
     inputUnits: inputSize,
     units: outputSize,
     I: inputSize,
@@ -120,5 +125,5 @@ export const dense: LayerKind<DenseSpec> = {
     deltaPanels: Math.ceil(outputSize / LANES),
     divisible: true,
   }),
-  map: (layer, kernels) => new DenseMap(layer, kernels),
-};
+  map: (layer: LayerLayout, kernels: Kernels) => new DenseMap(layer, kernels),
+} satisfies LayerKind<DenseSpec>;

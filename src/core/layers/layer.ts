@@ -2,12 +2,13 @@
 // the weights of its map come from: estimators choose them, drawn, mean or variance, all in one layout.
 
 import type { Activation, GemmStart, Kernels } from '../../backend/backend.ts';
+import type { Member } from '../../options/kinds.ts';
 import type { PriorSpec } from '../priors/index.ts';
 
 /** Bytes of a row of 16 lanes. */
 export const ROW_BYTES = 64;
 
-/** What every layer's spec says; members add their own options. */
+/** What every layer's spec says; members add their own. */
 export interface LayerSpecBase {
   readonly kind?: string;
   readonly name: string;
@@ -120,8 +121,22 @@ export interface WeightlessLayer {
   ): void;
 }
 
+/** A layer as far as its options decide it: the shape of what it gives for a row of data, and its own part of the spec. */
+export interface Resolved {
+  readonly outputShape: readonly number[];
+  readonly own: object;
+}
+
 /** A kind of layer: with a linear map, or without weights. */
-export interface LayerKind<Spec extends LayerSpecBase> {
+export interface LayerKind<Spec extends LayerSpecBase> extends Member {
+  /** What a spec has besides what every spec has, as it is saved. */
+  readonly saved: Member['options'];
+  /**
+   * @param options what `options` has checked
+   * @param inputShape of a row of data of its (first) input, channels last
+   * @throws RangeError where the input does not suit the layer: `expected …, got … — …`
+   */
+  resolve(options: never, inputShape: readonly number[]): Resolved;
   shape(spec: Spec): LayerShape;
   readonly map?: (layer: LayerLayout<Spec>, kernels: Kernels) => LinearMap;
   readonly weightless?: (layer: LayerLayout<Spec>, kernels: Kernels) => WeightlessLayer;

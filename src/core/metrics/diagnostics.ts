@@ -3,6 +3,7 @@
 
 import { LANES } from '../../backend/backend.ts';
 import { softplus } from '../../math/float64.ts';
+import { type LayerPriors, layerPriors } from '../layerPriors.ts';
 import type { LayerLayout, ParameterLayout } from '../parameters.ts';
 import type { Posterior } from '../posterior.ts';
 import { sumOfSquares } from './smoothedGradient.ts';
@@ -40,7 +41,7 @@ export interface ModelDiagnostics {
 
 /** What a posterior alone does not know. */
 export interface DiagnosticContext {
-  readonly priorSigma: number;
+  readonly priors: LayerPriors;
   readonly initialRho?: number;
   /** N training rows and the nll per row that go with these parameters. */
   readonly fit?: { readonly rowCount: number; readonly nll: number };
@@ -63,9 +64,11 @@ class Part {
   constructor(
     readonly name: string,
     readonly context: DiagnosticContext,
+    layer: number,
   ) {
-    const { priorSigma, initialRho } = context;
-    this.weights = new WeightTally(priorSigma, initialRho === undefined ? Number.NaN : softplus(initialRho));
+    const { priors, initialRho } = context;
+    const prior = priors.priors[priors.ofLayer[layer]];
+    this.weights = new WeightTally(prior, initialRho === undefined ? Number.NaN : softplus(initialRho));
   }
 
   merge(other: Part): void {
@@ -107,8 +110,8 @@ export function diagnosePanels(
   context: DiagnosticContext,
 ): ModelDiagnostics {
   const parts = layout.layers.flatMap((layer) => {
-    const weight = new Part(`layers.${layer.index}.weight`, context);
-    const bias = new Part(`layers.${layer.index}.bias`, context);
+    const weight = new Part(`layers.${layer.index}.weight`, context, layer.index);
+    const bias = new Part(`layers.${layer.index}.bias`, context, layer.index);
     eachRun(layer, (isBias, from, to) => {
       const part = isBias ? bias : weight;
       part.weights.add(mu, rho, from, to);
@@ -126,10 +129,10 @@ export function diagnosePanels(
  * `smoothedGradientNorm` do, and are null).
  */
 export function diagnosePosterior(posterior: Posterior): ModelDiagnostics {
-  const context = { priorSigma: posterior.model.priorSigma };
+  const context = { priors: layerPriors(posterior.model) };
   const parts = posterior.layers.flatMap((layer, l) =>
     (['weight', 'bias'] as const).map((tensor) => {
-      const part = new Part(`layers.${l}.${tensor}`, context);
+      const part = new Part(`layers.${l}.${tensor}`, context, l);
       const { mu, rho } = layer[tensor];
       part.weights.add(mu, rho, 0, mu.length);
       return part;
@@ -157,10 +160,10 @@ function summed(
   context: DiagnosticContext,
   gradientScale: number | null,
 ): ModelDiagnostics {
-  const all = new Part('all', context);
+  const all = new Part('all', context, 0);
   const layers: Part[] = [];
   for (let p = 0; p < parts.length; p += 2) {
-    const layer = new Part(`layers.${p / 2}`, context);
+    const layer = new Part(`layers.${p / 2}`, context, p / 2);
     layer.merge(parts[p]);
     layer.merge(parts[p + 1]);
     layers.push(layer);

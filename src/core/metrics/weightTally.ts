@@ -2,6 +2,7 @@
 // layer is the sum of its tensors. What is done with the counts is in diagnostics.ts.
 
 import { exp, log } from '../../math/float64.ts';
+import type { Prior } from '../priors/prior.ts';
 import { fillTables, logOfBits, logSigmaOf, sigmaOf } from './logTables.ts';
 
 /** A histogram over decibels: bin i holds [from + i·step, from + (i + 1)·step); its first and last bin also what lies beyond. */
@@ -95,25 +96,21 @@ export function fromDecibels(value: number): number {
 
 export class WeightTally {
   count = 0;
-  /** Σ KL(N(mu, sigma²) ‖ N(0, priorSigma²)) in nats. */
+  /** Σ KL(q ‖ prior) in nats. */
   kl = 0;
   collapsed = 0;
   /** Weights whose sigma is more than 1 % away from `initialSigma`. */
   moved = 0;
   readonly #snr = new FineHistogram(-80, 80);
   readonly #sigma = new FineHistogram(-100, 40);
-  readonly #logPriorSigma: number;
-  readonly #halfPrecision: number;
   readonly #logInitialSigma: number;
 
   /** @param initialSigma what every sigma started from, NaN where that is not known */
   constructor(
-    readonly priorSigma: number,
+    readonly prior: Pick<Prior, 'elementKl'>,
     readonly initialSigma: number,
   ) {
     fillTables();
-    this.#logPriorSigma = log(priorSigma);
-    this.#halfPrecision = 0.5 / (priorSigma * priorSigma);
     this.#logInitialSigma = log(initialSigma);
   }
 
@@ -124,7 +121,7 @@ export class WeightTally {
       const m = mu[i];
       const sigma = sigmaOf(rho[i]);
       const logSigma = logSigmaOf(rho[i]);
-      const kl = this.#logPriorSigma - logSigma + (sigma * sigma + m * m) * this.#halfPrecision - 0.5;
+      const kl = this.prior.elementKl(m, sigma, logSigma);
       this.kl += kl;
       if (kl < COLLAPSED_NATS) this.collapsed++;
       const ratio = logSigma - this.#logInitialSigma;

@@ -1,17 +1,18 @@
-// The prior N(0, scale²) on every weight and bias.
+// The Gaussian prior N(0, scale²): its KL has a closed form, whose gradient the optimizers' updates have built in.
 
 import { log } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';
 import type { Prior } from './prior.ts';
 
-export interface GaussianPriorSpec {
-  readonly kind: 'gaussian';
-  /** Standard deviation. */
-  readonly scale: number;
-}
+export const gaussianPriorOptions = ({ deviation }: Fields) => ({
+  sigma: deviation('Standard deviation of every weight and bias.').default(1),
+});
 
-/** KL = Σ log(scale/sigma) + (sigma² + mu²)/(2·scale²) − ½ (Kingma & Welling 2014, appendix B). */
-export function gaussian({ scale }: GaussianPriorSpec): Prior {
+/**
+ * KL = Σ log(scale/sigma) + (sigma² + mu²)/(2·scale²) − ½ (Kingma & Welling 2014, appendix B).
+ * @param options their `sigma`, named so in configs, is the scale of the prior
+ */
+export function gaussian({ sigma: scale }: { readonly sigma: number }): Prior {
   const logScale = log(scale);
   const halfPrecision = 0.5 / (scale * scale);
   return {
@@ -22,7 +23,3 @@ export function gaussian({ scale }: GaussianPriorSpec): Prior {
     elementKl: (mu, sigma, logSigma) => logScale - logSigma + (sigma * sigma + mu * mu) * halfPrecision - 0.5,
   };
 }
-
-gaussian.options = ({ deviation }: Fields) => ({
-  sigma: deviation('Standard deviation of every weight and bias.').default(1),
-});

@@ -1,15 +1,20 @@
-// The priors there are, by kind.
+// The priors there are, by the names users call them.
 
-import { gaussian } from './gaussian.ts';
-import type { Prior, PriorKind } from './prior.ts';
+import type { BareName, Settings, Spec } from '../../options/kinds.ts';
+import { gaussian, gaussianPriorOptions } from './gaussian.ts';
+import type { Prior } from './prior.ts';
 
-export const PRIORS = { gaussian } as const;
+export const PRIORS = {
+  gaussian: { options: gaussianPriorOptions, create: gaussian },
+} as const;
 
-type Priors = typeof PRIORS;
+/** A prior on weights and biases, with every option filled in. */
+export type PriorSpec = Settings<typeof PRIORS>;
 
-/** A prior on every weight and bias of a layer: the options of one of the members. */
-export type PriorSpec = { [Kind in keyof Priors]: Parameters<Priors[Kind]>[0] }[keyof Priors];
+/** As a caller may write it: by name, or with the options that are not the default. */
+export type PriorInput = Spec<typeof PRIORS> | BareName<typeof PRIORS>;
 
 export function createPrior(spec: PriorSpec): Prior {
-  return (PRIORS[spec.kind] as PriorKind<PriorSpec>)(spec);
+  const { create } = PRIORS[spec.kind];
+  return (create as (options: PriorSpec) => Prior)(spec);
 }

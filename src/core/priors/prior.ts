@@ -46,6 +46,3 @@ export interface Prior {
   /** KL of one parameter in float64, in nats, for diagnostics; logSigma = log(sigma) is known already. */
   elementKl(mu: number, sigma: number, logSigma: number): number;
 }
-
-/** A kind of prior: its options to a prior. */
-export type PriorKind<Spec> = (spec: Spec) => Prior;

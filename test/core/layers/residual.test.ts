@@ -25,7 +25,7 @@ const dense = (
 const model: Model = {
   inputSize: 5,
   outputSize: 2,
-  priorSigma: 0.8,
+  prior: { kind: 'gaussian', sigma: 0.8 },
   layers: [
     dense(5, 19, 'tanh'),
     dense(19, 19, 'silu'),

@@ -6,10 +6,17 @@ import { build, klCost } from '../../../src/core/bayesian.ts';
 import { diagnosePanels, diagnosePosterior } from '../../../src/core/metrics/diagnostics.ts';
 import { packLayer, parameterLayout } from '../../../src/core/parameters.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
+import { createPrior } from '../../../src/core/priors/index.ts';
 
 const wave = (i: number) => ((i * 7919 + 13) % 10007) / 5003.5 - 1;
 
 /** A posterior of a network with numbers from a formula, and the same in panels whose padding holds garbage. */
+const priors = {
+  priors: [createPrior({ kind: 'gaussian', sigma: 1 })],
+  ofLayer: [0, 0, 0, 0, 0],
+  drawsWeights: false,
+};
+
 function example(sizes: readonly number[], priorSigma = 1) {
   const [inputSize, ...hiddenSizes] = sizes;
   const outputSize = hiddenSizes.pop() as number;
@@ -78,7 +85,7 @@ describe('diagnosePanels', () => {
     fc.assert(
       fc.property(fc.array(size, { minLength: 2, maxLength: 4 }), (sizes) => {
         const { posterior, layout, mu, rho } = example(sizes);
-        const found = diagnosePanels(layout, mu, rho, null, { priorSigma: 1 });
+        const found = diagnosePanels(layout, mu, rho, null, { priors });
         const wanted = diagnosePosterior(posterior);
         for (const [t, { kl, ...counts }] of wanted.tensors.entries()) {
           const { kl: got, ...others } = found.tensors[t];
@@ -93,8 +100,7 @@ describe('diagnosePanels', () => {
 
   test('the KL share is kl / (N·nll + kl), adds up over layers, and is null for a density above 1', () => {
     const { layout, mu, rho } = example([4, 17, 2]);
-    const at = (nll: number) =>
-      diagnosePanels(layout, mu, rho, null, { priorSigma: 1, fit: { rowCount: 50, nll } });
+    const at = (nll: number) => diagnosePanels(layout, mu, rho, null, { priors, fit: { rowCount: 50, nll } });
     const { all, layers } = at(2);
     expect(all.klShare).toBeCloseTo(all.kl / (50 * 2 + all.kl), 12);
     expect((layers[0].klShare as number) + (layers[1].klShare as number)).toBeCloseTo(
@@ -115,7 +121,7 @@ describe('diagnosePanels', () => {
       packLayer(gRho, layer, new Float32Array(I * O).fill(-1), new Float32Array(O));
     }
     const gradients = { mu: gMu, rho: gRho, scale: 2 };
-    const { all, tensors } = diagnosePanels(layout, mu, rho, gradients, { priorSigma: 1 });
+    const { all, tensors } = diagnosePanels(layout, mu, rho, gradients, { priors });
     const norms = tensors.map(({ smoothedGradientNorm }) => smoothedGradientNorm);
     expect(norms[0]).toEqual({ mu: 2 * 3 * Math.sqrt(54), rho: 2 * Math.sqrt(54) });
     expect(norms[1]?.mu).toBeCloseTo(2 * 4 * Math.sqrt(18), 9);

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fillTables, logOfBits, logSigmaOf, sigmaOf } from '../../../src/core/metrics/logTables.ts';
 import { decibels, fromDecibels, WeightTally } from '../../../src/core/metrics/weightTally.ts';
+import { createPrior } from '../../../src/core/priors/index.ts';
 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const inverse = (sigma: number) => Math.log(Math.expm1(sigma));
@@ -12,7 +13,7 @@ const f32 = (...values: number[]) => Float32Array.from(values);
 const wave = (i: number) => ((i * 7919 + 13) % 10007) / 5003.5 - 1;
 
 function tally(mu: readonly number[], sigma: readonly number[], priorSigma = 1, initialSigma = Number.NaN) {
-  const counted = new WeightTally(priorSigma, initialSigma);
+  const counted = new WeightTally(createPrior({ kind: 'gaussian', sigma: priorSigma }), initialSigma);
   counted.add(f32(...mu), f32(...sigma.map(inverse)), 0, mu.length);
   return counted;
 }
@@ -101,7 +102,9 @@ test('tallies add up: any cut of the weights gives the same counts', () => {
       const mu = Float32Array.from({ length: count }, (_, i) => wave(i + cut));
       const rho = Float32Array.from({ length: count }, (_, i) => 6 * wave(2 * i + cut) - 3);
       const at = Math.min(cut, count);
-      const [whole, first, second] = [0, 1, 2].map(() => new WeightTally(1, 0.05));
+      const [whole, first, second] = [0, 1, 2].map(
+        () => new WeightTally(createPrior({ kind: 'gaussian', sigma: 1 }), 0.05),
+      );
       whole.add(mu, rho, 0, count);
       first.add(mu, rho, 0, at);
       second.add(mu, rho, at, count);
