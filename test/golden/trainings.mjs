@@ -48,7 +48,12 @@ function network(inputSize, widths, priorSigma = 1) {
     outputSize,
     activation,
   }));
-  return { inputSize, outputSize: widths[widths.length - 1][0], layers, prior: { kind: 'gaussian', sigma: priorSigma } };
+  return {
+    inputSize,
+    outputSize: widths[widths.length - 1][0],
+    layers,
+    prior: { kind: 'gaussian', sigma: priorSigma },
+  };
 }
 
 /**
