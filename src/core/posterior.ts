@@ -16,6 +16,7 @@ export interface LayerPosterior {
 
 export interface Posterior {
   readonly model: Model;
+  /** As the network was trained by it: a fixed scale is in standardized units here, as `noiseScale`. */
   readonly likelihood: LikelihoodSpec;
   readonly layers: readonly LayerPosterior[];
   /** gaussian only: standard deviation of the observation noise per output, in standardized units. */
