@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { BACKEND_NAMES } from '../backend/registry.ts';
+import { MAX_DRAWS } from '../core/limits.ts';
 import type { PredictionMode } from '../core/predictionMemory.ts';
 import { ConfigError } from '../errors.ts';
 import { describeValue, mismatch } from '../messages.ts';
@@ -47,7 +48,7 @@ export function withOutput(command: Command): Command {
 
 /** --draws. */
 export function drawsOption(description: string): Option {
-  return new Option('--draws <s>', description).argParser((text) => wholeNumber('--draws', text, 1e9));
+  return new Option('--draws <s>', description).argParser((text) => wholeNumber('--draws', text, MAX_DRAWS));
 }
 
 /** --seed; what looks like an integer is the same seed as the integer. */

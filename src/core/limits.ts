@@ -10,6 +10,9 @@ export const MAX_UNITS = 2 ** 24;
 /** Numbers in one parameter buffer, padding included: a training holds at least four such buffers in 4 GiB. */
 export const MAX_PARAMETERS = 2 ** 28;
 
+/** Rows of a table: their numbers are int32. */
+export const MAX_ROWS = 2 ** 31 - 1;
+
 /** Members of an ensemble. */
 export const MAX_MEMBERS = 65_536;
 

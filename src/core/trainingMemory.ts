@@ -122,7 +122,8 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const scaleGradientBytes = likelihood.learnsScale ? batchPanels * K * LANES * 4 : 0;
   const scaleGradient = likelihood.learnsScale ? arena.reserve('scaleGradient', S * scaleGradientBytes) : 0;
 
-  const blockFloats = Math.max(...layout.blocks.map((block) => block.rows)) * LANES;
+  // Large networks have more blocks than a call may have arguments.
+  const blockFloats = layout.blocks.reduce((most, block) => Math.max(most, block.rows), 0) * LANES;
   const perThread = Array.from({ length: threads }, (_, t) => ({
     scalars: floats(`thread${t}.scalars`, priors.length * LANES),
     dW: floats(`thread${t}.dW`, blockFloats),

@@ -10,6 +10,7 @@ import { ConfigError } from '../errors.ts';
 import { softplusInverse } from '../math/float64.ts';
 import { describeValue, mismatch } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
+import { checkLimits } from './configLimits.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
 import { resolveSelection, type SelectionConfig } from './configSelection.ts';
 import { LIMIT_BYTES, parseYaml } from './configText.ts';
@@ -126,6 +127,7 @@ function resolveConfig(
   file: string,
   place: string = resolve(dirname(file)),
 ): ResolvedConfig {
+  checkLimits(parsed, file);
   const { task, likelihood } = resolveTask(parsed, file);
   const standardize = resolveStandardize(parsed.data, task, file);
   const hasTask = parsed.data.kind === 'csv' || parsed.data.kind === 'npy';

@@ -18,6 +18,7 @@ import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';
 import type { TrainingData } from '../scheduler/options.ts';
 import { dataSpec, type ResolvedConfig } from './config.ts';
+import { checkNetwork, checkSizes } from './configLimits.ts';
 
 /** Draw numbers of synthetic rows by what the rows are for; different parts never share a number. */
 export const SYNTHETIC_PART = { train: 0, test: 1, outside: 2 } as const;
@@ -92,16 +93,19 @@ export function prepareRun(
       `${where}: prediction.draws: expected at least ${members} for ${members} members, got ${config.prediction.draws} — use a multiple of ${members}`,
     );
   }
+  checkNetwork([features.columns, ...model.hiddenSizes, outputs], where);
+  const network = build({
+    inputSize: features.columns,
+    hiddenSizes: model.hiddenSizes,
+    outputSize: outputs,
+    activation: model.activation,
+    prior,
+  });
+  checkSizes(config, network, features.rows, where);
   return {
     config,
     data,
-    model: build({
-      inputSize: features.columns,
-      hiddenSizes: model.hiddenSizes,
-      outputSize: outputs,
-      activation: model.activation,
-      prior,
-    }),
+    model: network,
     classNames: targets.kind === 'labels' ? targets.classNames : null,
   };
 }

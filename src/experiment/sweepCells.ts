@@ -102,6 +102,14 @@ function sweepCells(sweep: ParsedSweep, base: Base, file: string) {
       'keep one of the two',
     );
   }
+  const count = all.length * (splits?.length ?? 1) * (Array.isArray(seeds) ? seeds.length : (seeds ?? 1));
+  if (count > MAX_CELLS)
+    throw problem(
+      `${file}: repeat`,
+      `at most ${MAX_CELLS} cells`,
+      `${count}`,
+      'repeat or vary less at a time',
+    );
   const short = shortNames(Object.keys(sweep.vary));
   const cells = all.flatMap((values, setting) => {
     const shown = Object.entries(values).map(
@@ -131,7 +139,8 @@ function numbered(seed: string | number, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${seed}/${n}`);
 }
 
-const MAX_SPLITS = 10_000;
+/** Larger counts are almost certainly typos. */
+const MAX_CELLS = 100_000;
 
 function splitNumbers(given: ParsedSweep['repeat']['splits'], file: string): number[] | null {
   if (given === undefined) return null;
@@ -139,7 +148,10 @@ function splitNumbers(given: ParsedSweep['repeat']['splits'], file: string): num
   const numbers = parts.flatMap((part) => {
     if (typeof part === 'number') return [part];
     const [first, last] = part.split('..').map(Number);
-    return Array.from({ length: Math.min(MAX_SPLITS, Math.max(0, last - first + 1)) }, (_, n) => first + n);
+    const length = Math.max(0, last - first + 1);
+    if (length > MAX_CELLS)
+      throw problem(`${file}: repeat.splits`, `at most ${MAX_CELLS}`, `${length}`, 'use fewer');
+    return Array.from({ length }, (_, n) => first + n);
   });
   if (numbers.length > 0 && new Set(numbers).size === numbers.length) return numbers;
   const got = numbers.length === 0 ? 'an empty range' : 'one of them twice';

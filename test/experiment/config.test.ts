@@ -137,6 +137,8 @@ const above0 = fc.double({ min: 1e-6, max: 20, noNaN: true });
 const count = fc.integer({ min: 1, max: 1e9 });
 /** Of what has a largest size. */
 const fewer = fc.integer({ min: 1, max: 1e7 });
+/** Of what is bounded further: four such layers are a network. */
+const few = fc.integer({ min: 1, max: 5_000 });
 const split = fc.oneof(
   fc.constant({}),
   fc.record({ testFraction: fc.double({ min: 0.01, max: 0.99, noNaN: true }) }),
@@ -180,7 +182,7 @@ const inputArbitrary = fc.record(
       fc.constantFrom('1', 'true', '~', '0x1', '1e3'),
     ),
     model: fc.record({
-      hiddenSizes: fc.array(fewer, { maxLength: 4 }),
+      hiddenSizes: fc.array(few, { maxLength: 4 }),
       activation: fc.constantFrom('relu', 'gelu'),
     }),
     prior: fc.record({ kind: fc.constant('gaussian'), sigma: above0 }),

@@ -15,7 +15,8 @@ export const LIKELIHOODS = {
 /**
  * How a network's output is read as a distribution of targets.
  * `categorical`: logits of outputSize classes. `bernoulli`: outputSize independent logits.
- * `gaussian`: means, with a `scale` (standard deviation) that is a number or `learned`, one per output.
+ * `gaussian`: means, with a `scale` (standard deviation of the noise) that is a number, in the units of the data whatever is standardized,
+ * or `learned`, one per output.
  */
 export type LikelihoodSpec = Settings<typeof LIKELIHOODS>;
 
