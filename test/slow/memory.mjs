@@ -34,7 +34,7 @@ const CASES = {
   predictions: { count: 200_000, early: 0.1, growth: 96 * MIB, memories: 4, job: predictions },
   trainings: { count: 2_000, early: 0.1, growth: 96 * MIB, memories: 4, job: trainings },
   sweep: { count: 36, least: 9, early: 0.25, growth: 128 * MIB, memories: 8, job: sweep },
-  sizes: { count: 2_000, least: 60, early: 0.5, growth: 384 * MIB, memories: 64, job: sizes },
+  sizes: { count: 400, least: 60, early: 0.5, growth: 384 * MIB, memories: 64, job: sizes },
   judged: { count: 20_000, early: 0.1, growth: 96 * MIB, memories: 4, job: judged },
 };
 
