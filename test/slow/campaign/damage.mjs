@@ -29,7 +29,9 @@ async function interrupted(kind, there) {
     while (running() && !there(join(one.dir, 'out'))) await sleep(1);
     child.kill('SIGINT');
     const { status } = await ended;
-    if (status === 130 && there(join(one.dir, 'out'))) return one.dir;
+    // One that was interrupted while it was measured has no more need of its states and members.
+    const trained = existsSync(join(one.dir, 'out/posterior.safetensors'));
+    if (status === 130 && !trained && there(join(one.dir, 'out'))) return one.dir;
     rmSync(one.dir, { recursive: true });
   }
   throw new Error(`${campaign.script}: expected an interrupted ${kind} to damage, got none in 20 attempts`);
