@@ -11,7 +11,7 @@ import { openCampaign, sleep } from './harness.mjs';
 const campaign = openCampaign(import.meta.url, { full: 5200, quick: 1200 });
 const CHILD = fileURLToPath(new URL('fuzz/callsChild.mjs', import.meta.url));
 /** A single call of a tiny problem: milliseconds. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 45_000;
 
 const first = campaign.only ?? 0;
 const end = campaign.only === null ? campaign.wanted : campaign.only + 1;
