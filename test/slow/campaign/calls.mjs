@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCampaign, sleep } from './harness.mjs';
 
-const campaign = openCampaign(import.meta.url, { full: 5200, quick: 1200 });
+const campaign = openCampaign(import.meta.url, { full: 5200, quick: 800 });
 const CHILD = fileURLToPath(new URL('fuzz/callsChild.mjs', import.meta.url));
 /** A single call of a tiny problem: milliseconds. */
 const PATIENCE_MS = 45_000;

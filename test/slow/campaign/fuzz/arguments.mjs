@@ -18,6 +18,8 @@ import { table } from './tables.mjs';
 export const ROWS = 24;
 export const INPUTS = 2;
 export const number = (r, c) => (((r + 2) * (7 * c + 5)) % 23) / 11 - 1;
+/** Of functions that only compute: NaN is a number to them. */
+export const plainNumbers = (rows) => table(rows, INPUTS, number, { finite: false });
 export const features = (rows = ROWS) => table(rows, INPUTS, number);
 export const values = (rows = ROWS) => table(rows, 1, number);
 export const labels = (rows = ROWS) =>
@@ -191,6 +193,9 @@ const numbers = (length) =>
         v.every(Number.isFinite)),
     undefined,
   );
+/** Strings of a posterior that decide how it is read. */
+const KIND = new Set(['gaussian', 'learned', 'relu', 'tanh', 'identity']);
+
 /** A posterior taken apart, as by a program that stores it its own way. */
 export function posteriorParts(posterior) {
   const part = (value) => {
@@ -206,8 +211,10 @@ export function posteriorParts(posterior) {
       const whole = plainData(fields);
       return { ...whole, make: () => value };
     }
+    // Names may be others; sizes, kinds and what is null may not.
     return leaf(
-      (v) => v === value,
+      (v) =>
+        v === value || (typeof v === 'string' && typeof value === 'string' && v !== '' && !KIND.has(value)),
       () => value,
     );
   };

@@ -36,6 +36,7 @@ import {
   mode,
   omit,
   plainData,
+  plainNumbers,
   posteriorParts,
   predictNames,
   predictOptions,
@@ -60,7 +61,10 @@ export function specs(made) {
       () => name,
       (v) => typeof v === 'string' && v !== '',
     );
-  const out = given(() => join(scratch, 'out.safetensors'));
+  const out = given(
+    () => join(scratch, 'out.safetensors'),
+    (v) => typeof v === 'string' && v !== '',
+  );
   const tensors = { tensor: (flat, shape) => ({ flat, shape }) };
   const collected = async (drawn) => {
     let rows = 0;
@@ -137,15 +141,15 @@ export function specs(made) {
     {
       name: 'klCost',
       weight: 2,
-      schemas: [features(3), features(3), omit(options({ priorSigma: prior }, ['priorSigma']))],
+      schemas: [plainNumbers(3), plainNumbers(3), omit(options({ priorSigma: prior }, ['priorSigma']))],
       call: klCost,
     },
     {
       name: 'elboLoss',
       weight: 2,
       schemas: [
-        features(4),
-        features(4),
+        plainNumbers(4),
+        plainNumbers(4),
         leaf(
           (v) => typeof v === 'number' && Number.isFinite(v),
           () => 2,

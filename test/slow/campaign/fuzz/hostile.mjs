@@ -215,7 +215,9 @@ export function describe(value, depth = 0) {
   if (depth > 2) return '…';
   if (Array.isArray(value)) {
     const shown = Array.from(value.slice(0, 6), (each) => describe(each, depth + 1));
-    return `[${shown.join(', ')}${value.length > 6 ? `, … (${value.length})` : ''}]`;
+    const odd = Array.from(value).findIndex((each, i) => i > 5 && typeof each !== typeof value[0]);
+    const further = odd < 0 ? '' : `, … ${odd}: ${describe(value[odd], depth + 1)}`;
+    return `[${shown.join(', ')}${further}${value.length > 6 ? `, … (${value.length})` : ''}]`;
   }
   if (!isPlain(value)) return `a ${value.constructor?.name ?? 'nameless object'}`;
   return `{ ${Object.entries(value)

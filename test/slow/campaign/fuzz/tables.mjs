@@ -53,9 +53,10 @@ function shaped(data, shape) {
 
 /**
  * A table of `columns` (a number, or a function of the row) that a call takes.
- * @param options.cell what a cell may be besides finite
+ * @param options.cell what a cell may be
+ * @param options.finite whether NaN and the infinities are refused
  */
-export function table(rows, columns, number, { cell = () => true } = {}) {
+export function table(rows, columns, number, { cell = () => true, finite = true } = {}) {
   const make = (random) => {
     const cells = Array.from({ length: rows }, (_, r) =>
       Array.from({ length: columns }, (_, c) => number(r, c)),
@@ -82,7 +83,7 @@ export function table(rows, columns, number, { cell = () => true } = {}) {
       return read.every(
         (row) =>
           row.length === columns &&
-          row.every((each) => typeof each === 'number' && Number.isFinite(each) && cell(each)),
+          row.every((each) => typeof each === 'number' && (!finite || Number.isFinite(each)) && cell(each)),
       );
     },
   };
