@@ -156,10 +156,14 @@ export function fileDigest(path) {
   return sha256(bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))));
 }
 
-/** Unfinished files and locks, in a directory and all below it. */
+/**
+ * Unfinished files and locks, in a directory and all below it. What a kill leaves while a lock is taken is cleared away after a minute,
+ * for until then another process may need it.
+ */
 export function leftovers(dir) {
   if (!existsSync(dir)) return [];
-  return readdirSync(dir, { recursive: true }).filter((name) => /(^|\/)\.[^/]*$/.test(name));
+  const names = readdirSync(dir, { recursive: true }).filter((name) => /(^|\/)\.[^/]*$/.test(name));
+  return names.filter((name) => !/\.varpool\.lock\.[0-9a-f]{16}$/.test(name));
 }
 
 export function jsonLines(path) {
