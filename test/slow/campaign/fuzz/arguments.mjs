@@ -60,23 +60,6 @@ export const backend = oneOf('auto', 'wasm', 'reference');
 export const prior = above(0, (random) => random.pick([1, 0.5]));
 export const activation = oneOf('relu', 'tanh', 'identity');
 
-const layer = plainData({
-  name: leaf(
-    (v) => typeof v === 'string',
-    () => 'layer',
-  ),
-  inputSize: oneOf(INPUTS),
-  outputSize: oneOf(1),
-  activation,
-});
-/** Models are plain data, so they are also written by hand, and read from JSON. */
-export const handMade = plainData({
-  inputSize: oneOf(INPUTS),
-  outputSize: oneOf(1),
-  layers: list(layer, undefined, { min: 1 }),
-  priorSigma: prior,
-});
-
 const optimizer = either(
   options(
     { kind: oneOf('adam'), learningRate: rate, beta1: decay, beta2: decay, eps: above(0, () => 1e-8) },
@@ -193,11 +176,11 @@ const numbers = (length) =>
         v.every(Number.isFinite)),
     undefined,
   );
-/** Strings of a posterior that decide how it is read. */
+/** Strings that decide how a posterior is read. */
 const KIND = new Set(['gaussian', 'learned', 'relu', 'tanh', 'identity']);
 
-/** A posterior taken apart, as by a program that stores it its own way. */
-export function posteriorParts(posterior) {
+/** A model or posterior taken apart, as by a program that stores it its own way or reads it from JSON. */
+export function parts(whole) {
   const part = (value) => {
     if (ArrayBuffer.isView(value))
       return { ...numbers(value.length), make: () => value, mutate: damagedNumbers };
@@ -208,8 +191,7 @@ export function posteriorParts(posterior) {
       );
     if (typeof value === 'object' && value !== null) {
       const fields = Object.fromEntries(Object.entries(value).map(([name, each]) => [name, part(each)]));
-      const whole = plainData(fields);
-      return { ...whole, make: () => value };
+      return { ...plainData(fields), make: () => value };
     }
     // Names may be others; sizes, kinds and what is null may not.
     return leaf(
@@ -218,7 +200,7 @@ export function posteriorParts(posterior) {
       () => value,
     );
   };
-  return part(posterior);
+  return part(whole);
 }
 
 function damagedNumbers(value, random) {

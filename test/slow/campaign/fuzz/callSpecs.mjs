@@ -29,15 +29,14 @@ import {
   draws,
   ensembleOptions,
   features,
-  handMade,
   labels,
   levels,
   many,
   mode,
   omit,
+  parts,
   plainData,
   plainNumbers,
-  posteriorParts,
   predictNames,
   predictOptions,
   prior,
@@ -178,7 +177,7 @@ export function specs(made) {
     {
       name: 'train (a model made by hand)',
       weight: 3,
-      schemas: [handMade, data(), omit(options({ epochs: count() }))],
+      schemas: [parts(model), data(), omit(options({ epochs: count() }))],
       call: (...a) => runtime.train(...a),
     },
     {
@@ -216,7 +215,7 @@ export function specs(made) {
     {
       name: 'predict (a posterior in parts)',
       weight: 6,
-      schemas: [posteriorParts(posterior), features(), omit(options({ draws }, ['draws']))],
+      schemas: [parts(posterior), features(), omit(options({ draws }, ['draws']))],
       call: (...a) => runtime.predict(...a),
     },
     {
@@ -273,7 +272,7 @@ export function specs(made) {
       call: (...a) => session.predict(...a),
     },
     { name: 'save', weight: 2, schemas: [out, aPosterior], call: save },
-    { name: 'save (a posterior in parts)', weight: 2, schemas: [out, posteriorParts(posterior)], call: save },
+    { name: 'save (a posterior in parts)', weight: 2, schemas: [out, parts(posterior)], call: save },
     { name: 'load', weight: 2, schemas: [path(files.posterior)], call: load },
     { name: 'readCheckpoint', weight: 1, schemas: [path(files.checkpoint)], call: readCheckpoint },
     {
