@@ -1,7 +1,7 @@
 // Which columns of a file a config means: names, indices from either end, or a file of indices, checked against what is there.
 
 import { closest } from 'fastest-levenshtein';
-import { columnPlace } from './delimited.ts';
+import { columnPlace } from './header.ts';
 import { count, fail, show } from './message.ts';
 
 /** A column by its name in the header, or by its index: 0 is the first, −1 the last. */
