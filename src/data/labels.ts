@@ -2,10 +2,7 @@
 
 import { listed } from './dataset.ts';
 import { fail, show } from './message.ts';
-import { isDecimal } from './number.ts';
-
-/** How missing values are commonly spelled; classes only in a column where every other label is text too. */
-const MISSING = /^(?:nan|na|n\/a|null|none|\?)$/i;
+import { isDecimal, isMissing } from './number.ts';
 
 // Beyond this many classes, and more than a third as many as there are rows, a column is a number or a key rather than a label.
 const MANY_CLASSES = 20;
@@ -36,9 +33,10 @@ export class LabelCollector {
   }
 
   /**
-   * Labels as indices into `classNames`: the given ones, else those found, in numeric order if all are integers and in the order of UTF-16
-   * code units (of no locale) otherwise.
-   * @throws DataError for a column of numbers that are no classes, a missing or unknown label, fewer than two classes
+   * Labels as indices into `classNames`: the given ones, else those found as they are written (01234 is not 1234), in numeric order if all
+   * are integers and in the order of UTF-16 code units (of no locale) otherwise.
+   * @throws DataError for a column of numbers that are no classes, a missing or unknown label, one number written in two ways, fewer than
+   * two classes
    */
   finish(
     at: PlaceOfRow,
@@ -46,19 +44,22 @@ export class LabelCollector {
     given: readonly string[] | null,
   ): { labels: Int32Array; classNames: readonly string[] } {
     const texts = [...this.#codes.keys()];
-    const names = given === null ? this.#check(texts, at, column) : texts;
-    const classNames = given ?? sorted([...new Set(names)]);
+    if (given === null) this.#check(texts, at, column);
+    const classNames = given ?? sorted(texts);
     const index = new Map(classNames.map((name, k) => [name, k]));
+    // Classes of runs that read labels as integers are called by plain ones, however the file writes them.
+    const plain = given?.every((name) => integerName(name) === name) ?? false;
     const map = texts.map((text, code) => {
-      const k = index.get(names[code]) ?? index.get(integerName(text) ?? text);
+      const k = index.get(text) ?? index.get((plain ? integerName(text) : null) ?? withoutZeroFraction(text));
       return k ?? unknownClass(at(this.#firstRow[code]), text, classNames);
     });
     return { labels: this.#labels.subarray(0, this.#rows).map((code) => map[code]), classNames };
   }
 
-  #check(texts: readonly string[], at: PlaceOfRow, column: string): readonly string[] {
-    const missing = texts.findIndex((text) => MISSING.test(text));
-    const others = texts.filter((text) => !MISSING.test(text));
+  // What stands for a missing value is a class only in a column where every other label is text too.
+  #check(texts: readonly string[], at: PlaceOfRow, column: string): void {
+    const missing = texts.findIndex(isMissing);
+    const others = texts.filter((text) => !isMissing(text));
     const numeric = others.length > 0 && others.every((text) => isDecimal(text));
     if (missing >= 0 && (numeric || /^nan$/i.test(texts[missing]))) {
       fail(at(this.#firstRow[missing]), 'a class label', show(texts[missing]), 'drop rows without a label');
@@ -69,17 +70,30 @@ export class LabelCollector {
         'the column looks continuous: use a gaussian likelihood, or name the label column as target';
       fail(at(this.#firstRow[fraction]), 'an integer or text as class label', show(texts[fraction]), next);
     }
-    const names = numeric ? texts.map((text) => integerName(text)!) : texts;
-    const classes = new Set(names).size;
+    const seen = new Map<string, string>();
+    texts.forEach((text, code) => {
+      const number = withoutZeroFraction(text);
+      const before = seen.get(number);
+      if (before !== undefined) {
+        const next = 'write each class in one way';
+        fail(at(this.#firstRow[code]), `class ${show(before)} written as before`, show(text), next);
+      }
+      seen.set(number, text);
+    });
+    const classes = texts.length;
     if (classes < 2) {
-      const got = `1 class (${show(names[0])} in all ${this.#rows} rows)`;
-      fail(column, 'at least 2 classes', got, 'check the target column');
+      const got = `1 class (${show(texts[0])} in all ${this.#rows} rows)`;
+      fail(
+        column,
+        'at least 2 classes',
+        got,
+        'there is nothing to predict in it: use another column as target',
+      );
     }
     if (classes > MANY_CLASSES && classes * 3 > this.#rows) {
       const next = 'the column looks continuous or like a key: use a gaussian likelihood or another target';
       fail(column, 'a few classes', `${classes} different labels in ${this.#rows} rows`, next);
     }
-    return names;
   }
 }
 
@@ -105,10 +119,16 @@ export function integerName(text: string): string | null {
   return Number.isSafeInteger(value) ? String(value + 0) : null;
 }
 
+/** `3.0`, `+3` and `3e0` as `3`, but 03 as it is: zeros in front are a spelling of postal codes, zeros behind one of programs. */
+function withoutZeroFraction(text: string): string {
+  return /^[+-]?0\d/.test(text) ? text : (integerName(text) ?? text);
+}
+
 function sorted(names: readonly string[]): readonly string[] {
+  const inText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
   if (names.every((name) => integerName(name) !== null))
-    return [...names].sort((a, b) => Number(a) - Number(b));
-  return [...names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    return [...names].sort((a, b) => Number(a) - Number(b) || inText(a, b));
+  return [...names].sort(inText);
 }
 
 function unknownClass(at: string, text: string, classNames: readonly string[]): never {

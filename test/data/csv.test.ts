@@ -144,12 +144,12 @@ describe('layouts', () => {
 
 describe('classes', () => {
   const targets = (column: string[], options = {}) =>
-    read(column.map((c, i) => `${i},${c}`).join('\n'), { ...classes, ...options }).targets;
-  it('sorts integers by value whatever their spelling, text by code units', () => {
-    expect(targets(['10', '9', '-1', '9.0', '1.000e+01'])).toEqual({
+    read(column.map((c, i) => `${i + 0.5},${c}`).join('\n'), { ...classes, ...options }).targets;
+  it('sorts integers by value, text by code units', () => {
+    expect(targets(['10', '9', '-1', '9', '010'])).toEqual({
       kind: 'labels',
-      classNames: ['-1', '9', '10'],
-      labels: Int32Array.of(2, 1, 0, 1, 2),
+      classNames: ['-1', '9', '010', '10'],
+      labels: Int32Array.of(3, 1, 0, 1, 2),
     });
     expect(targets(['b', 'ä', 'Z', 'a', '10', '9'])).toMatchObject({
       classNames: ['10', '9', 'Z', 'a', 'b', 'ä'],
@@ -184,7 +184,12 @@ describe('classes', () => {
     [
       'one class',
       ['a', 'a'],
-      'f.csv: column 2 (index 1): expected at least 2 classes, got 1 class ("a" in all 2 rows) — ',
+      'f.csv: column 2 (index 1): expected at least 2 classes, got 1 class ("a" in all 2 rows) — there is nothing to predict in it',
+    ],
+    [
+      'one number in two ways',
+      ['3', '10', '3.0'],
+      'f.csv: line 3, column 2 (index 1): expected class "3" written as before, got "3.0" — write each class in one way',
     ],
     [
       'fractions',
