@@ -33,12 +33,18 @@ export function runInputs(run: Run, posterior: AnyPosterior, path: string): Matr
   const header = data.kind === 'csv' && data.header === 'skip' ? 'auto' : undefined;
   const layout =
     data.kind === 'csv'
-      ? { delimiter: data.delimiter, comment: data.comment, header: header ?? data.header }
+      ? {
+          delimiter: data.delimiter,
+          decimal: data.decimal,
+          comment: data.comment,
+          header: header ?? data.header,
+        }
       : {};
   return readInputs(path, {
     ...layout,
     columns: posterior.model.inputSize,
     names: run.manifest.featureNames ?? null,
+    ...(data.kind === 'csv' ? { trainedOn: layoutOf(run, data) } : {}),
     standardized: takesFloat64(posterior),
     ...(data.kind === 'idx' ? { divisor: data.divisor } : {}),
   }).features;
@@ -103,6 +109,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
     data.kind === 'csv'
       ? {
           delimiter: data.delimiter,
+          decimal: data.decimal,
           comment: data.comment,
           header: data.header,
           target: columns(data.target),
@@ -122,6 +129,14 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
   return moved || (known && table.featureNames?.length !== known.length && table.featureNames !== null)
     ? readCsv(path, { ...options, features: known })
     : table;
+}
+
+/** Columns of the training file, and which of them the config names. */
+function layoutOf({ manifest }: Run, data: Run['config']['data'] & { readonly kind: 'csv' }) {
+  const width = manifest.data.find(({ shape }) => shape.length === 2)?.shape[1];
+  if (width === undefined) return undefined;
+  const features = data.features === undefined ? null : columns(data.features);
+  return { columns: width, target: columns(data.target), features };
 }
 
 function columns(refs: ColumnRef | readonly ColumnRef[] | { readonly file: string }): readonly ColumnRef[] {

@@ -1,8 +1,12 @@
 // Which columns of a file a config means: names, indices from either end, or a file of indices, checked against what is there.
 
-import { closest } from 'fastest-levenshtein';
+import { nearest } from '../messages.ts';
+import { listed } from './dataset.ts';
 import { columnPlace } from './header.ts';
 import { count, fail, show } from './message.ts';
+
+/** What the columns a model was trained with are called in a message. */
+export const MODEL_FEATURES = 'features of the model';
 
 /** A column by its name in the header, or by its index: 0 is the first, −1 the last. */
 export type ColumnRef = string | number;
@@ -22,8 +26,9 @@ export function resolveColumns(refs: readonly ColumnRef[], file: FileColumns, op
   if (refs.length === 0)
     fail(`${file.where}: ${option}`, 'at least 1 column', 'none', `name a column in ${option}`);
   const seen = new Set<number>();
+  const others = file.names?.filter((name) => name !== '' && !refs.includes(name)) ?? [];
   return refs.map((ref) => {
-    const column = typeof ref === 'number' ? byIndex(ref, file, option) : byName(ref, file, option);
+    const column = typeof ref === 'number' ? byIndex(ref, file, option) : byName(ref, file, option, others);
     if (seen.has(column)) {
       fail(
         `${file.where}: ${option}`,
@@ -77,19 +82,30 @@ export function resolveTable(
   return { targets, features: rest };
 }
 
-/** Index of the column called `name`. @throws DataError that names the nearest one */
-export function byName(name: string, file: FileColumns, option: string): number {
+/**
+ * Index of the column called `name`.
+ * @param others names of the file that may be meant instead
+ * @throws DataError that names the nearest one
+ */
+function byName(name: string, file: FileColumns, option: string, others: readonly string[]): number {
   if (file.names === null) {
     const next = `give an index from 0 to ${file.count - 1}, or set data.header to true if line 1 names the columns`;
     fail(`${file.where}: ${option}`, 'a column index (the file has no header)', show(name), next);
   }
   const column = file.names.indexOf(name);
   if (column >= 0) return column;
+  const near = nearest(name, others);
+  const there = `the file has ${listed(file.names)}`;
+  if (option === MODEL_FEATURES) {
+    const next =
+      near === null ? 'add the column, with which the model was trained' : `did you mean ${show(near)}?`;
+    fail(`${file.where}: ${option}`, `a column ${show(name)}`, `none (${there})`, next);
+  }
   fail(
     `${file.where}: ${option}`,
     'the name of a column',
     show(name),
-    `did you mean ${show(closest(name, [...file.names]))}?`,
+    near === null ? there : `did you mean ${show(near)}?`,
   );
 }
 

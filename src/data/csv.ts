@@ -1,8 +1,8 @@
 // Tables from delimited text: which columns are features and targets, every cell a finite number or a class label.
 
 import type { Matrix } from '../core/matrix.ts';
-import type { ColumnRef } from './columns.ts';
-import { resolveColumns, resolveTable } from './columns.ts';
+import type { ColumnRef, FileColumns } from './columns.ts';
+import { MODEL_FEATURES, resolveColumns, resolveTable } from './columns.ts';
 import type { Standardized, Table, Targets, Task } from './dataset.ts';
 import type { TextFormat } from './delimited.ts';
 import { scanRecords } from './delimited.ts';
@@ -11,7 +11,7 @@ import { openDataFile, provenance } from './files.ts';
 import { cellPlace, columnPlace } from './header.ts';
 import { LabelCollector } from './labels.ts';
 import { count, fail, show } from './message.ts';
-import { toNumber, whyNotNumber } from './number.ts';
+import { type Role, toNumber, whyNotNumber } from './number.ts';
 
 export interface CsvOptions extends TextFormat {
   /** The column (for regression and binary: or columns) to predict. */
@@ -32,6 +32,14 @@ export interface FeatureOptions extends TextFormat {
   readonly names?: readonly string[] | null | undefined;
   /** Take these columns of the file instead. */
   readonly features?: readonly ColumnRef[] | undefined;
+  /** How the training file was laid out: one of as many columns may be given with its target, named or not. */
+  readonly trainedOn?:
+    | {
+        readonly columns: number;
+        readonly target: readonly ColumnRef[];
+        readonly features: readonly ColumnRef[] | null;
+      }
+    | undefined;
   /** Whether they will be; otherwise they must fit float32. Default: false. */
   readonly standardized?: boolean | undefined;
 }
@@ -76,8 +84,8 @@ export function featuresOf(
       const all = { where: file.where, names, count: columns };
       let chosen: number[];
       if (options.features !== undefined) chosen = resolveColumns(options.features, all, 'features');
-      else if (names !== null && known !== null) chosen = resolveColumns(known, all, 'features of the model');
-      else chosen = Array.from({ length: columns }, (_, c) => c);
+      else if (names !== null && known !== null) chosen = resolveColumns(known, all, MODEL_FEATURES);
+      else chosen = trainingColumns(all, options) ?? Array.from({ length: columns }, (_, c) => c);
       if (chosen.length !== options.columns) {
         const next =
           chosen.length > options.columns
@@ -85,13 +93,21 @@ export function featuresOf(
             : 'are columns missing, or is the delimiter another one?';
         fail(`${file.where}: line ${line}`, count(options.columns, 'column'), `${chosen.length}`, next);
       }
-      cells = new Cells(file, names, columns, chosen, options.standardized ?? false);
+      cells = new Cells(file, names, columns, chosen, options.standardized ?? false, options, 'input');
     },
     row: (record: readonly string[], line: number): void => cells!.row(record, line),
   };
-  const rows = scanRecords(file, options, sink, options.features === undefined ? known : null);
+  const rows = scanRecords(file, options, sink, options.features === undefined ? known : null, 'file');
   const { columns } = cells! as Cells;
   return { features: (cells! as Cells).matrix(rows), source: [provenance(file, [rows, columns])] };
+}
+
+/** The features among the columns of a file that is laid out as that of the training, target and all; null for any other file. */
+function trainingColumns(file: FileColumns, { columns, trainedOn }: FeatureOptions): number[] | null {
+  if (trainedOn === undefined || file.count !== trainedOn.columns || file.count === columns) return null;
+  const refs = [...trainedOn.target, ...(trainedOn.features ?? [])];
+  if (file.names === null && refs.some((ref) => typeof ref === 'string')) return null;
+  return resolveTable(file, trainedOn.target, trainedOn.features).features;
 }
 
 /** Number cells of chosen columns, gathered row by row. */
@@ -105,6 +121,8 @@ class Cells {
     readonly columns: number,
     readonly chosen: readonly number[],
     readonly standardized: boolean,
+    readonly format: TextFormat,
+    readonly role: Role,
     readonly binary = false,
   ) {}
 
@@ -117,14 +135,14 @@ class Cells {
     }
     for (const column of this.chosen) {
       const text = cells[column];
-      const value = toNumber(text, this.standardized);
-      if (Number.isNaN(value)) this.#notNumber(text, line, column);
+      const value = toNumber(text, this.standardized, this.format.decimal);
+      if (Number.isNaN(value) && (!this.binary || text === '')) this.#notNumber(text, line, column);
       if (this.binary && value !== 0 && value !== 1) {
         fail(
           cellPlace(this.file.where, line, column, this.names),
           '0 or 1',
           show(text),
-          'encode the two outcomes as 0 and 1',
+          'encode the two outcomes as 0 and 1, or set likelihood.kind to categorical',
         );
       }
       this.#data[this.#size++] = value;
@@ -136,7 +154,7 @@ class Cells {
   }
 
   #notNumber(text: string, line: number, column: number): never {
-    const { expected, next } = whyNotNumber(text);
+    const { expected, next } = whyNotNumber(text, this.role, this.format.decimal);
     const got = text === '' ? 'an empty cell' : show(text);
     fail(cellPlace(this.file.where, line, column, this.names), expected, got, next);
   }
@@ -173,9 +191,26 @@ class TableSink {
     const all = { where: this.file.where, names, count: columns };
     const chosen = resolveTable(all, this.target, this.options.features ?? null);
     const { task, standardized } = this.options;
-    this.#features = new Cells(this.file, names, columns, chosen.features, standardized?.features ?? false);
+    this.#features = new Cells(
+      this.file,
+      names,
+      columns,
+      chosen.features,
+      standardized?.features ?? false,
+      this.options,
+      'feature',
+    );
     const targets = standardized?.targets ?? false;
-    this.#targets = new Cells(this.file, names, columns, chosen.targets, targets, task === 'binary');
+    this.#targets = new Cells(
+      this.file,
+      names,
+      columns,
+      chosen.targets,
+      targets,
+      this.options,
+      'target',
+      task === 'binary',
+    );
   }
 
   row(cells: readonly string[], line: number): void {

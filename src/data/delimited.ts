@@ -6,9 +6,9 @@ import type { CsvError } from 'csv-parse/sync';
 import { parse } from 'csv-parse/sync';
 import type { DataFile, ReadOptions } from './files.ts';
 import { contentWhole } from './files.ts';
-import { HeaderDecision, type RecordSink } from './header.ts';
+import { type HeaderAuthority, HeaderDecision, type RecordSink } from './header.ts';
 import { count, fail, show } from './message.ts';
-import { isDecimal } from './number.ts';
+import { type DecimalMark, isDecimal } from './number.ts';
 
 /** How a text table is laid out. */
 export interface TextFormat extends ReadOptions {
@@ -16,6 +16,8 @@ export interface TextFormat extends ReadOptions {
   readonly delimiter?: string | undefined;
   /** Whether the first record names the columns; `skip`: it is there but is not to be used; default `auto`. */
   readonly header?: boolean | 'auto' | 'skip' | undefined;
+  /** What stands before the fraction of numbers; default a point. */
+  readonly decimal?: DecimalMark | undefined;
   /** Lines starting with this are passed over; default none. */
   readonly comment?: string | undefined;
 }
@@ -43,14 +45,17 @@ export function scanRecords(
   format: TextFormat,
   sink: RecordSink,
   knownNames: readonly string[] | null = null,
+  authority: HeaderAuthority = 'config',
 ): number {
-  const content = checkedText(file);
+  const { content, separator } = withoutSeparatorLine(checkedText(file));
   const comment = checkedComment(format.comment);
   const delimiter =
-    format.delimiter === undefined ? detect(file.path, content, comment) : checkedDelimiter(format.delimiter);
-  const header = new HeaderDecision(file.where, format.header ?? 'auto', sink, knownNames);
+    format.delimiter === undefined && separator === null
+      ? detect(file.path, content, comment, format.decimal ?? '.')
+      : checkedDelimiter((format.delimiter ?? separator)!);
+  const header = new HeaderDecision(file.where, format.header ?? 'auto', sink, knownNames, authority);
   const blank = delimiter === WHITESPACE;
-  let drift = 0; // csv-parse counts a CR LF inside quotes as two lines
+  let drift = separator === null ? 0 : -1; // csv-parse counts a CR LF inside quotes as two lines
   let lastLine = 0;
   const onRecord = (record: string[], info: { lines: number }): null => {
     let line = info.lines - drift;
@@ -88,8 +93,22 @@ export function scanRecords(
   return header.end();
 }
 
+/** First bytes of files that are no text, what they are and what to do about it. */
+const NO_TEXT: ReadonlyArray<{ starts: string; has?: string; is: string; next: string }> = [
+  { starts: 'PK\x03\x04', has: 'xl/', is: 'an Excel workbook', next: 'save the sheet as CSV' },
+  { starts: 'PK\x03\x04', has: '.npy', is: 'an NPZ archive', next: 'save each array as a .npy file' },
+  { starts: 'PK\x03\x04', is: 'a ZIP archive', next: 'unpack it first' },
+  { starts: '\xd0\xcf\x11\xe0', is: 'an old Excel workbook', next: 'save the sheet as CSV' },
+  { starts: 'PAR1', is: 'a Parquet file', next: 'save the table as CSV' },
+];
+
 function checkedText(file: DataFile): Buffer {
   const content = contentWhole(file);
+  const kind = NO_TEXT.find(
+    ({ starts, has }) =>
+      content.toString('latin1', 0, starts.length) === starts && (has === undefined || content.includes(has)),
+  );
+  if (kind !== undefined) fail(file.where, 'delimited text', kind.is, kind.next);
   const utf16 =
     content.length >= 2 &&
     ((content[0] === 0xff && content[1] === 0xfe) || (content[0] === 0xfe && content[1] === 0xff));
@@ -134,13 +153,21 @@ function checkedDelimiter(given: string): string {
   );
 }
 
-function detect(path: string, content: Buffer, comment: string | null): string {
+/** A line such as `sep=;` at the start, with which Excel tells itself the delimiter, taken off and read. */
+function withoutSeparatorLine(content: Buffer): { content: Buffer; separator: string | null } {
+  const found = /^\uFEFF?"?sep=([^\r\n"])"?(?:\r\n|\n|\r)/i.exec(content.toString('utf8', 0, 24));
+  if (found === null) return { content, separator: null };
+  return { content: content.subarray(Buffer.byteLength(found[0])), separator: found[1] };
+}
+
+function detect(path: string, content: Buffer, comment: string | null, decimal: DecimalMark): string {
   const line = firstLine(content, comment);
   const bare = line.replace(/"[^"]*"/g, '""'); // what is quoted separates nothing
   const occurrences = (c: string): number => bare.split(c).length - 1;
   // Where both occur, commas are decimal commas or prose more often than semicolons are.
   if (occurrences(';') > 0) return ';';
-  if (occurrences(',') > 0 && occurrences(',') >= occurrences('\t')) return ',';
+  const commas = decimal === '.' ? occurrences(',') : (bare.match(/"",|,""/g)?.length ?? 0);
+  if (commas > 0 && commas >= occurrences('\t')) return ',';
   if (occurrences('\t') > 0) {
     if (/\.(tsv|tab)(\.gz)?$/i.test(path)) return '\t';
     const cells = bare.split('\t').map((cell) => cell.trim());

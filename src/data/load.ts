@@ -3,12 +3,12 @@
 import { basename, isAbsolute, join } from 'node:path';
 import type { ColumnRef } from './columns.ts';
 import { readCsv } from './csv.ts';
-import type { FileProvenance, Standardized, Table, Task } from './dataset.ts';
+import type { FileProvenance, Standardized, Table, Targets, Task } from './dataset.ts';
 import { selectRows } from './dataset.ts';
 import type { ReadOptions } from './files.ts';
 import { idxTable, readIdxParts } from './idx.ts';
 import { readIndices } from './indices.ts';
-import { count, fail, showPath } from './message.ts';
+import { count, fail, show, showPath } from './message.ts';
 import { npyMatrix, npyTargets, readNpy } from './npy.ts';
 import { allRows, type SplitRows } from './partRows.ts';
 import type { ColumnFile, CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
@@ -112,12 +112,13 @@ function loadIdx(spec: IdxSpec, context: LoadContext, files: Files): Parts {
 
 function loadCsv(spec: CsvSpec, context: LoadContext, files: Files): Parts {
   const path = files.resolve(spec.path);
-  const { delimiter, header, comment } = spec;
+  const { delimiter, header, decimal, comment } = spec;
   const target = files.columns(spec.target);
   const features = spec.features === undefined ? undefined : files.columns(spec.features);
   const options = {
     delimiter,
     header,
+    decimal,
     comment,
     target,
     features,
@@ -128,6 +129,7 @@ function loadCsv(spec: CsvSpec, context: LoadContext, files: Files): Parts {
   const table = readCsv(path, options);
   files.note(...table.source);
   const where = showPath(path);
+  refuseConstant(table.targets, where, 'name another column as data.target');
   if (spec.testPath === undefined) return divided(basename(path), table, spec, context, files, where);
   refuseSplit(spec, where, 'data.testPath');
   const classNames = table.targets.kind === 'labels' ? table.targets.classNames : undefined;
@@ -154,6 +156,7 @@ function loadNpy(spec: NpySpec, context: LoadContext, files: Files): Parts {
     targets: npyTargets(targets, context.task, null, context.standardized?.targets),
     source: [features.source, targets.source],
   };
+  refuseConstant(table.targets, targets.where, 'use other targets');
   return divided(basename(path), table, spec, context, files, features.where);
 }
 
@@ -212,6 +215,26 @@ function divided(
       test: split.test && { of: name, indices: split.test },
     },
   };
+}
+
+/** Refuses a column of values of which all rows have the same one. Of classes, the reader does. */
+function refuseConstant(targets: Targets, where: string, next: string): void {
+  if (targets.kind === 'labels') return;
+  const { values, names } = targets;
+  const { data, rows, columns } = values;
+  for (let k = 0; rows > 1 && k < columns; k++) {
+    let same = 1;
+    while (same < rows && data[same * columns + k] === data[k]) same++;
+    if (same < rows) continue;
+    const place = names === null ? `target ${k + 1}` : `target ${show(names[k])}`;
+    const got = `${data[k]} in all ${rows} rows`;
+    fail(
+      `${where}: ${place}`,
+      'at least 2 different values',
+      got,
+      `there is nothing to predict in it: ${next}`,
+    );
+  }
 }
 
 type SplitLimits = Pick<SplitOptions, 'validation' | 'limit'>;

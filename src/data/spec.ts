@@ -46,6 +46,8 @@ export interface CsvSpec extends CommonSpec, SplitSpec {
   /** One character, `tab` or `whitespace`; default: found from the first line. */
   readonly delimiter?: string | undefined;
   readonly header?: boolean | 'auto' | 'skip' | undefined;
+  /** What stands before the fraction of numbers; default a point. */
+  readonly decimal?: '.' | ',' | undefined;
   /** Lines that start with this are passed over. */
   readonly comment?: string | undefined;
 }

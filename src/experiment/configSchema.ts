@@ -101,6 +101,10 @@ const csv = section({
       'Whether the first line holds names; skip passes over it. Default: auto, found out from the first line.',
     )
     .optional(),
+  decimal: oneOf(
+    ['.', ','] as const,
+    'What stands before the fraction of numbers. Default: a point.',
+  ).optional(),
   comment: text('a string that is not empty', 'Lines that start with this are passed over.').optional(),
   ...split,
 });

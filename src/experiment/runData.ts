@@ -17,6 +17,7 @@ import { memberSeed, type Seed, seedText } from '../random/seed.ts';
 import { PURPOSE, stream } from '../random/stream.ts';
 import { uniform } from '../random/uniform.ts';
 import type { TrainingData } from '../scheduler/options.ts';
+import { BATCH_SIZE } from '../scheduler/trainingFields.ts';
 import { dataSpec, type ResolvedConfig } from './config.ts';
 import { checkNetwork, checkSizes } from './configLimits.ts';
 
@@ -74,7 +75,8 @@ export function prepareRun(
 ): PreparedRun {
   const { features, targets } = data.train;
   const { batchSize } = config.training;
-  if (batchSize > features.rows) {
+  // The default is lowered to the rows there are, as the library does; trainOptions says so to it.
+  if (batchSize > features.rows && batchSize !== BATCH_SIZE) {
     throw new ConfigError(
       `${where}: training.batchSize: expected at most ${features.rows} (the training rows), got ${batchSize} — lower it`,
     );

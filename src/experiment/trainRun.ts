@@ -8,6 +8,7 @@ import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError, DivergedError } from '../errors.ts';
 import type { Evaluation, TrainOptions, TrainProgress } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
+import { BATCH_SIZE } from '../scheduler/trainingFields.ts';
 import { CheckpointStore, removeTemporaries } from './checkpointStore.ts';
 import { type CheckpointConfig, formatConfig, type TrainingConfig } from './config.ts';
 import { configRecord } from './configRecord.ts';
@@ -277,7 +278,7 @@ export function trainOptions(
   return {
     likelihood,
     epochs,
-    batchSize,
+    batchSize: batchSize === BATCH_SIZE ? Math.min(batchSize, data.train.features.rows) : batchSize,
     draws,
     estimator,
     optimizer,

@@ -153,6 +153,23 @@ describe('predict', () => {
     expect([...npy.data]).toEqual(json.mean.flat());
   });
 
+  test('a file without names is taken with its target and without', () => {
+    const rows = ['0.5,1.5,1', '3,0.5,2', '2,7,3.5', '4,1,2.5', '6,2,0'];
+    writeFileSync(join(dir, 'bare.csv'), `${rows.join('\n')}\n`);
+    const config = 'data: { kind: csv, path: bare.csv, target: 0 }\nmodel: { hiddenSizes: [3] }\n';
+    writeFileSync(join(dir, 'bare.yaml'), `seed: b\n${config}training: { epochs: 1 }\n`);
+    expect(varpool(dir, 'train', 'bare.yaml', '--out', 'bare', '--quiet').stderr).toBe('');
+    writeFileSync(
+      join(dir, 'inputs.csv'),
+      `${rows.map((row) => row.slice(row.indexOf(',') + 1)).join('\n')}\n`,
+    );
+    const [all, inputs] = ['bare.csv', 'inputs.csv'].map((file) =>
+      varpool(dir, 'predict', 'bare', '--data', file),
+    );
+    expect(all.stdout.split('\n')).toHaveLength(1 + rows.length + 1);
+    expect(inputs.stdout).toBe(all.stdout);
+  });
+
   test('numbers: a column per statistic and quantile, in the order of the levels, per target', () => {
     writeFileSync(join(dir, 'x.csv'), '3,1\n30,2\n');
     const args = ['predict', 'two', '--data', 'x.csv', '--quantiles', '0.1,0.9', '--draws', '25'];

@@ -59,7 +59,7 @@ describe('bad files, each with its place', () => {
       'decimal comma',
       '1,5;2\n3,5;4\n',
       {},
-      'line 1, column 1 (index 0): expected a number, got "1,5" — write decimals with a point',
+      'line 1, column 1 (index 0): expected a number, got "1,5" — set data.decimal to "," if that stands before the fraction',
     ],
     ['ragged, short', '1,2,3\n4,5\n', {}, 'f.csv: line 2: expected 3 columns as in the first row, got 2 — '],
     [
@@ -283,7 +283,7 @@ describe('features for prediction', () => {
   });
   it('says what does not fit', () => {
     const thirteen = { columns: 13, names: null };
-    const row = (n: number): string => `${Array.from({ length: n }, (_, i) => i).join(' ')}\n`;
+    const row = (n: number): string => `${Array.from({ length: n }, (_, i) => 2 * i).join(' ')}\n`;
     expect(said(row(14) + row(14), thirteen)).toBe(
       'p.csv: line 1: expected 13 columns, got 14 — is the label column still in?',
     );
@@ -291,7 +291,7 @@ describe('features for prediction', () => {
       'p.csv: line 1: expected 13 columns, got 12 — are columns missing',
     );
     expect(said('width,hight\n1,2', { columns: 2, names: ['width', 'height'] })).toContain(
-      'p.csv: features of the model: expected the name of a column, got "height" — did you mean "hight"?',
+      'p.csv: features of the model: expected a column "height", got none (the file has "width", "hight") — did you mean "hight"?',
     );
     expect(said('1,2\n3', { columns: 2 })).toContain(
       'p.csv: line 2: expected 2 columns as in the first row, got 1',
