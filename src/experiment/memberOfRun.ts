@@ -6,7 +6,7 @@ import type { PreparedRun } from './runData.ts';
 import type { Safetensors } from './safetensors.ts';
 
 /** What the files of members leave to the file of the run. */
-const OF_THE_FILE = ['format', 'formatVersion', 'varpool'];
+const OF_THE_FILE = ['format', 'formatVersion', 'varpool', 'sha256'];
 
 /** The run that trains this member alone. */
 export function memberAlone(prepared: PreparedRun, member: number): PreparedRun {
