@@ -97,7 +97,7 @@ function regressionChart(picture: RegressionPicture): ChartSpec {
     title: 'Predictive distribution',
     caption:
       `The inner band holds the mean with ${level} probability (epistemic: more data would narrow it), the outer one a new ` +
-      'observation (noise included). Both should widen where there are no data.',
+      'observation (noise included). A narrow band where there are no data is no knowledge: mean-field posteriors are too sure there.',
     wide: true,
     xLabel: picture.inputLabel,
     yLabel: picture.targetLabel,
