@@ -42,8 +42,8 @@ export async function measureTable(
   const prediction = await runtime.predict(posterior, data.x, options);
   const y = toMatrix(data.y, 'evaluate: y');
   if (posterior.likelihood.kind === 'bernoulli')
-    return { evaluation: evaluateBinary(prediction, y), prediction };
-  const evaluation = evaluateClasses(prediction, y);
+    return { evaluation: evaluateBinary(prediction, y, options.mode !== 'mean'), prediction };
+  const evaluation = evaluateClasses(prediction, y, options.mode !== 'mean');
   const bins = reliability(prediction.mean, y.data, prediction.outputs);
   return { evaluation, prediction, reliability: { bins, ece: evaluation.ece as number } };
 }

@@ -14,6 +14,11 @@ interface Metric {
 
 const METRICS: readonly Metric[] = [
   { key: 'nll', label: 'NLL', show: (value) => `${number(value)} nats per row` },
+  {
+    key: 'nllMonteCarloError',
+    label: 'NLL, Monte Carlo error',
+    show: (value) => `${number(value, 2)} nats per row`,
+  },
   { key: 'error', label: 'error', show: (value) => percent(value, 2) },
   { key: 'brier', label: 'Brier score', show: (value) => number(value) },
   { key: 'ece', label: 'calibration error', show: (value) => percent(value, 2) },

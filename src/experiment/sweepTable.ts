@@ -35,7 +35,7 @@ export interface SweepTable {
 }
 
 /** Names in an evaluation that are no metrics. */
-const COUNTS = new Set(['rows', 'draws']);
+const COUNTS = new Set(['rows', 'draws', 'nllMonteCarloError']);
 
 /** The table of the cells that have ended. */
 export function sweepTable(sweep: Sweep, results: ReadonlyMap<SweepCell, CellResult>): SweepTable {

@@ -5,20 +5,29 @@ import type { Matrix } from '../core/matrix.ts';
 import { bernoulliNll, brier, categoricalNll, errorRate } from '../core/metrics/classification.ts';
 import { expectedCalibrationError } from '../core/metrics/expectedCalibrationError.ts';
 import { gaussianMixtureNll } from '../core/metrics/gaussianMixture.ts';
+import {
+  binaryVariance,
+  classVariance,
+  MonteCarloTally,
+  monteCarloBound,
+} from '../core/metrics/monteCarloError.ts';
 import { mae, rmse } from '../core/metrics/regression.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { type DrawChunk, originalNoiseScale, toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
-import { log, logSumExp } from '../math/float64.ts';
+import { exp, log, logSumExp } from '../math/float64.ts';
 import type { Evaluation } from './options.ts';
 
-/** Metrics of averaged class probabilities; brier is Brier's original sum over classes, 0 to 2. */
-export function evaluateClasses(prediction: Prediction, y: Matrix): Evaluation {
+/** Metrics of averaged class probabilities; brier is Brier's original sum over classes, 0 to 2. @param drawn false in mode `mean` */
+export function evaluateClasses(prediction: Prediction, y: Matrix, drawn = true): Evaluation {
   const K = prediction.outputs;
   return {
     rows: prediction.rows,
     draws: prediction.draws,
     nll: average(categoricalNll(prediction.mean, y.data, K)),
+    nllMonteCarloError: monteCarloBound(
+      classVariance(prediction.mean, prediction.epistemic, y.data, drawn ? prediction.draws : 1),
+    ),
     error: errorRate(prediction.mean, y.data, K),
     brier: average(brier(prediction.mean, y.data, K)),
     ece: expectedCalibrationError(prediction.mean, y.data, K),
@@ -28,8 +37,9 @@ export function evaluateClasses(prediction: Prediction, y: Matrix): Evaluation {
 /**
  * Metrics of averaged Bernoulli probabilities, averages over rows and outputs; error counts outputs on the wrong side of one half, and
  * brier sums over both outcomes as that of classes does: 2·(p − y)².
+ * @param drawn false in mode `mean`
  */
-export function evaluateBinary(prediction: Prediction, y: Matrix): Evaluation {
+export function evaluateBinary(prediction: Prediction, y: Matrix, drawn = true): Evaluation {
   const { mean } = prediction;
   let wrong = 0;
   let squared = 0;
@@ -42,6 +52,9 @@ export function evaluateBinary(prediction: Prediction, y: Matrix): Evaluation {
     rows: prediction.rows,
     draws: prediction.draws,
     nll: average(bernoulliNll(mean, y.data, prediction.outputs)),
+    nllMonteCarloError: monteCarloBound(
+      binaryVariance(mean, prediction.epistemic, y.data, prediction.outputs, drawn ? prediction.draws : 1),
+    ),
     error: wrong / mean.length,
     brier: squared / mean.length,
   };
@@ -59,6 +72,9 @@ interface RowScores {
   readonly nll: Float64Array;
   readonly pit: Float64Array;
   readonly mean: Float64Array;
+  /** Squared relative Monte Carlo error of each row's density, [rows]. */
+  readonly variance: Float64Array;
+  readonly nllError: number;
 }
 
 /** Metrics of a regression from the draws of one member after the other, taken chunk by chunk. */
@@ -74,36 +90,40 @@ export async function evaluateValues(
     scores = scores === null ? own : mixedScores(scores, own, before, member.draws);
     before += member.draws;
   }
-  const { nll, pit, mean } = scores as RowScores;
+  const { nll, pit, mean, nllError } = scores as RowScores;
   const inside = pit.reduce((count, p) => count + (p >= 0.05 && p <= 0.95 ? 1 : 0), 0);
   return {
     rows: y.rows,
     draws,
     nll: average(nll),
+    nllMonteCarloError: nllError,
     rmse: rmse(mean, y.data),
     mae: mae(mean, y.data),
     coverage90: inside / pit.length,
   };
 }
 
-async function rowScores({ posterior, chunks }: MemberChunks, y: Matrix): Promise<RowScores> {
+async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matrix): Promise<RowScores> {
   const K = posterior.model.outputSize;
   const noise = originalNoiseScale(posterior);
   const nll = new Float64Array(y.rows);
+  const tally = new MonteCarloTally(y.rows, S);
   const pit = new Float64Array(y.rows * K);
   const mean = new Float64Array(y.rows * K);
   for await (const chunk of chunks) {
     const { draws } = chunk;
     const values = toOriginalUnits(posterior, chunk.values);
     const targets = Float64Array.from(y.data.subarray(chunk.firstRow * K, (chunk.firstRow + chunk.rows) * K));
-    nll.set(gaussianMixtureNll(values, noise, targets), chunk.firstRow);
+    const add = (row: number, exponents: Float64Array, logSum: number) =>
+      tally.add(chunk.firstRow + row, exponents, logSum);
+    nll.set(gaussianMixtureNll(values, noise, targets, add), chunk.firstRow);
     pit.set(mixturePit(values, noise, targets), chunk.firstRow * K);
     for (let i = 0; i < targets.length; i++) {
       for (let s = 0; s < draws; s++) mean[chunk.firstRow * K + i] += values[s * targets.length + i];
       mean[chunk.firstRow * K + i] /= draws;
     }
   }
-  return { nll, pit, mean };
+  return { nll, pit, mean, variance: tally.relativeVariance, nllError: tally.error() };
 }
 
 /** Densities, CDFs and means of a mixture are averages over its draws, whatever noise scale each member has. */
@@ -111,8 +131,17 @@ function mixedScores(a: RowScores, b: RowScores, drawsA: number, drawsB: number)
   const [shareA, shareB] = [drawsA / (drawsA + drawsB), drawsB / (drawsA + drawsB)];
   const [logA, logB] = [log(shareA), log(shareB)];
   const mixed = (x: Float64Array, z: Float64Array) => x.map((value, i) => shareA * value + shareB * z[i]);
+  const nll = a.nll.map((value, r) => -logSumExp([logA - value, logB - b.nll[r]]));
+  // Draws of different members are independent; each density counts by its part of the mixture's.
+  const part = (row: number, logShare: number, own: Float64Array) =>
+    exp(2 * (logShare - own[row] + nll[row]));
+  const variance = nll.map(
+    (_, r) => part(r, logA, a.nll) * a.variance[r] + part(r, logB, b.nll) * b.variance[r],
+  );
   return {
-    nll: a.nll.map((value, r) => -logSumExp([logA - value, logB - b.nll[r]])),
+    nll,
+    variance,
+    nllError: monteCarloBound(variance),
     // Up to 1 each, so above 1 by no more than a rounding.
     pit: mixed(a.pit, b.pit).map((p) => Math.min(1, p)),
     mean: mixed(a.mean, b.mean),

@@ -120,6 +120,11 @@ export interface Evaluation {
   readonly draws: number;
   /** −log predictive density (or probability) of the target, mean per row, in nats and original units. */
   readonly nll: number;
+  /**
+   * How far `nll` may be off because it averages a finite number of draws, in nats per row; 0 where nothing is drawn (docs/mathematics.md). More draws
+   * make it smaller.
+   */
+  readonly nllMonteCarloError?: number;
   /** Share of rows whose most probable class is wrong. */
   readonly error?: number;
   readonly brier?: number;

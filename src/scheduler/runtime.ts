@@ -276,7 +276,10 @@ export class Runtime implements AsyncDisposable {
       });
     }
     const prediction = await this.predict(posterior, x, options);
-    return kind === 'categorical' ? evaluateClasses(prediction, y) : evaluateBinary(prediction, y);
+    const drawn = options.mode !== 'mean';
+    return kind === 'categorical'
+      ? evaluateClasses(prediction, y, drawn)
+      : evaluateBinary(prediction, y, drawn);
   }
 
   /** Counts a job in; the function it returns counts it out. The last one out has idle workers let go of arenas that are gone. */

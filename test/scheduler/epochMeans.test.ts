@@ -20,7 +20,7 @@ const options: TrainOptions = {
   likelihood: { kind: 'gaussian', scale: SCALE },
   standardize: 'none',
   optimizer: { kind: 'sgd', learningRate: 1e-30 },
-  initialRho: -30,
+  initialRho: -20,
 };
 const model = build({ inputSize: 2, hiddenSizes: [4], outputSize: 1 });
 

@@ -12,12 +12,14 @@ const HALF_LOG_2PI = 0.9189385332046728;
  *
  * The average is over densities, not over log densities (which would be an upper bound on the loss).
  * draws [S, rows, K], noiseScale [K], targets [rows, K] → [rows]; sum over rows / rows is the test NLL per row.
+ * @param tally told of each row's terms, whose exp is proportional to the densities of its draws
  * @throws RangeError if sizes do not fit or a scale is not positive (a density needs noise)
  */
 export function gaussianMixtureNll(
   draws: ArrayLike<number>,
   noiseScale: ArrayLike<number>,
   targets: ArrayLike<number>,
+  tally?: (row: number, exponents: Float64Array, logSum: number) => void,
 ): Float64Array {
   const where = 'gaussianMixtureNll';
   const S = drawsOf(where, draws, noiseScale, targets);
@@ -43,7 +45,9 @@ export function gaussianMixtureNll(
       }
       exponents[s] = -0.5 * sum;
     }
-    nll[r] = constant - logSumExp(exponents);
+    const logSum = logSumExp(exponents);
+    nll[r] = constant - logSum;
+    tally?.(r, exponents, logSum);
   }
   return nll;
 }

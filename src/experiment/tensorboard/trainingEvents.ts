@@ -10,7 +10,12 @@ export function trainingValues(report: TrainingReport): SummaryValue[] {
   const { epoch, elbo, nll, kl, learningRate, seconds, validation, diagnostics } = report;
   return [
     ...scalars('training', { elbo, nll, kl, learningRate, epoch, seconds }),
-    ...scalars('validation', { ...validation, rows: undefined, draws: undefined }),
+    ...scalars('validation', {
+      ...validation,
+      rows: undefined,
+      draws: undefined,
+      nllMonteCarloError: undefined,
+    }),
     ...(diagnostics === undefined ? [] : diagnosticValues(diagnostics)),
   ];
 }
