@@ -2,6 +2,7 @@
 
 import { coverageCurve, mixturePit } from '../core/calibration/coverage.ts';
 import { reliability } from '../core/calibration/reliability.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { toMatrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
@@ -10,7 +11,7 @@ import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
 import type { Table } from '../data/dataset.ts';
 import { trainingData } from '../experiment/runData.ts';
 import type { CoverageSection, RegressionPicture, ReliabilitySection } from '../report/reportData.ts';
-import { evaluateBinary, evaluateClasses } from '../scheduler/evaluate.ts';
+import { evaluateDiscrete } from '../scheduler/evaluate.ts';
 import type { Evaluation, PredictOptions } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 
@@ -30,7 +31,8 @@ export async function measureTable(
   options: PredictOptions,
 ): Promise<Measured> {
   const data = trainingData(table);
-  if (posterior.likelihood.kind === 'gaussian') {
+  const { score, targets } = createLikelihood(posterior.likelihood);
+  if (score === null) {
     const evaluation = await runtime.evaluate(posterior, data, options);
     // The curve is made from draws of all rows, one at a time, which this mode has not.
     if (options.mode === 'marginal') return { evaluation };
@@ -41,9 +43,8 @@ export async function measureTable(
   }
   const prediction = await runtime.predict(posterior, data.x, options);
   const y = toMatrix(data.y, 'evaluate: y');
-  if (posterior.likelihood.kind === 'bernoulli')
-    return { evaluation: evaluateBinary(prediction, y, options.mode !== 'mean'), prediction };
-  const evaluation = evaluateClasses(prediction, y, options.mode !== 'mean');
+  const evaluation = evaluateDiscrete(posterior.likelihood, prediction, y, options.mode !== 'mean');
+  if (targets !== 'labels') return { evaluation, prediction };
   const bins = reliability(prediction.mean, y.data, prediction.outputs);
   return { evaluation, prediction, reliability: { bins, ece: evaluation.ece as number } };
 }
@@ -56,10 +57,11 @@ async function pitOf(
   y: Matrix,
   options: PredictOptions,
 ): Promise<Float64Array> {
+  const noise = createLikelihood(posterior.likelihood).noise ?? undefined;
   const pit = new Float64Array(y.data.length);
   let draws = 0;
   for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
-    const one = mixturePit(values, noiseScale ?? [], y.data);
+    const one = mixturePit(values, noiseScale ?? [], y.data, noise);
     for (let i = 0; i < pit.length; i++) pit[i] += one[i];
     draws++;
   }
@@ -77,10 +79,11 @@ export async function regressionBands(
 ): Promise<Pick<RegressionPicture, 'x' | 'mean' | 'epistemic' | 'total' | 'level'>> {
   const x = Float64Array.from(grid);
   const rows: Float64Array[] = [];
-  const noise: number[] = [];
+  const scales: number[] = [];
+  const noise = createLikelihood(posterior.likelihood).noise ?? undefined;
   for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
     rows.push(values);
-    noise.push(noiseScale?.[0] ?? 0);
+    scales.push(noiseScale?.[0] ?? 0);
   }
   const levels = [(1 - level) / 2, (1 + level) / 2];
   const bands = { epistemic: band(), total: band() };
@@ -91,9 +94,9 @@ export async function regressionBands(
     mean.push(draws.reduce((sum, value) => sum + value, 0) / draws.length);
     for (const [kind, scale] of [
       ['epistemic', 0],
-      ['total', noise],
+      ['total', scales],
     ] as const) {
-      mixtureQuantiles(out, levels, draws, scale);
+      mixtureQuantiles(out, levels, draws, scale, noise);
       bands[kind].lower.push(out[0]);
       bands[kind].upper.push(out[1]);
     }

@@ -1,6 +1,7 @@
 // Predictions as a file: CSV with one row per input, NPY of the predictive means, JSON of every array by name.
 
 import { extname } from 'node:path';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { npyBytes } from '../data/npy.ts';
@@ -66,7 +67,7 @@ function valueColumns({ prediction, targetNames }: NamedPrediction): Column[] {
 function classColumns({ prediction, posterior, targetNames }: NamedPrediction): Column[] {
   const { outputs: K, mean, epistemic, predictiveEntropy, mutualInformation } = prediction;
   const [entropy, mutual] = [predictiveEntropy as Float32Array, mutualInformation as Float32Array];
-  if (posterior.likelihood.kind === 'bernoulli') {
+  if (createLikelihood(posterior.likelihood).targets !== 'labels') {
     return Array.from({ length: K }, (_, k) => {
       const prefix = K === 1 ? '' : `${targetNames?.[k] ?? `output${k}`}.`;
       const column = (name: string, cell: (at: number) => string): Column => ({
@@ -105,7 +106,7 @@ export function predictionObject({
     if (values.length === rows && outputs > 1) return exact;
     return Array.from({ length: rows }, (_, row) => exact.slice(row * outputs, (row + 1) * outputs));
   };
-  const categorical = posterior.likelihood.kind === 'categorical';
+  const categorical = createLikelihood(posterior.likelihood).targets === 'labels';
   const classes = classNames(posterior);
   return {
     rows,

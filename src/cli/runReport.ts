@@ -1,6 +1,7 @@
 // report.html of a run: which figures, curves and pictures a trained run has to show.
 
 import { membersOf } from '../core/ensemble.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import { curve } from '../data/synthetic.ts';
 import { formatConfig } from '../experiment/config.ts';
 import type { RunReport } from '../experiment/memberRuns.ts';
@@ -132,7 +133,7 @@ export async function regressionPicture(
 ): Promise<RegressionPicture | null> {
   const { train, test } = prepared.data;
   const { targets } = train;
-  if (targets.kind !== 'values' || prepared.config.likelihood.kind !== 'gaussian') return null;
+  if (targets.kind !== 'values' || !createLikelihood(prepared.config.likelihood).onScale) return null;
   if (train.features.columns !== 1 || targets.values.columns !== 1) return null;
   const x = [...train.features.data];
   const [low, high] = [x.reduce((a, b) => Math.min(a, b)), x.reduce((a, b) => Math.max(a, b))];

@@ -30,7 +30,7 @@ export function ensembleOf(posteriors: readonly AnyPosterior[]): Ensemble {
   const { inputSize, outputSize } = first.model;
   return {
     model: { inputSize, outputSize },
-    likelihood: { kind: first.likelihood.kind },
+    likelihood: first.likelihood,
     classNames: first.classNames,
     members,
   };

@@ -18,6 +18,7 @@ function bends(layer: LayerLayout): boolean {
 
 export class NetworkPass {
   readonly #likelihood: Likelihood;
+  readonly #learnsScale: boolean;
   readonly #loss: LossAddresses;
   readonly #top: number;
   /** By layer: what it does where it has no weights. */
@@ -36,6 +37,7 @@ export class NetworkPass {
     readonly kernels: Kernels,
   ) {
     this.#likelihood = createLikelihood(problem.likelihood);
+    this.#learnsScale = this.#likelihood.scale === 'learned';
     const { layers } = memory.layout;
     this.#top = layers.length - 1;
     this.#weightless = layers.map((layer) => layerKind(layer.spec).weightless?.(layer, kernels) ?? null);
@@ -159,7 +161,7 @@ export class NetworkPass {
     const columns = this.#likelihood.targets === 'labels' ? 1 : K;
     at.targets = places.targets(run.step) + p0 * columns * ROW_BYTES;
     at.loss = memory.rowLoss + (run.draw * memory.batchPanels + p0) * ROW_BYTES;
-    at.scaleGradient = this.#likelihood.learnsScale
+    at.scaleGradient = this.#learnsScale
       ? memory.scaleGradient + run.draw * memory.scaleGradientBytes + p0 * K * ROW_BYTES
       : 0;
     const runRows = Math.min(rows - p0 * LANES, (run.last - p0) * LANES);

@@ -40,7 +40,8 @@ export interface Posterior {
  */
 export interface Ensemble {
   readonly model: Pick<Model, 'inputSize' | 'outputSize'>;
-  readonly likelihood: { readonly kind: LikelihoodSpec['kind'] };
+  /** That of member 0; the others are of the same kind. */
+  readonly likelihood: LikelihoodSpec;
   readonly classNames: readonly string[] | null;
   readonly members: readonly Posterior[];
 }

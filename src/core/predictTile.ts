@@ -6,6 +6,8 @@ import { type Kernels, LANES } from '../backend/backend.ts';
 import { DrawnWeights } from './estimators/drawnWeights.ts';
 import { LocalReparameterization } from './estimators/localReparameterization.ts';
 import { ROW_BYTES } from './layers/layer.ts';
+import { createLikelihood } from './likelihoods/index.ts';
+import type { Likelihood } from './likelihoods/likelihood.ts';
 import type {
   PredictionMemory,
   PredictionMode,
@@ -40,6 +42,7 @@ export interface OutputEstimator {
 }
 
 export class TilePredictor {
+  readonly #likelihood: Likelihood;
   readonly #local: LocalReparameterization;
   readonly #beat: () => void;
   readonly #estimators: Readonly<Record<PredictionMode, OutputEstimator>>;
@@ -53,6 +56,7 @@ export class TilePredictor {
     beat: () => void = () => undefined,
   ) {
     this.#beat = beat;
+    this.#likelihood = createLikelihood(problem.likelihood);
     this.#local = new LocalReparameterization(problem, memory, arena, kernels);
     this.#estimators = {
       sample: new DrawnWeights(problem, memory, arena, kernels, 'sample'),
@@ -83,7 +87,7 @@ export class TilePredictor {
     const { memory, kernels, problem } = this;
     const K = problem.model.outputSize;
     this.#beat();
-    this.#observe(slot, from, panels);
+    this.#likelihood.observe(kernels, from, slot.entropy, K, panels);
     const outputs = panels * K;
     const at = p * K * ROW_BYTES;
     if (work.keepDraws) {
@@ -103,15 +107,5 @@ export class TilePredictor {
         nth + 1,
       );
     }
-  }
-
-  /** Turns network outputs into means of the target given the weights (in place), and their entropies. */
-  #observe(slot: PredictionSlot, outputs: number, panels: number): void {
-    const { kernels, problem } = this;
-    const K = problem.model.outputSize;
-    if (problem.likelihood.kind === 'categorical')
-      kernels.softmax_f32(outputs, slot.entropy, outputs, K, K, panels);
-    if (problem.likelihood.kind === 'bernoulli')
-      kernels.sigmoid_f32(outputs, slot.entropy, outputs, panels * K);
   }
 }

@@ -2,6 +2,7 @@
 
 import { ArenaLayout } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
+import { createLikelihood } from './likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
@@ -120,7 +121,8 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const passPanels = marginal ? PASS_PANELS : Math.min(PASS_PANELS, tilePanels);
   const width = Math.max(...layout.layers.map((layer) => layer.units));
   const tileDraws = TILE_DRAWS[marginal ? 'marginal' : problem.mode];
-  const entropyRows = { categorical: 1, bernoulli: K, gaussian: 0 }[problem.likelihood.kind];
+  const { entropies } = createLikelihood(problem.likelihood);
+  const entropyRows = entropies === null ? 0 : entropies === 'row' ? 1 : K;
 
   const canceled = floats('canceled', 1);
   const pulse = floats('pulse', problem.slots * LANES);

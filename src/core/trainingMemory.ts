@@ -119,8 +119,9 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     };
   });
   const rowLoss = floats('rowLoss', S * batchPanels * LANES);
-  const scaleGradientBytes = likelihood.learnsScale ? batchPanels * K * LANES * 4 : 0;
-  const scaleGradient = likelihood.learnsScale ? arena.reserve('scaleGradient', S * scaleGradientBytes) : 0;
+  const scaleGradientBytes = likelihood.scale === 'learned' ? batchPanels * K * LANES * 4 : 0;
+  const scaleGradient =
+    likelihood.scale === 'learned' ? arena.reserve('scaleGradient', S * scaleGradientBytes) : 0;
 
   // Large networks have more blocks than a call may have arguments.
   const blockFloats = layout.blocks.reduce((most, block) => Math.max(most, block.rows), 0) * LANES;

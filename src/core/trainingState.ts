@@ -4,6 +4,7 @@
 import type { Arena } from '../backend/arena.ts';
 import { CheckpointError } from '../errors.ts';
 import { mismatch } from '../messages.ts';
+import { createLikelihood } from './likelihoods/index.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { type LayerLayout, packLayer, unpackLayer } from './parameters.ts';
 import type { TrainingProblem } from './problem.ts';
@@ -153,7 +154,7 @@ function tensorShape({ weightShape, O }: LayerLayout, which: 'weight' | 'bias'):
 
 /** Names of the point parameters in the order they stand in the arena, K times over. */
 function pointNames({ likelihood }: TrainingProblem): readonly string[] {
-  if (likelihood.kind !== 'gaussian') return [];
+  if (createLikelihood(likelihood).scale === null) return [];
   return ['', '.m', '.v'].map((part) => `likelihood.rawScale${part}`);
 }
 

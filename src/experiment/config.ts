@@ -5,10 +5,12 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { Document, visit } from 'yaml';
 import { INITIAL_RHO } from '../core/gaussian.ts';
+import { createLikelihood, DEFAULT_LIKELIHOOD, LIKELIHOODS } from '../core/likelihoods/index.ts';
+import type { Likelihood } from '../core/likelihoods/likelihood.ts';
 import type { DataSpec } from '../data/spec.ts';
 import { ConfigError } from '../errors.ts';
 import { softplusInverse } from '../math/float64.ts';
-import { describeValue, mismatch } from '../messages.ts';
+import { describeValue, listed, mismatch } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
 import { checkLimits } from './configLimits.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
@@ -153,7 +155,7 @@ function resolveConfig(
     likelihood,
     training: {
       ...resolveTraining(parsed.training, file),
-      ...resolveSelection(parsed.training, data.validation, likelihood.kind, file),
+      ...resolveSelection(parsed.training, data.validation, likelihood, file),
     },
     checkpoint: resolveCheckpoint(parsed.checkpoint),
     ...(ensemble === undefined ? {} : { ensemble: checkEnsemble(ensemble, file) }),
@@ -181,28 +183,29 @@ function resolveTask(
 ): { task: Task; likelihood: LikelihoodConfig } {
   const implied: Task | undefined =
     data.kind === 'idx' ? 'classification' : data.kind === 'synthetic' ? 'regression' : data.task;
-  const kind = likelihood?.kind;
-  const task = implied ?? (kind === 'categorical' || kind === 'bernoulli' ? 'classification' : 'regression');
-  const fallback: LikelihoodConfig =
-    task === 'classification' ? { kind: 'categorical' } : { kind: 'gaussian', scale: 'learned' };
-  const fits =
-    task === 'regression'
-      ? kind === 'gaussian'
-      : data.kind === 'idx'
-        ? kind === 'categorical'
-        : kind !== 'gaussian';
-  if (kind !== undefined && !fits) {
+  const found = likelihood && createLikelihood(likelihood);
+  const task =
+    implied ?? (found === undefined || found.task === 'regression' ? 'regression' : 'classification');
+  if (found !== undefined && !fitsTask(found, task, data.kind === 'idx')) {
     const which = data.kind === 'csv' || data.kind === 'npy' ? task : `${data.kind} data`;
-    const other =
-      task === 'regression' ? 'gaussian' : data.kind === 'idx' ? 'categorical' : 'categorical or bernoulli';
+    const others = Object.keys(LIKELIHOODS) as (keyof typeof LIKELIHOODS)[];
+    const fitting = others.filter((kind) =>
+      fitsTask(createLikelihood({ kind } as LikelihoodConfig), task, data.kind === 'idx'),
+    );
     throw problem(
       `${file}: likelihood.kind`,
-      `${other} for ${which}`,
-      describeValue(kind),
+      `${listed(fitting)} for ${which}`,
+      describeValue(found.kind),
       'change it or the data',
     );
   }
-  return { task, likelihood: likelihood ?? fallback };
+  return { task, likelihood: likelihood ?? DEFAULT_LIKELIHOOD[task] };
+}
+
+/** Whether a likelihood takes the targets of a task; IDX files hold labels. */
+function fitsTask(likelihood: Likelihood, task: Task, labels: boolean): boolean {
+  if (labels) return likelihood.targets === 'labels';
+  return (likelihood.task === 'regression') === (task === 'regression');
 }
 
 function resolveStandardize(data: ParsedConfig['data'], task: Task, file: string): Standardize {

@@ -1,5 +1,6 @@
 // What a config says about early stopping and the epoch that is kept: its defaults, and whether there are rows to judge epochs on.
 
+import type { LikelihoodSpec } from '../core/model.ts';
 import { ConfigError } from '../errors.ts';
 import { describeValue, mismatch } from '../messages.ts';
 import { type ValidationMetric, validationMetrics } from '../scheduler/earlyStopping.ts';
@@ -28,7 +29,7 @@ export function validationEvery(epochs: number, validations: number = VALIDATION
 export function resolveSelection(
   { earlyStopping, select, epochs }: Training,
   validation: number | undefined,
-  likelihood: 'categorical' | 'bernoulli' | 'gaussian',
+  likelihood: LikelihoodSpec,
   file: string,
 ): SelectionConfig {
   const wanted = select ?? (earlyStopping === undefined ? 'last' : 'best');
@@ -44,7 +45,7 @@ export function resolveSelection(
   const check = (metric: ValidationMetric, where: string): ValidationMetric => {
     const known = validationMetrics(likelihood);
     if (known.includes(metric)) return metric;
-    const expected = `${known.join(', ')} for a ${likelihood} likelihood`;
+    const expected = `${known.join(', ')} for a ${likelihood.kind} likelihood`;
     throw problem(`${file}: training.${where}`, expected, describeValue(metric), 'use one of these');
   };
   if (earlyStopping !== undefined) check(earlyStopping.metric, 'earlyStopping.metric');

@@ -3,10 +3,12 @@
 import * as z from 'zod';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { layerShape } from '../core/layers/index.ts';
+import { createLikelihood, LIKELIHOODS } from '../core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
 import { describeValue, mismatch, oneLine } from '../messages.ts';
+import { oneOfKind } from '../options/kinds.ts';
 import { describeProblems } from '../options/problems.ts';
 import { NewerCheckpointError } from './checkpoint.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
@@ -194,7 +196,8 @@ function assemble(
           };
     return { weight: part('weight'), bias: part('bias') };
   });
-  const noiseScale = likelihood.kind === 'gaussian' ? take('likelihood.scale', [model.outputSize]) : null;
+  const noiseScale =
+    createLikelihood(likelihood).scale === null ? null : take('likelihood.scale', [model.outputSize]);
   // The digest is over the bytes in this order.
   const stray = tensors.find((tensor, i) => tensor.name !== names[i]);
   if (stray !== undefined) {
@@ -235,12 +238,13 @@ function checkPosterior(posterior: Posterior, tensors: readonly Tensor[], where:
         'the training diverged or the file is damaged',
       );
   }
-  if ((likelihood.kind === 'gaussian') !== (noiseScale !== null)) {
+  const { scale, targets, kind } = createLikelihood(likelihood);
+  if ((scale !== null) !== (noiseScale !== null)) {
     fail(
       `${where}: likelihood.scale`,
       noiseScale === null ? 'a tensor' : 'none',
       noiseScale === null ? 'nothing' : 'one',
-      'only gaussian has a scale',
+      scale === null ? `${kind} has no scale` : `${kind} has a scale`,
     );
   }
   const k = noiseScale?.findIndex((scale) => scale <= 0) ?? -1;
@@ -248,7 +252,7 @@ function checkPosterior(posterior: Posterior, tensors: readonly Tensor[], where:
     fail(`${where}: likelihood.scale[${k}]`, 'a scale above 0', `${noiseScale?.[k]}`, 'the file is damaged');
   checkStandardization(standardization.features, model.inputSize, `${where}: standardization.features`);
   checkStandardization(standardization.targets, model.outputSize, `${where}: standardization.targets`);
-  if (likelihood.kind === 'categorical' && classNames !== null && classNames.length !== model.outputSize) {
+  if (targets === 'labels' && classNames !== null && classNames.length !== model.outputSize) {
     fail(
       `${where}: classNames`,
       `${model.outputSize} names`,
@@ -274,24 +278,9 @@ function checkModel(model: Model, where: string): void {
   if (problem !== null) fail(`${where}: ${problem.at}`, problem.expected, problem.got, 'the file is damaged');
 }
 
-const positive = z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' });
 const numbers = z.array(z.number({ error: 'a finite number' }), { error: 'a list of numbers' });
 
-const likelihoodSchema = z.discriminatedUnion(
-  'kind',
-  [
-    z.strictObject({ kind: z.literal('categorical') }, { error: 'only kind' }),
-    z.strictObject({ kind: z.literal('bernoulli') }, { error: 'only kind' }),
-    z.strictObject(
-      {
-        kind: z.literal('gaussian'),
-        scale: z.union([positive, z.literal('learned')], { error: 'learned or a number above 0' }),
-      },
-      { error: 'kind and scale' },
-    ),
-  ],
-  { error: 'categorical, bernoulli or gaussian' },
-);
+const likelihoodSchema = oneOfKind(LIKELIHOODS, 'Likelihood.');
 
 const columns = z.strictObject({ loc: numbers, scale: numbers }, { error: 'loc and scale' }).nullable();
 const standardizationSchema = z.strictObject(

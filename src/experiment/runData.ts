@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { build } from '../core/bayesian.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { Model } from '../core/model.ts';
 import type { Table, Task } from '../data/dataset.ts';
 import { type LoadedData, loadData } from '../data/load.ts';
@@ -83,10 +84,10 @@ export function prepareRun(
   }
   const { likelihood, prior, model } = config;
   const outputs = targets.kind === 'labels' ? targets.classNames.length : targets.values.columns;
-  const fixed = likelihood.kind === 'gaussian' && likelihood.scale !== 'learned';
-  if (fixed && outputs > 1 && config.data.standardize === 'both') {
+  const { scale } = createLikelihood(likelihood);
+  if (typeof scale === 'number' && outputs > 1 && config.data.standardize === 'both') {
     throw new ConfigError(
-      `${where}: likelihood.scale: expected learned for ${outputs} standardized targets, got ${likelihood.scale} — or set data.standardize to features`,
+      `${where}: likelihood.scale: expected learned for ${outputs} standardized targets, got ${scale} — or set data.standardize to features`,
     );
   }
   const { members = 1, member } = config.ensemble ?? {};
@@ -119,8 +120,7 @@ export function trainingSeed({ seed, ensemble }: ResolvedConfig): string {
 
 /** How the reader has to take the target column. */
 export function dataTask(config: ResolvedConfig): Task {
-  if (config.likelihood.kind === 'gaussian') return 'regression';
-  return config.likelihood.kind === 'bernoulli' ? 'binary' : 'classification';
+  return createLikelihood(config.likelihood).task;
 }
 
 /** Rows and targets as the runtime takes them. */

@@ -226,7 +226,7 @@ function selection({ select }: ParsedSweep, cells: readonly SweepCell[], file: s
   }
   const chosen = select ?? { metric: 'validation.nll' as const, mode: 'min' as const };
   for (const { config, name } of cells) {
-    const known = validationMetrics(config.likelihood.kind).map((metric) => `validation.${metric}`);
+    const known = validationMetrics(config.likelihood).map((metric) => `validation.${metric}`);
     if (known.includes(chosen.metric)) continue;
     const where = `${file}: select.metric`;
     const expected = `${known.join(', ')} for a ${config.likelihood.kind} likelihood (cell ${name})`;

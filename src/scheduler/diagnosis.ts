@@ -3,7 +3,7 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { type LayerPriors, layerPriors } from '../core/layerPriors.ts';
-import { baselineNll } from '../core/metrics/baselineNll.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../core/metrics/diagnosticWarnings.ts';
 import { gradientMemory } from '../core/metrics/smoothedGradient.ts';
@@ -141,11 +141,12 @@ export class Diagnosis {
     const { likelihood, rowCount } = problem;
     const K = problem.model.outputSize;
     const first = memory.targets / 4;
+    const { targets: stored, baselineNll } = createLikelihood(likelihood);
     const targets =
-      likelihood.kind === 'categorical'
+      stored === 'labels'
         ? arena.i32.subarray(first, first + rowCount)
         : arena.f32.subarray(first, first + rowCount * K);
-    this.#baseline = baselineNll(likelihood, targets, K);
+    this.#baseline = baselineNll(targets, K);
     return this.#baseline;
   }
 }

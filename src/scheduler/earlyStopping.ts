@@ -1,12 +1,13 @@
 // Which epoch's posterior a training keeps and when it stops early. Judged on held-out rows with the same predictive draws at every
 // epoch (never on the noisy ELBO), so epochs are compared on common random numbers and the choice is part of the reproducible result.
 
+import { createLikelihood } from '../core/likelihoods/index.ts';
+import type { ValidationMetric } from '../core/likelihoods/likelihood.ts';
 import type { LikelihoodSpec } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
 import type { Evaluation, TrainSettings } from './options.ts';
-import type { VALIDATION_METRICS } from './trainingFields.ts';
 
-export type ValidationMetric = (typeof VALIDATION_METRICS)[number];
+export type { ValidationMetric };
 
 export interface EarlyStoppingSpec {
   /** Default `nll`. */
@@ -58,9 +59,8 @@ export interface SelectionState {
 }
 
 /** What the likelihood's validation metrics are. */
-export function validationMetrics(kind: LikelihoodSpec['kind']): readonly ValidationMetric[] {
-  if (kind === 'gaussian') return ['nll', 'rmse', 'mae'];
-  return kind === 'categorical' ? ['nll', 'error', 'brier', 'ece'] : ['nll', 'error', 'brier'];
+export function validationMetrics(likelihood: LikelihoodSpec): readonly ValidationMetric[] {
+  return createLikelihood(likelihood).metrics;
 }
 
 /**
@@ -69,7 +69,7 @@ export function validationMetrics(kind: LikelihoodSpec['kind']): readonly Valida
  */
 export function epochSelector(
   { earlyStopping, select, validation }: Pick<TrainSettings, 'earlyStopping' | 'select' | 'validation'>,
-  likelihood: LikelihoodSpec['kind'],
+  likelihood: LikelihoodSpec,
   epochs: number,
 ): EpochSelector | null {
   const selects = select ?? (earlyStopping === undefined ? 'last' : 'best');
@@ -84,7 +84,7 @@ export function epochSelector(
     const known = validationMetrics(likelihood);
     if (known.includes(given)) return given;
     throw new TypeError(
-      `train: ${where}.metric: expected ${known.join(', ')} for ${likelihood}, got ${String(given)} — use one of these`,
+      `train: ${where}.metric: expected ${known.join(', ')} for ${likelihood.kind}, got ${String(given)} — use one of these`,
     );
   };
   const rule = earlyStopping === undefined ? null : { ...earlyStopping, metric: metric('earlyStopping') };

@@ -1,63 +1,30 @@
 // Metrics of a posterior, or of a mixture of several, on rows with known targets, in the data's own units.
 
 import { mixturePit } from '../core/calibration/coverage.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { Matrix } from '../core/matrix.ts';
-import { bernoulliNll, brier, categoricalNll, errorRate } from '../core/metrics/classification.ts';
-import { expectedCalibrationError } from '../core/metrics/expectedCalibrationError.ts';
-import { gaussianMixtureNll } from '../core/metrics/gaussianMixture.ts';
-import {
-  binaryVariance,
-  classVariance,
-  MonteCarloTally,
-  monteCarloBound,
-} from '../core/metrics/monteCarloError.ts';
+import { mixtureNll } from '../core/metrics/gaussianMixture.ts';
+import { average } from '../core/metrics/meanAndStandardError.ts';
+import { MonteCarloTally, monteCarloBound } from '../core/metrics/monteCarloError.ts';
 import { mae, rmse } from '../core/metrics/regression.ts';
+import type { LikelihoodSpec } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { type DrawChunk, originalNoiseScale, toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { exp, log, logSumExp } from '../math/float64.ts';
 import type { Evaluation } from './options.ts';
 
-/** Metrics of averaged class probabilities; brier is Brier's original sum over classes, 0 to 2. @param drawn false in mode `mean` */
-export function evaluateClasses(prediction: Prediction, y: Matrix, drawn = true): Evaluation {
-  const K = prediction.outputs;
-  return {
-    rows: prediction.rows,
-    draws: prediction.draws,
-    nll: average(categoricalNll(prediction.mean, y.data, K)),
-    nllMonteCarloError: monteCarloBound(
-      classVariance(prediction.mean, prediction.epistemic, y.data, drawn ? prediction.draws : 1),
-    ),
-    error: errorRate(prediction.mean, y.data, K),
-    brier: average(brier(prediction.mean, y.data, K)),
-    ece: expectedCalibrationError(prediction.mean, y.data, K),
-  };
-}
-
-/**
- * Metrics of averaged Bernoulli probabilities, averages over rows and outputs; error counts outputs on the wrong side of one half, and
- * brier sums over both outcomes as that of classes does: 2·(p − y)².
- * @param drawn false in mode `mean`
- */
-export function evaluateBinary(prediction: Prediction, y: Matrix, drawn = true): Evaluation {
-  const { mean } = prediction;
-  let wrong = 0;
-  let squared = 0;
-  for (let i = 0; i < mean.length; i++) {
-    if (mean[i] > 0.5 !== y.data[i] > 0.5) wrong++;
-    const error = mean[i] - y.data[i];
-    squared += 2 * error * error;
-  }
-  return {
-    rows: prediction.rows,
-    draws: prediction.draws,
-    nll: average(bernoulliNll(mean, y.data, prediction.outputs)),
-    nllMonteCarloError: monteCarloBound(
-      binaryVariance(mean, prediction.epistemic, y.data, prediction.outputs, drawn ? prediction.draws : 1),
-    ),
-    error: wrong / mean.length,
-    brier: squared / mean.length,
-  };
+/** Metrics of a prediction of discrete targets. @param drawn false in mode `mean` */
+export function evaluateDiscrete(
+  likelihood: LikelihoodSpec,
+  prediction: Prediction,
+  y: Matrix,
+  drawn = true,
+): Evaluation {
+  const { score, kind } = createLikelihood(likelihood);
+  if (score === null)
+    throw new TypeError(`evaluate: expected discrete targets, got those of ${kind} — use draws`);
+  return { rows: prediction.rows, draws: prediction.draws, ...score(prediction, y.data, drawn) };
 }
 
 /** What a member says of the targets: its draws of some rows at a time. */
@@ -77,7 +44,7 @@ interface RowScores {
   readonly nllError: number;
 }
 
-/** Metrics of a regression from the draws of one member after the other, taken chunk by chunk. */
+/** Metrics of values from the draws of one member after the other, taken chunk by chunk. */
 export async function evaluateValues(
   members: Iterable<MemberChunks>,
   y: Matrix,
@@ -106,6 +73,7 @@ export async function evaluateValues(
 async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matrix): Promise<RowScores> {
   const K = posterior.model.outputSize;
   const noise = originalNoiseScale(posterior);
+  const shape = createLikelihood(posterior.likelihood).noise ?? undefined;
   const nll = new Float64Array(y.rows);
   const tally = new MonteCarloTally(y.rows, S);
   const pit = new Float64Array(y.rows * K);
@@ -116,8 +84,8 @@ async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matri
     const targets = Float64Array.from(y.data.subarray(chunk.firstRow * K, (chunk.firstRow + chunk.rows) * K));
     const add = (row: number, exponents: Float64Array, logSum: number) =>
       tally.add(chunk.firstRow + row, exponents, logSum);
-    nll.set(gaussianMixtureNll(values, noise, targets, add), chunk.firstRow);
-    pit.set(mixturePit(values, noise, targets), chunk.firstRow * K);
+    nll.set(mixtureNll(values, noise, targets, add, shape), chunk.firstRow);
+    pit.set(mixturePit(values, noise, targets, shape), chunk.firstRow * K);
     for (let i = 0; i < targets.length; i++) {
       for (let s = 0; s < draws; s++) mean[chunk.firstRow * K + i] += values[s * targets.length + i];
       mean[chunk.firstRow * K + i] /= draws;
@@ -146,10 +114,4 @@ function mixedScores(a: RowScores, b: RowScores, drawsA: number, drawsB: number)
     pit: mixed(a.pit, b.pit).map((p) => Math.min(1, p)),
     mean: mixed(a.mean, b.mean),
   };
-}
-
-function average(values: Float64Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum / values.length;
 }

@@ -2,6 +2,7 @@
 
 import { membersOf } from '../core/ensemble.ts';
 import type { EstimatorSpec } from '../core/estimators/index.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { OptimizerSettings } from '../core/optimizers/index.ts';
@@ -38,13 +39,14 @@ export function prepareTraining(
       `train: batchSize: expected at most ${x.rows} (the training rows), got ${batchSize} — lower batchSize`,
     );
   }
-  if (likelihood.kind === 'categorical' && classNames && classNames.length !== model.outputSize) {
+  const { targets: stored, onScale } = createLikelihood(likelihood);
+  if (stored === 'labels' && classNames && classNames.length !== model.outputSize) {
     throw new RangeError(
       `train: classNames: expected ${model.outputSize} names, got ${classNames.length} — give one name per class`,
     );
   }
-  const standardize = settings.standardize ?? (likelihood.kind === 'gaussian' ? 'both' : 'features');
-  const targets = standardize === 'both' && likelihood.kind === 'gaussian' ? learnStandardization(y) : null;
+  const standardize = settings.standardize ?? (onScale ? 'both' : 'features');
+  const targets = standardize === 'both' && onScale ? learnStandardization(y) : null;
   const features = standardize === 'none' ? null : learnStandardization(x);
   checkRange('train', 'x', x, features);
   checkRange('train', 'y', y, targets);
@@ -77,13 +79,14 @@ function estimatorOf(estimator: TrainSettings['estimator']): Pick<TrainingProble
 
 /** A fixed noise scale is given in the data's units; the network works in standardized ones. */
 function inTrainingUnits(likelihood: LikelihoodSpec, targets: Standardization | null): LikelihoodSpec {
-  if (likelihood.kind !== 'gaussian' || likelihood.scale === 'learned' || targets === null) return likelihood;
+  const { scale } = createLikelihood(likelihood);
+  if (typeof scale !== 'number' || targets === null) return likelihood;
   if (targets.scale.length > 1) {
     throw new RangeError(
-      `train: expected scale 'learned' for ${targets.scale.length} standardized targets, got ${likelihood.scale} — or set standardize to 'features'`,
+      `train: expected scale 'learned' for ${targets.scale.length} standardized targets, got ${scale} — or set standardize to 'features'`,
     );
   }
-  return { kind: 'gaussian', scale: likelihood.scale / targets.scale[0] };
+  return { ...likelihood, scale: scale / targets.scale[0] } as LikelihoodSpec;
 }
 
 /** What data must fit. */
@@ -93,7 +96,7 @@ type Sizes = Pick<Model, 'inputSize' | 'outputSize'>;
 export function checkData(
   where: string,
   model: Sizes,
-  likelihood: { readonly kind: LikelihoodSpec['kind'] },
+  likelihood: LikelihoodSpec,
   data: TrainingData,
 ): { x: Matrix; y: Matrix } {
   const x = checkFeatures(where, model, data.x);
@@ -102,28 +105,18 @@ export function checkData(
     throw new RangeError(
       `${where}: expected ${x.rows} targets like rows of x, got ${y.rows} — pass one target per row`,
     );
-  const columns = likelihood.kind === 'categorical' ? 1 : model.outputSize;
+  const { kind, targets, expects, fits } = createLikelihood(likelihood);
+  const columns = targets === 'labels' ? 1 : model.outputSize;
   if (y.columns !== columns) {
     throw new RangeError(
-      `${where}: expected ${columns} target columns for ${likelihood.kind}, got ${y.columns} — check outputSize`,
+      `${where}: expected ${columns} target columns for ${kind}, got ${y.columns} — check outputSize`,
     );
   }
   for (let i = 0; i < y.data.length; i++) {
     const value = y.data[i];
-    const fits =
-      likelihood.kind === 'categorical'
-        ? Number.isInteger(value) && value >= 0 && value < model.outputSize
-        : likelihood.kind === 'bernoulli'
-          ? value === 0 || value === 1
-          : Number.isFinite(value);
-    if (!fits) {
-      const wanted = {
-        categorical: `class numbers 0 to ${model.outputSize - 1}`,
-        bernoulli: 'targets 0 or 1',
-        gaussian: 'finite targets',
-      };
+    if (!fits(value, model.outputSize)) {
       throw new RangeError(
-        `${where}: expected ${wanted[likelihood.kind]}, got ${value} in row ${Math.floor(i / columns)} of y — clean the targets`,
+        `${where}: expected ${expects(model.outputSize)}, got ${value} in row ${Math.floor(i / columns)} of y — clean the targets`,
       );
     }
   }

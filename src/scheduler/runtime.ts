@@ -3,6 +3,7 @@
 import type { BackendFactory } from '../backend/backend.ts';
 import { pickBackend } from '../backend/registry.ts';
 import { membersOf } from '../core/ensemble.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
@@ -13,7 +14,7 @@ import { arenas } from './arenas.ts';
 import { cores } from './cores.node.ts';
 import { epochSelector } from './earlyStopping.ts';
 import { trainMembers } from './ensembleTraining.ts';
-import { evaluateBinary, evaluateClasses, evaluateValues } from './evaluate.ts';
+import { evaluateDiscrete, evaluateValues } from './evaluate.ts';
 import type { TrainerHost } from './host.ts';
 import { MixturePredictor } from './mixturePredictor.ts';
 import {
@@ -192,7 +193,7 @@ export class Runtime implements AsyncDisposable {
   ): Promise<TrainingResult> {
     const { validation } = options;
     const { likelihood, epochs } = prepared.problem;
-    const selector = epochSelector(options, likelihood.kind, epochs);
+    const selector = epochSelector(options, likelihood, epochs);
     const validate = async (posterior: Posterior, epoch: number) => {
       const { x, y, draws } = validation as NonNullable<typeof validation>;
       const metrics = await this.evaluate(posterior, { x, y }, draws === undefined ? {} : { draws });
@@ -266,20 +267,17 @@ export class Runtime implements AsyncDisposable {
   ): Promise<Evaluation> {
     const settings = checkOptions('evaluate', predictOptions, options);
     const draws = predictDraws('evaluate', settings, membersOf(posterior).length);
-    const { kind } = posterior.likelihood;
+    const { likelihood } = posterior;
     const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
     checkInputs('evaluate', posterior.model, featureUnits(posterior), x);
-    if (kind === 'gaussian') {
+    if (createLikelihood(likelihood).score === null) {
       return this.#job((host) => {
         const predictor = new MixturePredictor(posterior, x, host, { ...settings, draws });
         return evaluateValues(predictor.memberChunks(), y, draws);
       });
     }
     const prediction = await this.predict(posterior, x, options);
-    const drawn = options.mode !== 'mean';
-    return kind === 'categorical'
-      ? evaluateClasses(prediction, y, drawn)
-      : evaluateBinary(prediction, y, drawn);
+    return evaluateDiscrete(likelihood, prediction, y, settings.mode !== 'mean');
   }
 
   /** Counts a job in; the function it returns counts it out. The last one out has idle workers let go of arenas that are gone. */

@@ -3,6 +3,7 @@
 import { ESTIMATORS } from '../core/estimators/index.ts';
 import { INITIAL_RHO } from '../core/gaussian.ts';
 import { LIKELIHOODS } from '../core/likelihoods/index.ts';
+import { VALIDATION_METRICS } from '../core/likelihoods/likelihood.ts';
 import { MAX_DRAWS } from '../core/limits.ts';
 import { OPTIMIZERS } from '../core/optimizers/index.ts';
 import { KL_WEIGHTINGS } from '../core/schedules/klWeighting.ts';
@@ -20,7 +21,7 @@ import {
 import { oneOfKind, shortest } from '../options/kinds.ts';
 
 /** Metrics of held-out rows an epoch can be judged by; of all of them, less is better. */
-export const VALIDATION_METRICS = ['nll', 'error', 'brier', 'ece', 'rmse', 'mae'] as const;
+export { VALIDATION_METRICS };
 
 /** Columns brought to zero mean and unit standard deviation. */
 export const STANDARDIZE = ['features', 'both', 'none'] as const;

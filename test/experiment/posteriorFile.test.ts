@@ -381,7 +381,7 @@ describe('damage', () => {
 describe('saving', () => {
   it.each<[Partial<Posterior>, string]>([
     [{ layers: [SMALL.layers[0]] }, 'expected 2 layers, got 1 — use the model it was fitted with'],
-    [{ noiseScale: null }, 'likelihood.scale: expected a tensor, got nothing — only gaussian has a scale'],
+    [{ noiseScale: null }, 'likelihood.scale: expected a tensor, got nothing — gaussian has a scale'],
     [
       { noiseScale: Float32Array.of(Number.NaN) },
       'likelihood.scale[0]: expected a finite number, got NaN — the training diverged or the file is damaged',

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
-import { evaluateBinary, evaluateClasses } from '../../src/scheduler/evaluate.ts';
+import { evaluateDiscrete } from '../../src/scheduler/evaluate.ts';
 
 function predicted(mean: readonly number[], outputs: number): Prediction {
   const zeros = new Float64Array(mean.length);
@@ -27,14 +27,16 @@ test('two outcomes as an output and as classes', () => {
   fc.assert(
     fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), (rows) => {
       const labels = { data: Float64Array.from(rows, ([, y]) => y), rows: rows.length, columns: 1 };
-      const output = evaluateBinary(
+      const output = evaluateDiscrete(
+        { kind: 'bernoulli' },
         predicted(
           rows.map(([p]) => p),
           1,
         ),
         labels,
       );
-      const classes = evaluateClasses(
+      const classes = evaluateDiscrete(
+        { kind: 'categorical' },
         predicted(
           rows.flatMap(([p]) => [1 - p, p]),
           2,
@@ -49,7 +51,7 @@ test('two outcomes as an output and as classes', () => {
 
 test('is 0 for the truth, 2 for its opposite and ½ for no opinion, on average over outputs', () => {
   const y = { data: Float64Array.of(0, 1, 1, 1), rows: 2, columns: 2 };
-  expect(evaluateBinary(predicted([0, 1, 1, 1], 2), y).brier).toBe(0);
-  expect(evaluateBinary(predicted([1, 0, 0, 0], 2), y).brier).toBe(2);
-  expect(evaluateBinary(predicted([0.5, 0.5, 0.5, 0.5], 2), y).brier).toBe(0.5);
+  expect(evaluateDiscrete({ kind: 'bernoulli' }, predicted([0, 1, 1, 1], 2), y).brier).toBe(0);
+  expect(evaluateDiscrete({ kind: 'bernoulli' }, predicted([1, 0, 0, 0], 2), y).brier).toBe(2);
+  expect(evaluateDiscrete({ kind: 'bernoulli' }, predicted([0.5, 0.5, 0.5, 0.5], 2), y).brier).toBe(0.5);
 });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mixturePit } from '../../src/core/calibration/coverage.ts';
 import { ensembleOf } from '../../src/core/ensemble.ts';
-import { gaussianMixtureNll } from '../../src/core/metrics/gaussianMixture.ts';
+import { mixtureNll } from '../../src/core/metrics/gaussianMixture.ts';
 import type { Ensemble, Posterior } from '../../src/core/posterior.ts';
 import type { Draw } from '../../src/core/predictive/prediction.ts';
 import { DivergedError } from '../../src/errors.ts';
@@ -226,7 +226,7 @@ describe.each(KINDS)('predicting $kind', ({ kind, K }) => {
     }
     const targets = Float64Array.from((x.y as { data: Float32Array }).data);
     // One draw at a time, each with its own noise; then the average density and CDF.
-    const each = draws.map(({ values, noiseScale }) => gaussianMixtureNll(values, noiseScale!, targets));
+    const each = draws.map(({ values, noiseScale }) => mixtureNll(values, noiseScale!, targets));
     const nll = Array.from(
       { length: ROWS },
       (_, r) => Math.log(DRAWS) - logSumExp(each.map((one) => -one[r])),

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { referenceFactory } from '../../src/backend/reference.ts';
 import { build } from '../../src/core/bayesian.ts';
-import { baselineNll } from '../../src/core/metrics/baselineNll.ts';
+import { createLikelihood } from '../../src/core/likelihoods/index.ts';
 import type { TrainingState } from '../../src/core/trainingState.ts';
 import { CheckpointError } from '../../src/errors.ts';
 import { Ledger } from '../../src/scheduler/ledger.ts';
@@ -25,7 +25,7 @@ const problem = {
   seed: 's',
 } as const;
 const y = testNormals(N, 3);
-const BASELINE = baselineNll(problem.likelihood, y, 1);
+const BASELINE = createLikelihood(problem.likelihood).baselineNll(y, 1);
 const GOOD = BASELINE - 1;
 const BAD = BASELINE + 5;
 

@@ -1,6 +1,7 @@
 // varpool evaluate RUN: test metrics of a run, on its own test part or on another file, and how well it knows what it does not know.
 
 import { Command } from 'commander';
+import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { auroc } from '../../core/metrics/auroc.ts';
 import { evaluationWarnings } from '../../core/metrics/evaluationWarnings.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
@@ -53,7 +54,7 @@ export function evaluateCommand(): Command {
 async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
   const run = openRun(dir);
   const posterior = posteriorOf(run, flags.member);
-  if (flags.ood !== undefined && posterior.likelihood.kind !== 'categorical') {
+  if (flags.ood !== undefined && createLikelihood(posterior.likelihood).targets !== 'labels') {
     throw new ConfigError(
       '--ood: expected a run that predicts classes, got another likelihood — leave it out',
     );

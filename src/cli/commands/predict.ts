@@ -1,6 +1,7 @@
 // varpool predict RUN --data FILE: predictive statistics of rows, from the posterior of a run.
 
 import { Command, Option } from 'commander';
+import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { writeFileAtomic } from '../../experiment/atomicFile.ts';
@@ -68,8 +69,8 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
   if (out !== undefined)
     refuseOverwriting('--out', { files: [out] }, [flags.data, ...runFiles(dir), ...configReads(run.config)]);
   const posterior = posteriorOf(run, flags.member);
-  const gaussian = posterior.likelihood.kind === 'gaussian';
-  if (flags.quantiles !== undefined && !gaussian) {
+  const { onScale } = createLikelihood(posterior.likelihood);
+  if (flags.quantiles !== undefined && !onScale) {
     throw new ConfigError('--quantiles: expected a run that predicts numbers, got classes — leave it out');
   }
   const x = runInputs(run, posterior, flags.data);
@@ -79,7 +80,7 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
       runtime.predict(posterior, x, {
         draws: flags.draws ?? draws,
         mode: flags.mode,
-        ...(gaussian ? { quantiles: flags.quantiles ?? quantiles } : {}),
+        ...(onScale ? { quantiles: flags.quantiles ?? quantiles } : {}),
         signal,
       }),
     ),

@@ -1,8 +1,9 @@
 // Gaussian likelihood with a fixed or learned standard deviation per output: −log N(target; mean, scale²).
-// A learned scale is softplus of a point parameter, trained by maximum likelihood beside q.
 
-import { log, sigmoid, softplus, softplusInverse } from '../../math/float64.ts';
+import { log } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';
+import { standardNormal } from '../predictive/standardDistribution.ts';
+import { columnMoments } from './entropy.ts';
 import type { Likelihood } from './likelihood.ts';
 
 export const gaussianOptions = ({ positive, wordOr }: Fields) => ({
@@ -14,16 +15,17 @@ export const gaussianOptions = ({ positive, wordOr }: Fields) => ({
   ).default('learned'),
 });
 
-interface GaussianSpec {
-  readonly scale: number | 'learned';
-}
-
-export function gaussian(spec: GaussianSpec): Likelihood {
+export function gaussian({ scale }: { readonly scale: number | 'learned' }): Likelihood {
   return {
     kind: 'gaussian',
     targets: 'values',
-    learnsScale: spec.scale === 'learned',
-    loss(kernels, at, outputs, rows, scale) {
+    task: 'regression',
+    onScale: true,
+    expects: () => 'finite targets',
+    fits: Number.isFinite,
+
+    scale,
+    loss(kernels, at, outputs, rows, factor) {
       kernels.gaussian_f32(
         at.loss,
         at.gradient,
@@ -35,30 +37,27 @@ export function gaussian(spec: GaussianSpec): Likelihood {
         outputs,
         outputs,
         rows,
-        scale,
+        factor,
       );
     },
+    /** Σ_k ½·log(2π·e·variance_k), or with a fixed scale Σ_k ½·log(2π) + log scale + variance_k/(2·scale²). */
+    baselineNll(targets, outputs) {
+      let nll = 0;
+      for (let k = 0; k < outputs; k++) {
+        const { variance } = columnMoments(targets, k, outputs);
+        if (scale === 'learned') nll += 0.5 * log(2 * Math.PI * Math.E * variance);
+        else nll += 0.5 * log(2 * Math.PI) + log(scale) + variance / (2 * scale * scale);
+      }
+      return nll;
+    },
+
+    entropies: null,
+    observe: () => undefined,
+    aleatoric: (noise) => noise * noise,
+    predictiveEntropy: () => Number.NaN,
+
+    noise: standardNormal,
+    metrics: ['nll', 'rmse', 'mae'],
+    score: null,
   };
-}
-
-/** Where a learned scale starts, in training units: half a standard deviation of standardized targets. */
-const INITIAL_SCALE = 0.5;
-
-/** The raw parameter (inverse softplus of the scale) training starts from. */
-export function initialRawScale(spec: GaussianSpec): number {
-  return Math.fround(softplusInverse(spec.scale === 'learned' ? INITIAL_SCALE : spec.scale));
-}
-
-/** Noise scale of a raw parameter, or the fixed one. */
-export function noiseScale(spec: GaussianSpec, raw: number): number {
-  return spec.scale === 'learned' ? softplus(raw) : spec.scale;
-}
-
-/** d(scale)/d(raw). */
-export const noiseScaleSlope = sigmoid;
-
-/** Writes what gaussian_f32 reads: 1/scale and log(scale) as float32. */
-export function writeScale(inverse: Float32Array, logScale: Float32Array, k: number, scale: number): void {
-  inverse[k] = 1 / scale;
-  logScale[k] = log(scale);
 }

@@ -23,6 +23,12 @@ export type LikelihoodSpec = Settings<typeof LIKELIHOODS>;
 /** As a caller may write it: by name, or with the options that are not the default. */
 export type LikelihoodInput = Spec<typeof LIKELIHOODS> | BareName<typeof LIKELIHOODS>;
 
+/** What is fitted where nothing is said. */
+export const DEFAULT_LIKELIHOOD = {
+  regression: { kind: 'gaussian', scale: 'learned' },
+  classification: { kind: 'categorical' },
+} as const satisfies Record<string, LikelihoodSpec>;
+
 export function createLikelihood(spec: LikelihoodSpec): Likelihood {
   const { create } = LIKELIHOODS[spec.kind];
   return (create as (options: LikelihoodSpec) => Likelihood)(spec);

@@ -1,6 +1,8 @@
-// What a likelihood is to the rest: one loss kernel over a run of minibatch rows, and how its targets are stored.
+// The contract of a likelihood p(target | outputs of the network): which targets it takes, its loss in training, what its outputs say of a
+// target in predictions, and how predictions are scored. Everything particular to a kind is in its own file.
 
 import type { Kernels } from '../../backend/backend.ts';
+import type { StandardDistribution } from '../predictive/standardDistribution.ts';
 
 /** Byte addresses of one run of rows of one draw. */
 export interface LossAddresses {
@@ -19,10 +21,77 @@ export interface LossAddresses {
   logScale: number;
 }
 
+/** Metrics a likelihood can be judged by on validation rows; smaller is better. */
+export const VALIDATION_METRICS = ['nll', 'error', 'brier', 'ece', 'rmse', 'mae'] as const;
+export type ValidationMetric = (typeof VALIDATION_METRICS)[number];
+
+/** What predictions say of discrete targets, as far as scores need it: [rows, K] means over `draws` draws, and their variances. */
+export interface DiscretePrediction {
+  readonly outputs: number;
+  readonly draws: number;
+  readonly mean: Float64Array;
+  readonly epistemic: Float64Array;
+}
+
+/** Scores by name; nll first. */
+export type Scores = { readonly nll: number } & Readonly<Record<string, number>>;
+
 export interface Likelihood {
-  readonly kind: 'categorical' | 'bernoulli' | 'gaussian';
+  /** Its name, for messages. */
+  readonly kind: string;
+
+  // — targets —
+
+  /** How they are stored: one int32 label a row, or one float32 an output. */
   readonly targets: 'labels' | 'values';
-  /** Whether the noise scale is a parameter to be learned. */
-  readonly learnsScale: boolean;
+  /** How a table's target column is to be read. */
+  readonly task: 'regression' | 'classification' | 'binary';
+  /** Whether targets are measured on a scale, and may be shifted and scaled. */
+  readonly onScale: boolean;
+  /** What a target must be, for messages: `class numbers 0 to 2`. */
+  expects(outputs: number): string;
+  fits(target: number, outputs: number): boolean;
+
+  // — training —
+
+  /**
+   * Standard deviation, or another unit of the noise, of each output in the units the network is trained in: a number, or `learned` as a
+   * point parameter beside q; null where the likelihood has none.
+   */
+  readonly scale: number | 'learned' | null;
   loss(kernels: Kernels, at: LossAddresses, outputs: number, rows: number, scale: number): void;
+  /**
+   * nll per row, in nats, of the best prediction that does not look at x: what a network has to beat.
+   * @param targets labels [N], or values [N, K]
+   */
+  baselineNll(targets: Int32Array | Float32Array, outputs: number): number;
+
+  // — predictions —
+
+  /** Whether entropies are one a row or one an output; null where they are not given. */
+  readonly entropies: 'row' | 'output' | null;
+  /** Turns outputs of `panels` data panels into means of the target given the weights, in place, and writes their entropies. */
+  observe(kernels: Kernels, outputs: number, entropy: number, K: number, panels: number): void;
+  /**
+   * E over draws of Var[target | weights], in training units, of one output.
+   * @param scale of its noise; not read where there is none
+   * @param mean and `variance` over draws of the mean of the target given the weights
+   */
+  aleatoric(scale: number, mean: number, variance: number): number;
+  /** Entropy of one row's (or one output's) averaged prediction, in nats: mean[first …], K numbers where it is of a row. */
+  predictiveEntropy(mean: Float64Array, first: number, K: number): number;
+
+  // — scores —
+
+  /** Noise of a target around its mean, in units of `scale`; null for discrete targets. */
+  readonly noise: StandardDistribution | null;
+  /** What early stopping may judge by. */
+  readonly metrics: readonly ValidationMetric[];
+  /**
+   * Scores of predictions of discrete targets; null where they follow from `noise`.
+   * @param drawn false where the prediction is of the mean weights
+   */
+  readonly score:
+    | ((prediction: DiscretePrediction, targets: ArrayLike<number>, drawn: boolean) => Scores)
+    | null;
 }

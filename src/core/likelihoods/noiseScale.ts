@@ -1,13 +1,20 @@
-// The noise scale of a gaussian likelihood in the arena: what the kernels read, and the point parameter behind it when learned.
+// The noise scale of a likelihood in the arena: what the kernels read, and the point parameter behind it when learned: scale = softplus(raw),
+// trained by maximum likelihood beside q.
 
 import type { Arena } from '../../backend/arena.ts';
 import { LANES } from '../../backend/backend.ts';
+import { log, sigmoid, softplus, softplusInverse } from '../../math/float64.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { batchRows, learningRate, type TrainingProblem } from '../problem.ts';
 import type { TrainingMemory } from '../trainingMemory.ts';
-import { initialRawScale, noiseScale, noiseScaleSlope, writeScale } from './gaussian.ts';
+import { createLikelihood } from './index.ts';
+
+/** Where a learned scale starts, in training units: half a standard deviation of standardized targets. */
+const INITIAL_SCALE = 0.5;
 
 export class NoiseScale {
+  /** A number, learned, or null where the likelihood has none. */
+  readonly #scale: number | 'learned' | null;
   /** Raw scale, first and second moment of each output. */
   readonly #points: Float64Array;
   readonly #inverse: Float32Array;
@@ -19,6 +26,7 @@ export class NoiseScale {
     readonly arena: Arena,
     readonly optimizer: Optimizer,
   ) {
+    this.#scale = createLikelihood(problem.likelihood).scale;
     const K = problem.model.outputSize;
     this.#points = arena.f64.subarray(memory.points / 8, memory.points / 8 + 3 * K);
     this.#inverse = arena.floats(memory.inverseScale, K);
@@ -27,38 +35,40 @@ export class NoiseScale {
 
   /** Sets the parameters before the first step. */
   initialize(): void {
-    if (this.problem.likelihood.kind !== 'gaussian') return;
+    if (this.#scale === null) return;
     this.#points.fill(0);
-    for (let k = 0; k < this.problem.model.outputSize; k++)
-      this.#points[3 * k] = initialRawScale(this.problem.likelihood);
+    const raw = Math.fround(softplusInverse(this.#scale === 'learned' ? INITIAL_SCALE : this.#scale));
+    for (let k = 0; k < this.problem.model.outputSize; k++) this.#points[3 * k] = raw;
     this.publish();
   }
 
   /** Makes the kernels' constants from the parameters. */
   publish(): void {
-    const spec = this.problem.likelihood;
-    if (spec.kind !== 'gaussian') return;
+    if (this.#scale === null) return;
     for (let k = 0; k < this.problem.model.outputSize; k++) {
-      writeScale(this.#inverse, this.#log, k, noiseScale(spec, this.#points[3 * k]));
+      const scale = this.#of(k);
+      this.#inverse[k] = 1 / scale;
+      this.#log[k] = log(scale);
     }
   }
 
   /** Scale per output, or null when the likelihood has none. */
   values(): Float32Array | null {
-    const spec = this.problem.likelihood;
-    if (spec.kind !== 'gaussian') return null;
-    return Float32Array.from({ length: this.problem.model.outputSize }, (_, k) =>
-      noiseScale(spec, this.#points[3 * k]),
-    );
+    if (this.#scale === null) return null;
+    return Float32Array.from({ length: this.problem.model.outputSize }, (_, k) => this.#of(k));
+  }
+
+  #of(k: number): number {
+    return this.#scale === 'learned' ? softplus(this.#points[3 * k]) : (this.#scale as number);
   }
 
   /** One optimizer step on a learned scale. */
   update(step: number): void {
-    const { likelihood, model } = this.problem;
-    if (likelihood.kind !== 'gaussian' || likelihood.scale !== 'learned') return;
+    const { model } = this.problem;
+    if (this.#scale !== 'learned') return;
     const rate = learningRate(this.problem, step);
     for (let k = 0; k < model.outputSize; k++) {
-      const slope = noiseScaleSlope(this.#points[3 * k]);
+      const slope = sigmoid(this.#points[3 * k]);
       this.optimizer.updatePoint(this.#points, 3 * k, this.#gradient(step, k) * slope, step, rate);
     }
     this.publish();

@@ -1,27 +1,28 @@
-// Scores of the predictive distribution of a gaussian likelihood: S draws make an equal-weight mixture of S Gaussians with
+// Scores of the predictive distribution of a likelihood of values: S draws make an equal-weight mixture of S distributions of one shape, with
 // a common scale per output. Everything is in original target units, noise included.
 
 import { log, logSumExp, normalCdf, normalPdf } from '../../math/float64.ts';
+import { type StandardDistribution, standardNormal } from '../predictive/standardDistribution.ts';
 import { drawsOf } from './checks.ts';
-
-const HALF_LOG_2PI = 0.9189385332046728;
 
 /**
  * −log of the predictive density of each row's target vector, in nats:
- * nll_r = log S − logsumexp_s Σ_k [ −½·((target_rk − draw_srk) / scale_k)² − log scale_k − ½·log 2π ].
+ * nll_r = log S − logsumexp_s Σ_k [ log f((target_rk − draw_srk) / scale_k) − log scale_k ], f the density of the noise.
  *
  * The average is over densities, not over log densities (which would be an upper bound on the loss).
  * draws [S, rows, K], noiseScale [K], targets [rows, K] → [rows]; sum over rows / rows is the test NLL per row.
  * @param tally told of each row's terms, whose exp is proportional to the densities of its draws
+ * @param noise f, N(0, 1) where there is none
  * @throws RangeError if sizes do not fit or a scale is not positive (a density needs noise)
  */
-export function gaussianMixtureNll(
+export function mixtureNll(
   draws: ArrayLike<number>,
   noiseScale: ArrayLike<number>,
   targets: ArrayLike<number>,
   tally?: (row: number, exponents: Float64Array, logSum: number) => void,
+  noise: StandardDistribution = standardNormal,
 ): Float64Array {
-  const where = 'gaussianMixtureNll';
+  const where = 'mixtureNll';
   const S = drawsOf(where, draws, noiseScale, targets);
   const K = noiseScale.length;
   let constant = log(S);
@@ -31,7 +32,7 @@ export function gaussianMixtureNll(
         `${where}: expected a positive finite noise scale, got ${noiseScale[k]} for output ${k} — a density needs noise; use crps without it`,
       );
     }
-    constant += log(noiseScale[k]) + HALF_LOG_2PI;
+    constant += log(noiseScale[k]) + noise.logNormalizer;
   }
   const rows = targets.length / K;
   const nll = new Float64Array(rows);
@@ -41,9 +42,9 @@ export function gaussianMixtureNll(
       let sum = 0;
       for (let k = 0; k < K; k++) {
         const z = (targets[r * K + k] - draws[s * targets.length + r * K + k]) / noiseScale[k];
-        sum += z * z;
+        sum += noise.energy(z);
       }
-      exponents[s] = -0.5 * sum;
+      exponents[s] = -sum;
     }
     const logSum = logSumExp(exponents);
     nll[r] = constant - logSum;

@@ -8,6 +8,13 @@ export interface MeanAndStandardError {
   readonly count: number;
 }
 
+/** Σ x / n, added in order. */
+export function average(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
+
 /** Two passes, so that a large common offset costs no digits; with one value the spread is NaN: it is not known. */
 export function meanAndStandardError(values: ArrayLike<number>): MeanAndStandardError {
   const count = values.length;

@@ -1,7 +1,9 @@
 // Draws in the data's units, each with its noise, and their predictive quantiles, a chunk of rows at a time.
 
+import { createLikelihood } from '../likelihoods/index.ts';
 import type { Posterior } from '../posterior.ts';
 import { mixtureQuantiles } from './quantiles.ts';
+import type { StandardDistribution } from './standardDistribution.ts';
 
 /** Outputs of every draw for some rows, in the network's units: values[(s·rows + r)·K + k]. */
 export interface DrawChunk {
@@ -41,6 +43,8 @@ export interface PredictiveChunk {
   readonly values: Float64Array;
   /** Noise scale of output k in draw s: noise[s·K + k]; zeros where the likelihood has none. */
   readonly noise: Float64Array;
+  /** Shape of that noise; null where there is none. */
+  readonly shape: StandardDistribution | null;
 }
 
 export function predictiveChunk(posterior: Posterior, chunk: DrawChunk): PredictiveChunk {
@@ -48,7 +52,16 @@ export function predictiveChunk(posterior: Posterior, chunk: DrawChunk): Predict
   const K = posterior.model.outputSize;
   const scale = originalNoiseScale(posterior);
   const noise = Float64Array.from({ length: draws * K }, (_, i) => scale[i % K] ?? 0);
-  return { firstRow, rows, draws, outputs: K, values: toOriginalUnits(posterior, chunk.values), noise };
+  const shape = createLikelihood(posterior.likelihood).noise;
+  return {
+    firstRow,
+    rows,
+    draws,
+    outputs: K,
+    values: toOriginalUnits(posterior, chunk.values),
+    noise,
+    shape,
+  };
 }
 
 /** Draws of the mixture in their order from those of its members: draw s is draw floor(s / M) of member s mod M. */
@@ -66,12 +79,12 @@ export function interleave(members: readonly PredictiveChunk[]): PredictiveChunk
     values.set(member.values.subarray(n * rows * K, (n + 1) * rows * K), s * rows * K);
     noise.set(member.noise.subarray(n * K, (n + 1) * K), s * K);
   }
-  return { firstRow, rows, draws, outputs: K, values, noise };
+  return { firstRow, rows, draws, outputs: K, values, noise, shape: first.shape };
 }
 
 /**
- * Fills a chunk's rows of the quantiles at every level: of the mixture over draws of N(mean, noise scale²) for gaussian, of
- * the probabilities themselves where there is no noise scale.
+ * Fills a chunk's rows of the quantiles at every level: of the mixture over draws of mean + noise scale·noise, of the
+ * probabilities themselves where there is no noise.
  */
 export function fillQuantiles(into: readonly LevelQuantiles[], chunk: PredictiveChunk): void {
   const { draws, outputs: K, values } = chunk;
@@ -84,7 +97,7 @@ export function fillQuantiles(into: readonly LevelQuantiles[], chunk: Predictive
   );
   for (let i = 0; i < perDraw; i++) {
     for (let s = 0; s < draws; s++) sample[s] = values[s * perDraw + i];
-    mixtureQuantiles(out, levels, sample, scales[i % K]);
+    mixtureQuantiles(out, levels, sample, scales[i % K], chunk.shape ?? undefined);
     for (const [q, quantile] of into.entries()) quantile.values[chunk.firstRow * K + i] = out[q];
   }
 }

@@ -1,7 +1,8 @@
 // From moments over draws to what a user reads: variance split by its cause, entropies, the data's own units. Members of a mixture
 // are added one after the other.
 
-import { log } from '../../math/float64.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
+import type { Likelihood } from '../likelihoods/likelihood.ts';
 import type { Posterior } from '../posterior.ts';
 import type { MomentAccumulator } from './moments.ts';
 import type { Prediction } from './prediction.ts';
@@ -31,7 +32,7 @@ export class PredictiveSummary {
   readonly #epistemic: Float64Array;
   readonly #aleatoric: Float64Array;
   #expectedEntropy: Float64Array | null = null;
-  #categorical = false;
+  #likelihood: Likelihood | null = null;
 
   constructor(
     readonly rows: number,
@@ -56,11 +57,13 @@ export class PredictiveSummary {
   ): void {
     const K = this.outputs;
     const { targets } = posterior.standardization;
+    const likelihood = createLikelihood(posterior.likelihood);
     const total = this.#draws + draws;
     const [old, share] = [this.#draws / total, draws / total];
     for (let i = 0; i < this.#mean.length; i++) {
       const variance = outputs.m2[i] / draws;
-      const noise = Math.fround(conditionalVariance(posterior, i % K, outputs.mean[i], variance));
+      const scaleOfNoise = posterior.noiseScale?.[i % K] ?? Number.NaN;
+      const noise = Math.fround(likelihood.aleatoric(scaleOfNoise, outputs.mean[i], variance));
       const scale = targets?.scale[i % K] ?? 1;
       const mean = targets === null ? outputs.mean[i] : targets.loc[i % K] + scale * outputs.mean[i];
       const epistemic = scale * scale * variance;
@@ -72,7 +75,7 @@ export class PredictiveSummary {
       this.#aleatoric[i] = old * this.#aleatoric[i] + share * aleatoric;
     }
     if (entropies !== null) this.#addEntropies(entropies.mean, old, share);
-    this.#categorical = posterior.likelihood.kind === 'categorical';
+    this.#likelihood = likelihood;
     this.#draws = total;
   }
 
@@ -104,28 +107,12 @@ export class PredictiveSummary {
   #uncertainty(expectedEntropy: Float64Array) {
     const K = this.outputs;
     const predictive = new Float32Array(expectedEntropy.length);
-    for (let i = 0; i < predictive.length; i++) {
-      if (this.#categorical) {
-        let h = 0;
-        for (let k = 0; k < K; k++) h += plogp(this.#mean[i * K + k]);
-        predictive[i] = h;
-      } else {
-        predictive[i] = plogp(this.#mean[i]) + plogp(1 - this.#mean[i]);
-      }
-    }
+    const likelihood = this.#likelihood as Likelihood;
+    const apart = likelihood.entropies === 'row' ? K : 1;
+    for (let i = 0; i < predictive.length; i++)
+      predictive[i] = likelihood.predictiveEntropy(this.#mean, i * apart, K);
     const expected = Float32Array.from(expectedEntropy);
     const mutual = predictive.map((h, i) => Math.max(0, h - expected[i]));
     return { predictive, expected, mutual };
   }
-}
-
-/** E_s Var[y | w_s] in training units: the noise variance, or for a probability E[p(1 − p)] = p̄ − (p̄² + Var p). */
-function conditionalVariance(posterior: Posterior, k: number, mean: number, variance: number): number {
-  if (posterior.noiseScale !== null) return posterior.noiseScale[k] * posterior.noiseScale[k];
-  return Math.max(0, mean - (mean * mean + variance));
-}
-
-/** −p·log p, 0 at 0. */
-function plogp(p: number): number {
-  return p > 0 ? -p * log(p) : 0;
 }

@@ -2,16 +2,16 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crps, gaussianMixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
+import { crps, mixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
 import { normalCdf } from '../../../src/math/float64.ts';
 
 const { log_normal_pdf } = JSON.parse(readFileSync('test/vectors/closed-forms.json', 'utf8'));
 
-describe('gaussianMixtureNll', () => {
+describe('mixtureNll', () => {
   it('is −log N for one draw (shared closed forms)', () => {
     expect(log_normal_pdf.length).toBe(32);
     for (const [x, loc, scale, value] of log_normal_pdf) {
-      const [nll] = gaussianMixtureNll([Number(loc)], [Number(scale)], [Number(x)]);
+      const [nll] = mixtureNll([Number(loc)], [Number(scale)], [Number(x)]);
       expect(Math.abs(nll / -Number(value) - 1)).toBeLessThan(1e-13);
     }
   });
@@ -22,7 +22,7 @@ describe('gaussianMixtureNll', () => {
     const draws = [0, 1, 2, 3, /* second draw */ 0.5, -1, 2.5, 4]; // [2, rows 2, outputs 2]
     const scale = [0.7, 1.3];
     const targets = [0.2, 0.4, 2.2, 3.3];
-    const nll = gaussianMixtureNll(draws, scale, targets);
+    const nll = mixtureNll(draws, scale, targets);
     for (let r = 0; r < 2; r++) {
       let mean = 0;
       for (let s = 0; s < 2; s++) {
@@ -36,7 +36,7 @@ describe('gaussianMixtureNll', () => {
   });
 
   it('stays finite where every density underflows', () => {
-    expect(gaussianMixtureNll([0, 1], [1e-3], [100])[0]).toBeCloseTo(
+    expect(mixtureNll([0, 1], [1e-3], [100])[0]).toBeCloseTo(
       0.5 * 99000 ** 2 + Math.log(2e-3 * Math.sqrt(2 * Math.PI)),
       3,
     );
@@ -50,8 +50,8 @@ describe('gaussianMixtureNll', () => {
         value,
         fc.double({ min: 0.01, max: 100, noNaN: true }),
         (draws, y, unit) => {
-          const [a] = gaussianMixtureNll(draws, [0.8], [y]);
-          const [b] = gaussianMixtureNll(
+          const [a] = mixtureNll(draws, [0.8], [y]);
+          const [b] = mixtureNll(
             draws.map((d) => d * unit),
             [0.8 * unit],
             [y * unit],
@@ -63,11 +63,11 @@ describe('gaussianMixtureNll', () => {
   });
 
   it('refuses no noise and shapes that do not fit', () => {
-    expect(() => gaussianMixtureNll([1], [0], [1])).toThrow(
+    expect(() => mixtureNll([1], [0], [1])).toThrow(
       /expected a positive finite noise scale, got 0 for output 0/,
     );
-    expect(() => gaussianMixtureNll([1, 2, 3], [1], [1, 2])).toThrow(/multiple of 2 numbers, got 3/);
-    expect(() => gaussianMixtureNll([1, 2, 3], [1, 1], [1, 2, 3])).toThrow(/rows of 2 numbers, got 3/);
+    expect(() => mixtureNll([1, 2, 3], [1], [1, 2])).toThrow(/multiple of 2 numbers, got 3/);
+    expect(() => mixtureNll([1, 2, 3], [1, 1], [1, 2, 3])).toThrow(/rows of 2 numbers, got 3/);
   });
 });
 

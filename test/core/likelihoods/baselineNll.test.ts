@@ -1,7 +1,11 @@
 // The best constant prediction: entropies of frequencies, and for a gaussian what no other mean and scale improves on.
 
 import { expect, test } from 'vitest';
-import { baselineNll } from '../../../src/core/metrics/baselineNll.ts';
+import { createLikelihood } from '../../../src/core/likelihoods/index.ts';
+import type { LikelihoodSpec } from '../../../src/core/model.ts';
+
+const baselineNll = (likelihood: LikelihoodSpec, targets: Int32Array | Float32Array, K: number) =>
+  createLikelihood(likelihood).baselineNll(targets, K);
 
 test('labels: the entropy of their frequencies', () => {
   const nll = baselineNll({ kind: 'categorical' }, Int32Array.of(0, 0, 1, 3), 5);
