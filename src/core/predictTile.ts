@@ -3,8 +3,8 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { type Kernels, LANES } from '../backend/backend.ts';
-import { DrawnWeights } from './estimators/drawnWeights.ts';
-import { LocalReparameterization } from './estimators/localReparameterization.ts';
+import { DrawnOutputs } from './estimators/drawnOutputs.ts';
+import { MarginalOutputs } from './estimators/marginalOutputs.ts';
 import { ROW_BYTES } from './layers/layer.ts';
 import { createLikelihood } from './likelihoods/index.ts';
 import type { Likelihood } from './likelihoods/likelihood.ts';
@@ -43,7 +43,7 @@ export interface OutputEstimator {
 
 export class TilePredictor {
   readonly #likelihood: Likelihood;
-  readonly #local: LocalReparameterization;
+  readonly #local: MarginalOutputs;
   readonly #beat: () => void;
   readonly #estimators: Readonly<Record<PredictionMode, OutputEstimator>>;
 
@@ -57,15 +57,15 @@ export class TilePredictor {
   ) {
     this.#beat = beat;
     this.#likelihood = createLikelihood(problem.likelihood);
-    this.#local = new LocalReparameterization(problem, memory, arena, kernels);
+    this.#local = new MarginalOutputs(problem, memory, arena, kernels);
     this.#estimators = {
-      sample: new DrawnWeights(problem, memory, arena, kernels, 'sample'),
-      mean: new DrawnWeights(problem, memory, arena, kernels, 'mean'),
+      sample: new DrawnOutputs(problem, memory, arena, kernels, 'sample'),
+      mean: new DrawnOutputs(problem, memory, arena, kernels, 'mean'),
       marginal: this.#local,
     };
   }
 
-  /** Makes what mode marginal needs of parameters first … last − 1; see LocalReparameterization. */
+  /** Makes what mode marginal needs of parameters first … last − 1; see MarginalOutputs. */
   prepare(first: number, last: number): void {
     this.#local.prepare(first, last);
   }

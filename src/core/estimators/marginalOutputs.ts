@@ -33,7 +33,7 @@ interface Pass {
  * the row alone, never on its number, its neighbors, tiles or what shares a panel. Before kernel epoch 3 the row's number stood in place
  * of the 0.
  */
-export class LocalReparameterization implements OutputEstimator {
+export class MarginalOutputs implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };
   readonly #maps: readonly LinearMap[];
   /** 1 gives each row of a prediction noise of its own, by its number. */

@@ -10,7 +10,7 @@ import { layerMaps } from '../parameters.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
 
-export class DrawnWeights implements OutputEstimator {
+export class DrawnOutputs implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };
   readonly #maps: readonly LinearMap[];
   /** Draws whose weights are in the cache. */
