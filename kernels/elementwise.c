@@ -89,6 +89,10 @@ void KERNEL(multiply_f32)(BASE ptr out, ptr a, ptr b, uint32_t rows) {
   for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, load(F32(a) + i) * load(F32(b) + i));
 }
 
+void KERNEL(clear_f32)(BASE ptr out, uint32_t rows) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, splat(0.0f));
+}
+
 void KERNEL(add_f32)(BASE ptr out, ptr a, ptr b, uint32_t rows) {
   for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, load(F32(a) + i) + load(F32(b) + i));
 }

@@ -70,3 +70,37 @@ void KERNEL(marginal_f32)(BASE
     }
   }
 }
+
+/** `count` units of a group: z, and where the variance acts on it, d(z)/d(variance) = noise/(2·sqrt(variance)). */
+INLINE void local_rows(const draw_of *d, float *slope, uintptr_t at, const vf n[4], uint32_t count) {
+  for (uint32_t r = 0; r < count; r++) {
+    uintptr_t i = at + (uintptr_t)r * LANES;
+    vf scale = square_root(load(d->variance + i));
+    store(slope + i, keep(scale > 0.0f, n[r] / (scale * 2.0f)));
+    store(d->z + i, madd(scale, n[r], load(d->mean + i)));
+  }
+}
+
+void KERNEL(local_f32)(BASE
+    ptr z, ptr slope, ptr mean, ptr variance, uint32_t units, uint32_t panels,
+    uint32_t key0, uint32_t key1, uint32_t firstRow, uint32_t draw, uint32_t stream) {
+  const draw_of d = {F32(z), F32(mean), F32(variance)};
+  address from = address_of(key0, key1, 0, draw, stream);
+  for (uint32_t p = 0; p < panels; p++) {
+    for (uint32_t v = 0; v < VPR; v++) {
+      from.step = iota() + (firstRow + p * LANES + v * VW);
+      uintptr_t at = (uintptr_t)p * units * LANES + v * VW;
+      for (uint32_t u = 0; u < units; u += 4) {
+        vf n[4];
+        unit_normals(n, &from, u / 4);
+        uint32_t count = units - u < 4 ? units - u : 4;
+        local_rows(&d, F32(slope), at + (uintptr_t)u * LANES, n, count);
+      }
+    }
+  }
+}
+
+void KERNEL(sigma_gradient_f32)(BASE ptr out, ptr gVariance, ptr rho, uint32_t rows) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW)
+    store(F32(out) + i, load(F32(gVariance) + i) * (softplus(load(F32(rho) + i)) * 2.0f));
+}

@@ -89,6 +89,22 @@ export const KERNELS = {
   },
 
   /**
+   * z and d(z)/d(variance) of drawn pre-activations: z = fma(s, noise, mean), slope = noise/(s·2), 0 where s is, with s = sqrt(variance). z
+   * may be mean, slope may be variance. All are [units, 16·panels] in panels of `units` rows; the noise of unit u in lane l of panel p is
+   * normal(key, firstRow + 16·p + l, draw, stream, 16·u), rows modulo 2^32.
+   */
+  local_f32: {
+    args: ['address z slope mean variance', 'size units panels', 'word key0 key1 firstRow draw stream'],
+    result: 'void',
+  },
+
+  /** out = gVariance·(softplus(rho)·2), the gradient of sigma from that of sigma²; out may be gVariance. [rows, 16] */
+  sigma_gradient_f32: { args: ['address out gVariance rho', 'size rows'], result: 'void' },
+
+  /** out = 0. [rows, 16] */
+  clear_f32: { args: ['address out', 'size rows'], result: 'void' },
+
+  /**
    * out = start + A·B, every element adding its products for k = 0, 1, …, K − 1 one at a time, in that order:
    * sum = fma(a(m, k), b(k, n), sum).
    *

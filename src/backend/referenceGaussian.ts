@@ -129,6 +129,25 @@ export function gaussianKernels({ f32 }: Views) {
       }
     },
 
+    local_f32(z, slope, mean, variance, units, panels, key0, key1, firstRow, draw, stream) {
+      for (let p = 0; p < panels; p++) {
+        for (let u = 0; u < units; u++) {
+          for (let l = 0; l < LANES; l++) {
+            const noise = normal({ key0, key1 }, (firstRow + p * LANES + l) >>> 0, draw, stream, u * LANES);
+            const i = (p * units + u) * LANES + l;
+            const scale = f(Math.sqrt(f32[(variance >>> 2) + i]));
+            f32[(slope >>> 2) + i] = scale > 0 ? noise / f(scale * 2) : 0;
+            f32[(z >>> 2) + i] = fma(scale, noise, f32[(mean >>> 2) + i]);
+          }
+        }
+      }
+    },
+
+    sigma_gradient_f32(out, gVariance, rho, rows) {
+      for (let i = 0; i < rows * LANES; i++)
+        f32[(out >>> 2) + i] = f32[(gVariance >>> 2) + i] * f(softplus(f32[(rho >>> 2) + i]) * 2);
+    },
+
     kl_f32(out, mu, rho, rows, lanes, logPriorSigma, halfPriorPrecision) {
       const sums = new Float32Array(LANES);
       for (let r = 0; r < rows; r++) {

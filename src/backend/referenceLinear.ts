@@ -101,6 +101,10 @@ export function linearKernels({ f32, i32 }: Views) {
       }
     },
 
+    clear_f32(out, rows) {
+      f32.fill(0, out >>> 2, (out >>> 2) + rows * LANES);
+    },
+
     add_f32(out, a, b, rows) {
       for (let i = 0; i < rows * LANES; i++) f32[(out >>> 2) + i] = f32[(a >>> 2) + i] + f32[(b >>> 2) + i];
     },

@@ -6,7 +6,7 @@ import { createLikelihood } from './likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
 import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
-/** How draws of the outputs are made: from drawn weights, from the mean of the weights, or layer by layer (localReparameterization.ts). */
+/** How draws of the outputs are made: from drawn weights, from the mean of the weights, or layer by layer (estimators/marginalOutputs.ts). */
 export const PREDICTION_MODES = ['sample', 'mean', 'marginal'] as const;
 export type PredictionMode = (typeof PREDICTION_MODES)[number];
 

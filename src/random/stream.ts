@@ -17,6 +17,8 @@ export const PURPOSE = {
   marginal: 6,
   /** Orders of rows: the epoch stands where the step does. */
   order: 7,
+  /** ε of pre-activations in training: the row of the minibatch stands where the step does, step·draws + draw where the draw does. */
+  local: 8,
 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 

@@ -97,6 +97,21 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     }
   });
 
+  test.each(SIZES)('local_f32, %i units', (units) => {
+    const [key0, key1] = ADDRESS;
+    const run = (z: number, slope: number, panels: number, firstRow: number) =>
+      pair.run(
+        'local_f32',
+        [z, slope, s(1), s(2), units, panels, key0, key1, firstRow, 7, 0x08000002],
+        [...rowRanges(z, units * panels), ...rowRanges(slope, units * panels)],
+      );
+    bothFills(units, () => {
+      for (const panels of [0, 1, 3]) run(s(0), s(3), panels, 16);
+      run(s(0), s(3), 2, 2 ** 32 - 17);
+      run(s(1), s(2), 2, 0);
+    });
+  });
+
   test.each(SIZES)('gemm_f32, m = %i', (m) => {
     const gemm = (panels: number, k: number, transposeA: 0 | 1, start: GemmStart) => {
       const [outRows, aRows, bRows] = [m + 1, transposeA ? k + 2 : m + 2, k + 1];
@@ -195,6 +210,9 @@ describe.each(UNDER_TEST)('$name', (factory) => {
       pair.run('multiply_f32', [s(0), s(1), s(2), rows], at(0));
       pair.run('multiply_f32', [s(1), s(1), s(2), rows], at(1));
       pair.run('multiply_f32', [s(2), s(1), s(2), rows], at(2));
+      pair.run('clear_f32', [s(0), rows], at(0));
+      pair.run('sigma_gradient_f32', [s(0), s(1), s(2), rows], at(0));
+      pair.run('sigma_gradient_f32', [s(1), s(1), s(2), rows], at(1));
       pair.run('add_f32', [s(0), s(1), s(2), rows], at(0));
       pair.run('add_f32', [s(1), s(1), s(2), rows], at(1));
       for (const start of [0, 1] as const)

@@ -40,7 +40,20 @@ export interface LayerParameters {
   readonly rho: TwinTensors;
 }
 
-/** How a draw of weights enters a layer: by default as w = mu + sigma·noise. */
+/** A layer with weights in one draw, as an estimator sees it. */
+export interface MapGraph {
+  readonly layer: number;
+  readonly draw: number;
+  readonly x: tf.Tensor2D;
+  /** The linear map by any weights and biases. */
+  readonly map: (x: tf.Tensor2D, w: tf.Tensor, b: tf.Tensor) => tf.Tensor2D;
+  readonly mu: { readonly weight: tf.Tensor; readonly bias: tf.Tensor };
+  readonly sigma: { readonly weight: tf.Tensor; readonly bias: tf.Tensor };
+  /** Of the weights. */
+  readonly noise: { readonly weight: tf.Tensor; readonly bias: tf.Tensor };
+}
+
+/** One training step as a graph. */
 export interface StepGraph {
   readonly model: Model;
   readonly batch: TwinBatch;
@@ -49,6 +62,8 @@ export interface StepGraph {
   readonly scale: number;
   /** Nats of a layer's weights that a prior adds, from their draws or moments; times klScale / draws or klScale in the objective. */
   readonly klScale: number;
+  /** z of a layer with weights, by default its map of the drawn weights. */
+  readonly estimate?: (at: MapGraph) => tf.Tensor2D;
   /** KL of one tensor as a scalar, by default that of N(0, priorSigma²). */
   readonly kl?: (mu: tf.Tensor, sigma: tf.Tensor, w: readonly tf.Tensor[]) => tf.Scalar;
 }
@@ -90,7 +105,7 @@ export function autodiffStep(graph: StepGraph, layers: readonly LayerParameters[
   const objective = (): tf.Scalar => {
     const drawn = q.map(() => ({ weight: [] as tf.Tensor[], bias: [] as tf.Tensor[] }));
     let total: tf.Tensor = tf.scalar(0);
-    for (const draw of noise) {
+    for (const [s, draw] of noise.entries()) {
       const outputs: tf.Tensor2D[] = [];
       for (const [l, spec] of model.layers.entries()) {
         const inputs = (spec.inputs ?? [l - 1]).map((i) => (i < 0 ? x : outputs[i]));
@@ -100,7 +115,24 @@ export function autodiffStep(graph: StepGraph, layers: readonly LayerParameters[
           drawn[l][part].push(tf.add(mu, tf.mul(tf.softplus(rho), eps)));
         }
         const [w, b] = parts.map((part) => drawn[l][part][drawn[l][part].length - 1]);
-        const z = GRAPHS[spec.kind ?? 'dense'](spec, inputs, w, b);
+        const graphOf = GRAPHS[spec.kind ?? 'dense'];
+        const [weight, bias] = parts.map((part) => q[l][part]);
+        const of = (f: (part: { mu: tf.Tensor; rho: tf.Tensor }, data: Float64Array) => tf.Tensor) => ({
+          weight: f(weight, draw[l].weight),
+          bias: f(bias, draw[l].bias),
+        });
+        const z =
+          graph.estimate === undefined || weight.mu.size === 0
+            ? graphOf(spec, inputs, w, b)
+            : graph.estimate({
+                layer: l,
+                draw: s,
+                x: inputs[0],
+                map: (x, w, b) => graphOf(spec, [x], w, b),
+                mu: of(({ mu }) => mu),
+                sigma: of(({ rho }) => tf.softplus(rho)),
+                noise: of(({ mu }, data) => tf.tensor(Float32Array.from(data), mu.shape)),
+              });
         outputs.push(ACTIVATE[spec.activation](z) as tf.Tensor2D);
       }
       const error = tf.div(tf.sub(outputs[outputs.length - 1], y), scale);

@@ -2,6 +2,7 @@
 // forward and back, and gives the gradient of a block. It serves any layer, and knows of a layer only its map.
 
 import type { GemmStart, Kernels } from '../../backend/backend.ts';
+import type { Member } from '../../options/kinds.ts';
 import type { SeedKey } from '../../random/seed.ts';
 import type { BatchPlaces, PassRun } from '../batchPlaces.ts';
 import type { LayerLayout, LinearMap } from '../layers/layer.ts';
@@ -83,7 +84,7 @@ export interface EstimatorRun {
 }
 
 /** A kind of estimator. */
-export interface Estimator<Memory> {
+export interface Estimator<Memory> extends Member {
   reserve(plan: EstimatorPlan, reserve: Reserve): Memory;
   create(context: EstimatorContext<Memory>): EstimatorRun;
 }

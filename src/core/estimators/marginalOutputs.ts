@@ -10,6 +10,7 @@ import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
 import { type LayerLayout, layerMaps } from '../parameters.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
+import { localMoments } from './localMoments.ts';
 
 /** Some data panels in some draws: what goes through the network together, draw after draw, panels of a draw side by side. */
 interface Pass {
@@ -110,10 +111,9 @@ export class MarginalOutputs implements OutputEstimator {
   ): void {
     const { memory, kernels } = this;
     const at = layer.offset * 4;
-    kernels.multiply_f32(squares, x, x, panels * layer.inputUnits);
+    const out = { mean, variance, squares };
     const map = this.#maps[layer.index];
-    map.forward(mean, memory.mu + at, x, panels, 0, layer.units);
-    map.forward(variance, memory.variance + at, squares, panels, 0, layer.units);
+    localMoments(kernels, map, layer, out, memory.mu + at, memory.variance + at, x, panels);
   }
 
   /** Address of the outputs of a pass. */
