@@ -120,7 +120,7 @@ describe('predict and evaluate', () => {
 test.each([
   [
     ['predict', 'all', '--data', 'flowers.csv', '--draws', '2'],
-    /predict: expected at least 3 draws for 3 members, got 2 — ask for a multiple of 3/,
+    /predict: draws: expected at least 3 draws for 3 members, got 2 — ask for a multiple of 3/,
   ],
   [
     ['predict', 'all', '--data', 'flowers.csv', '--member', '3'],

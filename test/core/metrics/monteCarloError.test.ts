@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { evaluationWarnings } from '../../../src/core/metrics/evaluationWarnings.ts';
-import { gaussianMixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
+import { mixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
 import {
   binaryVariance,
   classVariance,
@@ -21,9 +21,7 @@ function measured(S: number, scale: number, which: number, rows = 40) {
   });
   const targets = Float64Array.from({ length: rows }, (_, r) => 0.1 * x(r) + 0.2 * Math.cos(7 * r));
   const tally = new MonteCarloTally(rows, S);
-  const nll = gaussianMixtureNll(draws, [scale], targets, (r, exponents, logSum) =>
-    tally.add(r, exponents, logSum),
-  );
+  const nll = mixtureNll(draws, [scale], targets, (r, exponents, logSum) => tally.add(r, exponents, logSum));
   return { nll: nll.reduce((a, b) => a + b) / rows, error: tally.error(), variance: tally.relativeVariance };
 }
 

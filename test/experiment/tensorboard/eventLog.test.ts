@@ -23,7 +23,12 @@ afterAll(() => {
 
 const layer = (mu: number[], rho: number[]) => ({ mu: Float32Array.from(mu), rho: Float32Array.from(rho) });
 const found = diagnosePosterior({
-  model: { inputSize: 1, outputSize: 1, layers: [], prior: { kind: 'gaussian', sigma: 1 } },
+  model: {
+    inputSize: 3,
+    outputSize: 1,
+    layers: [{ name: 'output', inputSize: 3, outputSize: 1, activation: 'identity' }],
+    prior: { kind: 'gaussian', sigma: 1 },
+  },
   likelihood: { kind: 'bernoulli' },
   layers: [{ weight: layer([1, -1, 0.5], [-5, -4, 0]), bias: layer([0.25], [-3]) }],
   noiseScale: null,
