@@ -11,7 +11,7 @@ import { factsOf, randomProblem } from './bitsOf.mjs';
 import { Case, expect, openCampaign, ROOT } from './harness.mjs';
 import { beginning, expectFinished, KINDS, undisturbed, writeProblems } from './problems.mjs';
 
-const campaign = openCampaign(import.meta.url, { full: 6000, quick: 400 });
+const campaign = openCampaign(import.meta.url, { full: 6000, quick: 300 });
 const run = promisify(execFile);
 const CHILD = fileURLToPath(new URL('bitsOf.mjs', import.meta.url));
 

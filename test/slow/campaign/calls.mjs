@@ -3,12 +3,12 @@
 // node test/slow/campaign/calls.mjs [--quick] [--seed s] [--case n]
 
 import { fork } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCampaign, sleep } from './harness.mjs';
 
-const campaign = openCampaign(import.meta.url, { full: 5200, quick: 800 });
+const campaign = openCampaign(import.meta.url, { full: 5200, quick: 600 });
 const CHILD = fileURLToPath(new URL('fuzz/callsChild.mjs', import.meta.url));
 /** A single call of a tiny problem: milliseconds. */
 const PATIENCE_MS = 45_000;
@@ -24,6 +24,7 @@ async function callsOf(start) {
     const scratch = join(campaign.scratch, `calls-${start}`);
     mkdirSync(scratch, { recursive: true });
     const progress = join(scratch, 'progress');
+    rmSync(progress, { force: true });
     const words = [campaign.seed, from, end, campaign.lanes, progress, scratch].map(String);
     const child = fork(CHILD, words, { silent: true, cwd: scratch });
     let stderr = '';
@@ -34,7 +35,8 @@ async function callsOf(start) {
     const hung = await watched(child, progress, ended);
     const { status, signal } = await ended;
     if (status === 0 && done) return;
-    const { n = from, text = '' } = callIn(progress);
+    const { n, text = '' } = callIn(progress);
+    if (n === undefined) return failed(from, `expected calls to be made, got ${stderr.trim().slice(0, 600)}`);
     const how = hung
       ? `no end within ${PATIENCE_MS / 1000} s`
       : `the end of the process (${signal ?? status}): ${stderr.trim().slice(0, 300)}`;
@@ -52,7 +54,7 @@ function heard({ n, call, fault, outcome, name }) {
   if (campaign.only !== null) console.log(`${name}: ${outcome}: ${call}`);
 }
 
-function failed(n, fault, call) {
+function failed(n, fault, call = '') {
   campaign.fail(`call ${n}`, fault, [String(call).slice(0, 600)], `--case ${n}`);
 }
 

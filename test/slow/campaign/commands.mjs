@@ -10,7 +10,7 @@ import { mutated } from './fuzz/hostile.mjs';
 import { Case, expect, expectClear, lastLine, openCampaign, sha256 } from './harness.mjs';
 import { tableText, undisturbed, writeProblems } from './problems.mjs';
 
-const campaign = openCampaign(import.meta.url, { full: 320, quick: 16 });
+const campaign = openCampaign(import.meta.url, { full: 320, quick: 12 });
 const whole = new Case(campaign, 'whole');
 await undisturbed(whole);
 

@@ -8,7 +8,7 @@ import { createRuntime, load, posteriorDigest, VarpoolError } from '../../../dis
 import { Case, expect, expectClear, lastLine, openCampaign, sleep } from './harness.mjs';
 import { beginning, facts, fileDigest, jsonLines, undisturbed, writeProblems } from './problems.mjs';
 
-const campaign = openCampaign(import.meta.url, { full: 275, quick: 16 });
+const campaign = openCampaign(import.meta.url, { full: 275, quick: 10 });
 const whole = new Case(campaign, 'whole');
 const wanted = await undisturbed(whole);
 const runtime = createRuntime({ workers: 1, backend: 'wasm' });

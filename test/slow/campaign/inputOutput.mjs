@@ -36,7 +36,7 @@ const ERRORS = {
 /** Of these every later call may fail too, for Node itself makes none of them. */
 const LASTING = ['fsync', 'ftruncate', 'rename', 'link', 'unlink'];
 
-const campaign = openCampaign(import.meta.url, { full: 193, quick: 5 });
+const campaign = openCampaign(import.meta.url, { full: 193, quick: 4 });
 const missing = straceMissing();
 
 if (missing === null) {

@@ -15,7 +15,7 @@ import {
   writeProblems,
 } from './problems.mjs';
 
-const campaign = openCampaign(import.meta.url, { full: 107, quick: 6 });
+const campaign = openCampaign(import.meta.url, { full: 107, quick: 5 });
 const POLITE = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const SIGNALS = [...POLITE, 'SIGKILL', 'SIGSTOP'];
 /** Printed when the work itself begins, and with it the promise to save a state. */

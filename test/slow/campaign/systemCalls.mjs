@@ -7,7 +7,7 @@ import { Case, expect, lastLine, openCampaign } from './harness.mjs';
 import { beginning, expectFinished, goOn, KINDS, undisturbed, writeProblems } from './problems.mjs';
 import { callsOfProblems, straceMissing, traced } from './strace.mjs';
 
-const campaign = openCampaign(import.meta.url, { full: 195, quick: 4 });
+const campaign = openCampaign(import.meta.url, { full: 195, quick: 3 });
 const missing = straceMissing();
 
 if (missing === null) {
