@@ -3,7 +3,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import { fileProblem } from '../experiment/fileProblems.ts';
+import { fileProblem } from '../files/fileProblems.ts';
 import { oneLine } from '../messages.ts';
 import { EXIT } from './failure.ts';
 

@@ -4,12 +4,12 @@
 import * as z from 'zod';
 import type { StateTensor, TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
+import { contentHash, withChecksum } from '../files/checksum.ts';
+import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from '../files/safetensors.ts';
+import { parseStrictJson } from '../files/strictJson.ts';
 import { describeValue, mismatch, oneLine } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
-import { contentHash, withChecksum } from './checksum.ts';
 import { varpoolVersion } from './provenance.ts';
-import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from './safetensors.ts';
-import { parseStrictJson } from './strictJson.ts';
 
 const FORMAT = 'varpool-checkpoint';
 const FORMAT_VERSION = 1;

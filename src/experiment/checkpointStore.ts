@@ -5,10 +5,10 @@ import { copyFileSync, existsSync, linkSync, readdirSync, rmSync, statSync } fro
 import { basename, join } from 'node:path';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
+import { TEMPORARY_NAME } from '../files/atomicFile.ts';
+import { fileProblem } from '../files/fileProblems.ts';
 import { oneLine } from '../messages.ts';
-import { TEMPORARY_NAME } from './atomicFile.ts';
 import { type Checkpoint, NewerCheckpointError, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { fileProblem } from './fileProblems.ts';
 
 /** Digits of a step in a file's name, so that names sort as steps do. */
 const STEP_DIGITS = 9;

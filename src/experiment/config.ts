@@ -9,15 +9,15 @@ import { createLikelihood, DEFAULT_LIKELIHOOD, LIKELIHOODS } from '../core/likel
 import type { Likelihood } from '../core/likelihoods/likelihood.ts';
 import type { DataSpec } from '../data/spec.ts';
 import { ConfigError } from '../errors.ts';
+import { readTextFile } from '../files/fileProblems.ts';
+import { realPath, realPlace } from '../files/realPath.ts';
+import { LIMIT_BYTES, parseYaml } from '../files/yamlText.ts';
 import { softplusInverse } from '../math/float64.ts';
 import { describeValue, listed, mismatch } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
 import { checkLimits } from './configLimits.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
 import { resolveSelection, type SelectionConfig } from './configSelection.ts';
-import { LIMIT_BYTES, parseYaml } from './configText.ts';
-import { readTextFile } from './fileProblems.ts';
-import { realPath, realPlace } from './realPath.ts';
 
 type Task = 'regression' | 'classification';
 type Standardize = 'features' | 'both' | 'none';

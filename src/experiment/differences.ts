@@ -1,12 +1,12 @@
 // Where what a run saved and what training it again gave are not the same, to the bit: file by file, the first place of each.
 
+import { contentHash } from '../files/checksum.ts';
+import { changes } from '../files/jsonChanges.ts';
+import type { Safetensors, Tensor } from '../files/safetensors.ts';
 import { describeValue } from '../messages.ts';
-import { contentHash } from './checksum.ts';
-import { changes } from './jsonChanges.ts';
 import type { Manifest, MemberOutcome } from './manifest.ts';
 import type { EpochMetrics } from './metricsLog.ts';
 import { RUN_FILES, type RunFile } from './run.ts';
-import type { Safetensors, Tensor } from './safetensors.ts';
 
 /** The first place of a file that differs. */
 export interface Difference {

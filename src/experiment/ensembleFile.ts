@@ -5,8 +5,15 @@ import { ensembleOf, membersOf } from '../core/ensemble.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
+import { holdToChecksum, type LoadOptions, withChecksum } from '../files/checksum.ts';
+import {
+  dataSectionSha256,
+  readSafetensors,
+  type Safetensors,
+  type Tensor,
+  writeSafetensors,
+} from '../files/safetensors.ts';
 import { describeValue, mismatch, oneLine } from '../messages.ts';
-import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
 import {
   decodePosterior,
   encodePosterior,
@@ -16,13 +23,6 @@ import {
   savePosterior,
 } from './posteriorFile.ts';
 import { varpoolVersion } from './provenance.ts';
-import {
-  dataSectionSha256,
-  readSafetensors,
-  type Safetensors,
-  type Tensor,
-  writeSafetensors,
-} from './safetensors.ts';
 
 /** Later than that of a single posterior, so that readers which know no ensembles ask for a newer varpool. */
 const ENSEMBLE_VERSION = 2;

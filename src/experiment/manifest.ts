@@ -3,16 +3,16 @@
 import * as z from 'zod';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { CheckpointError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomicFile.ts';
+import { readTextFile } from '../files/fileProblems.ts';
+import { parseStrictJson } from '../files/strictJson.ts';
 import { oneLine } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
-import { writeFileAtomic } from './atomicFile.ts';
 import { type ConfigRecord, configRecordSchema } from './configRecord.ts';
-import { readTextFile } from './fileProblems.ts';
 import { hash, size, text, texts } from './manifestFields.ts';
 import { currentPlatform, type KernelBuild, packageVersions, varpoolVersion } from './provenance.ts';
 import { selectionSchema } from './selectionRecord.ts';
 import { type SplitRecord, splitSchema } from './splitRecord.ts';
-import { parseStrictJson } from './strictJson.ts';
 
 /** Raised when a reader of today would misread a manifest of tomorrow. */
 export const MANIFEST_VERSION = 1;

@@ -5,13 +5,13 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Posterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
+import { TEMPORARY_NAME } from '../files/atomicFile.ts';
+import { fileProblem } from '../files/fileProblems.ts';
+import { makeMissing } from '../files/makeMissing.ts';
 import { oneLine } from '../messages.ts';
 import { memberSeed } from '../random/seed.ts';
-import { TEMPORARY_NAME } from './atomicFile.ts';
 import { NewerCheckpointError } from './checkpoint.ts';
 import { CheckpointStore } from './checkpointStore.ts';
-import { fileProblem } from './fileProblems.ts';
-import { makeMissing } from './makeMissing.ts';
 import { loadPosterior, savePosterior } from './posteriorFile.ts';
 import { EVENT_FILE } from './tensorboard/eventLog.ts';
 

@@ -1,9 +1,9 @@
 // One member of a run of an ensemble, trained alone and told of as the files of the run tell of it.
 
+import type { Safetensors } from '../files/safetensors.ts';
 import type { Manifest, MemberOutcome } from './manifest.ts';
 import type { EpochMetrics } from './metricsLog.ts';
 import type { PreparedRun } from './runData.ts';
-import type { Safetensors } from './safetensors.ts';
 
 /** What the files of members leave to the file of the run. */
 const OF_THE_FILE = ['format', 'formatVersion', 'varpool', 'sha256'];

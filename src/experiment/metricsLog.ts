@@ -2,13 +2,13 @@
 
 import * as z from 'zod';
 import { CheckpointError } from '../errors.ts';
+import { keepLines, LineLog, readLines } from '../files/lineLog.ts';
+import { parseStrictJson } from '../files/strictJson.ts';
 import { oneLine } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
 import type { TrainingReport } from '../scheduler/options.ts';
 import { VALIDATION_METRICS } from '../scheduler/trainingFields.ts';
 import { diagnosticsSchema } from './diagnosticsSchema.ts';
-import { keepLines, LineLog, readLines } from './lineLog.ts';
-import { parseStrictJson } from './strictJson.ts';
 
 /** Null stands for a number that is not finite, which JSON cannot hold. */
 const number = z.number({ error: 'a number or null' }).nullable();

@@ -7,22 +7,22 @@ import { createLikelihood, LIKELIHOODS } from '../core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../core/posterior.ts';
 import { CheckpointError } from '../errors.ts';
-import { describeValue, mismatch, oneLine } from '../messages.ts';
-import { oneOfKind } from '../options/kinds.ts';
-import { describeProblems } from '../options/problems.ts';
-import { NewerCheckpointError } from './checkpoint.ts';
-import { holdToChecksum, type LoadOptions, withChecksum } from './checksum.ts';
-import { modelProblem, modelSchema, plainModel } from './modelRecord.ts';
-import { epochOf } from './posteriorEpoch.ts';
-import { varpoolVersion } from './provenance.ts';
+import { holdToChecksum, type LoadOptions, withChecksum } from '../files/checksum.ts';
 import {
   dataSectionSha256,
   readSafetensors,
   type Safetensors,
   type Tensor,
   writeSafetensors,
-} from './safetensors.ts';
-import { parseStrictJson } from './strictJson.ts';
+} from '../files/safetensors.ts';
+import { parseStrictJson } from '../files/strictJson.ts';
+import { describeValue, mismatch, oneLine } from '../messages.ts';
+import { oneOfKind } from '../options/kinds.ts';
+import { describeProblems } from '../options/problems.ts';
+import { NewerCheckpointError } from './checkpoint.ts';
+import { modelProblem, modelSchema, plainModel } from './modelRecord.ts';
+import { epochOf } from './posteriorEpoch.ts';
+import { varpoolVersion } from './provenance.ts';
 
 export const POSTERIOR_FORMAT = 'varpool-posterior';
 export const FORMAT_VERSION = 1;

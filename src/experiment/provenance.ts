@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
+import { readTextFile } from '../files/fileProblems.ts';
+import { parseStrictJson } from '../files/strictJson.ts';
 import { oneLine } from '../messages.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
-import { readTextFile } from './fileProblems.ts';
-import { parseStrictJson } from './strictJson.ts';
 
 const LIMIT_BYTES = 1_048_576;
 

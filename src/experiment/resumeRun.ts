@@ -7,6 +7,7 @@ import type { AnyPosterior } from '../core/posterior.ts';
 import { rateFactor } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
+import { checkUnlocked } from '../files/lock.ts';
 import { mismatch } from '../messages.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { NewerCheckpointError } from './checkpoint.ts';
@@ -18,7 +19,6 @@ import { varpoolVersion } from './provenance.ts';
 import { checkEpoch, recordedData } from './repeatable.ts';
 import { openRun, type Run, RunWriter } from './run.ts';
 import { type PreparedRun, prepareRun, trainingSeed } from './runData.ts';
-import { checkUnlocked } from './runLock.ts';
 
 /** Where a run goes on. */
 export interface ResumePoint {

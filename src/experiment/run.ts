@@ -4,19 +4,19 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../errors.ts';
+import { TEMPORARY_NAME, writeFileAtomic } from '../files/atomicFile.ts';
+import { type ErrorType, fileProblem } from '../files/fileProblems.ts';
+import { checkUnlocked, isLockName, LOCK_NAME } from '../files/lock.ts';
+import { makeMissing } from '../files/makeMissing.ts';
+import { refuseOverwriting } from '../files/overwriting.ts';
 import { mismatch } from '../messages.ts';
-import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { CheckpointStore } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from './config.ts';
 import { anyPosteriorDigest, loadAnyPosterior, saveAnyPosterior } from './ensembleFile.ts';
-import { type ErrorType, fileProblem } from './fileProblems.ts';
-import { makeMissing } from './makeMissing.ts';
 import { isManifest, type Manifest, readManifest, writeManifest } from './manifest.ts';
 import { makeMemberDirectory, memberDirectory, removeMembers } from './memberFiles.ts';
 import type { RunReport } from './memberRuns.ts';
 import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
-import { refuseOverwriting } from './overwriting.ts';
-import { checkUnlocked, isLockName, LOCK_NAME } from './runLock.ts';
 import { EVENT_FILE, EventLog } from './tensorboard/eventLog.ts';
 
 /** Files of a run by what they hold. */

@@ -2,12 +2,12 @@
 
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
+import { readTextFile } from '../files/fileProblems.ts';
+import { LIMIT_BYTES, parseYaml } from '../files/yamlText.ts';
 import { describeValue, dotted, mismatch } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
 import { validationMetrics } from '../scheduler/earlyStopping.ts';
 import { configOf, configReads, type ResolvedConfig } from './config.ts';
-import { LIMIT_BYTES, parseYaml } from './configText.ts';
-import { readTextFile } from './fileProblems.ts';
 import { type ParsedSweep, sweepSchema } from './sweepSchema.ts';
 import { type Setting, settings } from './sweepSearch.ts';
 

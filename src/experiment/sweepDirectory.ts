@@ -6,18 +6,18 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import { CheckpointError, ConfigError } from '../errors.ts';
+import { TEMPORARY_NAME, writeFileAtomic } from '../files/atomicFile.ts';
+import { fileProblem, readTextFile } from '../files/fileProblems.ts';
+import { keepLines, LineLog, readLines } from '../files/lineLog.ts';
+import { isLockName, lockRun, type RunLock } from '../files/lock.ts';
+import { refuseOverwriting } from '../files/overwriting.ts';
+import { parseStrictJson } from '../files/strictJson.ts';
 import { mismatch } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
-import { TEMPORARY_NAME, writeFileAtomic } from './atomicFile.ts';
 import { removeTemporaries } from './checkpointStore.ts';
 import { formatConfig, type ResolvedConfig } from './config.ts';
-import { fileProblem, readTextFile } from './fileProblems.ts';
-import { keepLines, LineLog, readLines } from './lineLog.ts';
 import { size } from './manifestFields.ts';
-import { refuseOverwriting } from './overwriting.ts';
 import { makeDirectory } from './run.ts';
-import { isLockName, lockRun, type RunLock } from './runLock.ts';
-import { parseStrictJson } from './strictJson.ts';
 
 export const SWEEP_FILES = {
   manifest: 'sweep.json',

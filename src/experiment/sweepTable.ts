@@ -2,7 +2,7 @@
 // by the validation metric. As JSON and CSV; how it looks on a terminal is the command's.
 
 import { meanAndStandardError } from '../core/metrics/meanAndStandardError.ts';
-import { writeFileAtomic } from './atomicFile.ts';
+import { writeFileAtomic } from '../files/atomicFile.ts';
 import type { Sweep, SweepCell } from './sweepCells.ts';
 import type { CellResult, SweepDirectory } from './sweepDirectory.ts';
 import type { Setting } from './sweepSearch.ts';

@@ -6,6 +6,7 @@ import { membersOf } from '../core/ensemble.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { CheckpointError, DivergedError } from '../errors.ts';
+import { lockRun, type RunLock } from '../files/lock.ts';
 import type { Evaluation, TrainOptions, TrainProgress } from '../scheduler/options.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { BATCH_SIZE } from '../scheduler/trainingFields.ts';
@@ -28,7 +29,6 @@ import { epochMetrics } from './metricsLog.ts';
 import { type ResumePoint, reportsOf } from './resumeRun.ts';
 import type { RunWriter } from './run.ts';
 import { type PreparedRun, trainingData, trainingSeed } from './runData.ts';
-import { lockRun, type RunLock } from './runLock.ts';
 import { selectionRecord } from './selectionRecord.ts';
 import { splitRecord } from './splitRecord.ts';
 

@@ -4,6 +4,8 @@
 import { join } from 'node:path';
 import type { TrainingState } from '../core/trainingState.ts';
 import { ConfigError } from '../errors.ts';
+import { dataSectionSha256, readSafetensors } from '../files/safetensors.ts';
+import { ScratchDirectory } from '../files/scratchDirectory.ts';
 import { oneLine } from '../messages.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { CheckpointStore } from './checkpointStore.ts';
@@ -22,8 +24,6 @@ import { REPRODUCIBLE, type RepeatableRun } from './repeatable.ts';
 import type { ResumePoint } from './resumeRun.ts';
 import { RUN_FILES, type Run, RunWriter } from './run.ts';
 import type { PreparedRun } from './runData.ts';
-import { dataSectionSha256, readSafetensors } from './safetensors.ts';
-import { ScratchDirectory } from './scratchDirectory.ts';
 import { type TrainRunOptions, trainRun } from './trainRun.ts';
 
 export interface VerifyOptions extends Pick<TrainRunOptions, 'signal' | 'onProgress' | 'onEpoch'> {

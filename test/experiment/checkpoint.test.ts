@@ -13,7 +13,7 @@ import {
   writeCheckpoint,
 } from '../../src/experiment/checkpoint.ts';
 import { varpoolVersion } from '../../src/experiment/provenance.ts';
-import { decodeSafetensors, encodeSafetensors, writeSafetensors } from '../../src/experiment/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
 import { madeState } from '../support/states.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-checkpoint-'));

@@ -16,7 +16,7 @@ import { openResume } from '../../src/experiment/resumeRun.ts';
 import { openRun } from '../../src/experiment/run.ts';
 import { loadRunData, trainingData } from '../../src/experiment/runData.ts';
 import { runRows } from '../../src/experiment/runRows.ts';
-import { readSafetensors, writeSafetensors } from '../../src/experiment/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
 import { epochOrderOf } from '../../src/random/earlierEpochs.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { openSession } from '../../src/scheduler/session.ts';

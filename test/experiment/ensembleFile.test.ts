@@ -10,7 +10,7 @@ import type { Ensemble } from '../../src/core/posterior.ts';
 import { CheckpointError } from '../../src/errors.ts';
 import { anyPosteriorDigest, loadAnyPosterior, saveAnyPosterior } from '../../src/experiment/ensembleFile.ts';
 import { loadPosterior, posteriorDigest, savePosterior } from '../../src/experiment/posteriorFile.ts';
-import { readSafetensors, type Tensor, writeSafetensors } from '../../src/experiment/safetensors.ts';
+import { readSafetensors, type Tensor, writeSafetensors } from '../../src/files/safetensors.ts';
 import { createRuntime } from '../../src/scheduler/runtime.ts';
 import { smallProblem } from '../support/problems.ts';
 

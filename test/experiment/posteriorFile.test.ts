@@ -11,7 +11,7 @@ import type { LayerSpec } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { CheckpointError } from '../../src/errors.ts';
 import { loadPosterior, posteriorDigest, savePosterior } from '../../src/experiment/posteriorFile.ts';
-import { readSafetensors, type Tensor, writeSafetensors } from '../../src/experiment/safetensors.ts';
+import { readSafetensors, type Tensor, writeSafetensors } from '../../src/files/safetensors.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-posterior-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

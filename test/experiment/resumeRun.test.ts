@@ -17,8 +17,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { KERNEL_EPOCH } from '../../src/backend/kernelEpoch.ts';
 import { CheckpointError, ConfigError, DataError } from '../../src/errors.ts';
 import type { Manifest } from '../../src/experiment/manifest.ts';
-import { decodeSafetensors, writeSafetensors } from '../../src/experiment/safetensors.ts';
 import type { TrainRunOptions } from '../../src/experiment/trainRun.ts';
+import { decodeSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 
 type System = typeof import('node:fs');
@@ -38,7 +38,7 @@ const { configRecord } = await import('../../src/experiment/configRecord.ts');
 const { openResume } = await import('../../src/experiment/resumeRun.ts');
 const { createRun, openRun, RunWriter } = await import('../../src/experiment/run.ts');
 const { prepareRun } = await import('../../src/experiment/runData.ts');
-const { lockRun } = await import('../../src/experiment/runLock.ts');
+const { lockRun } = await import('../../src/files/lock.ts');
 const { trainRun } = await import('../../src/experiment/trainRun.ts');
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-resume-'));

@@ -10,11 +10,11 @@ import { readConfig } from '../../src/experiment/config.ts';
 import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
 import { openRun } from '../../src/experiment/run.ts';
 import { prepareRun, trainingData } from '../../src/experiment/runData.ts';
-import { LOCK_NAME } from '../../src/experiment/runLock.ts';
 import { readSweep } from '../../src/experiment/sweepCells.ts';
 import { readResults, readSweepManifest, SweepDirectory } from '../../src/experiment/sweepDirectory.ts';
 import { runSweep, type SweepOptions } from '../../src/experiment/sweepRun.ts';
 import { trainOptions } from '../../src/experiment/trainRun.ts';
+import { LOCK_NAME } from '../../src/files/lock.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-sweep-'));

@@ -16,9 +16,9 @@ import { posteriorDifference } from '../../src/experiment/differences.ts';
 import { repeatableRun } from '../../src/experiment/repeatable.ts';
 import { createRun, openRun } from '../../src/experiment/run.ts';
 import { prepareRun } from '../../src/experiment/runData.ts';
-import { decodeSafetensors } from '../../src/experiment/safetensors.ts';
 import { trainRun } from '../../src/experiment/trainRun.ts';
 import { describeDifference, type Verification, verifyRun } from '../../src/experiment/verify.ts';
+import { decodeSafetensors } from '../../src/files/safetensors.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-verify-'));

@@ -4,10 +4,10 @@ import { Command, Option } from 'commander';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
-import { writeFileAtomic } from '../../experiment/atomicFile.ts';
 import { configReads } from '../../experiment/config.ts';
-import { refuseOverwriting } from '../../experiment/overwriting.ts';
 import { openRun, runFiles } from '../../experiment/run.ts';
+import { writeFileAtomic } from '../../files/atomicFile.ts';
+import { refuseOverwriting } from '../../files/overwriting.ts';
 import {
   drawsOption,
   memberOption,

@@ -16,7 +16,7 @@ import {
   type Tensor,
   type TensorData,
   writeSafetensors,
-} from '../../src/experiment/safetensors.ts';
+} from '../../src/files/safetensors.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-safetensors-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CheckpointError } from '../errors.ts';
 import { fileProblem } from './fileProblems.ts';
-import { LOCK_NAME, lockRun } from './runLock.ts';
+import { LOCK_NAME, lockRun } from './lock.ts';
 
 export class ScratchDirectory {
   readonly #top: string;

@@ -11,7 +11,7 @@ import {
   encodeSafetensors,
   readSafetensors,
   type Tensor,
-} from '../../src/experiment/safetensors.ts';
+} from '../../src/files/safetensors.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-safetensors-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

@@ -19,7 +19,7 @@ vi.mock('node:fs', async (original) => {
   const names = ['writeSync', 'fsyncSync', 'renameSync', 'openSync', 'accessSync'] as const;
   return { ...real, ...Object.fromEntries(names.map((name) => [name, wrapped(name)])) };
 });
-const { writeFileAtomic } = await import('../../src/experiment/atomicFile.ts');
+const { writeFileAtomic } = await import('../../src/files/atomicFile.ts');
 
 const scratch = fs.mkdtempSync(join(tmpdir(), 'varpool-atomic-'));
 afterAll(() => fs.rmSync(scratch, { recursive: true }));
@@ -132,7 +132,7 @@ it('a kill at any moment leaves one whole content', async () => {
       '--module nodenext --target es2023 --rewriteRelativeImportExtensions --types node --skipLibCheck --ignoreConfig';
     execFileSync(process.execPath, [
       resolve('node_modules/typescript/bin/tsc'),
-      'src/experiment/atomicFile.ts',
+      'src/files/atomicFile.ts',
       '--outDir',
       built,
       '--rootDir',
@@ -143,7 +143,7 @@ it('a kill at any moment leaves one whole content', async () => {
     const script = join(built, 'loop.mjs');
     fs.writeFileSync(
       script,
-      `import { writeFileAtomic } from './experiment/atomicFile.js';
+      `import { writeFileAtomic } from './files/atomicFile.js';
        for (let n = 0; ; n++) { writeFileAtomic(process.argv[2], 'ab'[n % 2].repeat(2_000_000)); if (n === 1) process.send('going'); }`,
     );
     const path = join(dir, 'a');

@@ -25,7 +25,7 @@ vi.mock('node:fs', async (original) => {
   };
   return { ...real, writeSync, ftruncateSync };
 });
-const { keepLines, LineLog, readLines } = await import('../../src/experiment/lineLog.ts');
+const { keepLines, LineLog, readLines } = await import('../../src/files/lineLog.ts');
 const { SweepDirectory, readResults } = await import('../../src/experiment/sweepDirectory.ts');
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-lines-'));

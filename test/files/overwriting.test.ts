@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { refuseOverwriting } from '../../src/experiment/overwriting.ts';
 import { createRun, makeDirectory } from '../../src/experiment/run.ts';
+import { refuseOverwriting } from '../../src/files/overwriting.ts';
 
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'varpool-overwriting-')));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

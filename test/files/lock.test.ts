@@ -16,7 +16,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CheckpointError } from '../../src/errors.ts';
-import { checkUnlocked, LOCK_NAME, lockRun, STALE_MS } from '../../src/experiment/runLock.ts';
+import { checkUnlocked, LOCK_NAME, lockRun, STALE_MS } from '../../src/files/lock.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-lock-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -140,7 +140,7 @@ describe('a lock of a process of this machine', () => {
   test('is taken over by one process at a time', async () => {
     const program = `
       import { openSync, rmSync, closeSync, writeFileSync } from 'node:fs';
-      import { lockRun } from ${JSON.stringify(resolve('dist/experiment/runLock.js'))};
+      import { lockRun } from ${JSON.stringify(resolve('dist/files/lock.js'))};
       let taken = 0;
       while (taken < 20) {
         try {

@@ -5,8 +5,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/errors.ts';
-import { LOCK_NAME } from '../../src/experiment/runLock.ts';
-import { ScratchDirectory } from '../../src/experiment/scratchDirectory.ts';
+import { LOCK_NAME } from '../../src/files/lock.ts';
+import { ScratchDirectory } from '../../src/files/scratchDirectory.ts';
 
 const parent = mkdtempSync(join(tmpdir(), 'varpool-scratch-'));
 afterAll(() => rmSync(parent, { recursive: true, force: true }));
