@@ -13,6 +13,9 @@ export {
   toModel,
 } from './core/bayesian.ts';
 export { ensembleOf } from './core/ensemble.ts';
+export type { EstimatorSpec } from './core/estimators/index.ts';
+export type { LayerInput } from './core/layers/index.ts';
+export type { LikelihoodInput } from './core/likelihoods/index.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
 export {
   diagnosePosterior,
@@ -31,8 +34,10 @@ export {
   type TensorPrediction,
   toTensors,
 } from './core/predictive/toTensors.ts';
+export type { PriorInput, PriorSpec } from './core/priors/index.ts';
 export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
 export type { ScheduleSpec } from './core/schedules/schedule.ts';
+export { type SequentialOptions, sequential } from './core/sequential.ts';
 export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
 export * from './errors.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint.ts';

@@ -4,10 +4,10 @@
 import { ACTIVATIONS, GemmStart, type Kernels, LANES } from '../backend/backend.ts';
 import type { BatchPlaces, PassRun } from './batchPlaces.ts';
 import type { EstimatorRun } from './estimators/estimator.ts';
-import { layerKind } from './layers/index.ts';
 import { type LayerLayout, ROW_BYTES, type WeightlessLayer } from './layers/layer.ts';
 import { createLikelihood } from './likelihoods/index.ts';
 import type { Likelihood, LossAddresses } from './likelihoods/likelihood.ts';
+import { weightlessLayers } from './parameters.ts';
 import { batchRows, type TrainingProblem } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
@@ -40,7 +40,7 @@ export class NetworkPass {
     this.#learnsScale = this.#likelihood.scale === 'learned';
     const { layers } = memory.layout;
     this.#top = layers.length - 1;
-    this.#weightless = layers.map((layer) => layerKind(layer.spec).weightless?.(layer, kernels) ?? null);
+    this.#weightless = weightlessLayers(memory.layout, kernels);
     this.#divisible = layers.map(
       ({ divisible }, l) => divisible && (estimator.divisible || this.#weightless[l] !== null),
     );

@@ -3,7 +3,7 @@
 
 import { type Kernels, LANES } from '../backend/backend.ts';
 import { layerKind } from './layers/index.ts';
-import type { Block, LayerLayout, LinearMap } from './layers/layer.ts';
+import type { Block, LayerLayout, LinearMap, WeightlessLayer } from './layers/layer.ts';
 import type { Model } from './model.ts';
 
 export type { Block, LayerLayout };
@@ -57,6 +57,11 @@ export function parameterLayout(model: Model): ParameterLayout {
 
 function inputsOf({ layers }: Model, index: number): readonly number[] {
   return layers[index].inputs ?? [index - 1];
+}
+
+/** What each layer without weights does, null where it has some. */
+export function weightlessLayers({ layers }: ParameterLayout, kernels: Kernels): (WeightlessLayer | null)[] {
+  return layers.map((layer) => layerKind(layer.spec).weightless?.(layer, kernels) ?? null);
 }
 
 /** The linear map of each layer; there is none in the place of a layer without weights, and nobody may ask for it. */

@@ -4,7 +4,7 @@ import { ArenaLayout } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
 import { createLikelihood } from './likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
-import { type ParameterLayout, parameterLayout } from './parameters.ts';
+import { type LayerLayout, type ParameterLayout, parameterLayout } from './parameters.ts';
 
 /** How draws of the outputs are made: from drawn weights, from the mean of the weights, or layer by layer (estimators/marginalOutputs.ts). */
 export const PREDICTION_MODES = ['sample', 'mean', 'marginal'] as const;
@@ -57,9 +57,8 @@ export interface PredictionSlot {
   readonly w: number;
   readonly x: number;
   readonly marginal: MarginalSlot;
-  /** Activations of a pass, read and written in turn. */
-  readonly ping: number;
-  readonly pong: number;
+  /** Outputs of layers in a pass, by layer; a layer's place is taken again once nobody reads it any more. */
+  readonly outputs: readonly number[];
   /** Entropies of one pass. */
   readonly entropy: number;
   /** keepDraws: [draw][panel][K][16]. */
@@ -79,9 +78,11 @@ export interface MarginalSlot {
   /** Squares of a layer's inputs and the variances of its pre-activations, of one pass. */
   readonly squares: number;
   readonly variance: number;
-  /** Moments of the first layer's pre-activations, which all draws share. */
-  readonly firstMean: number;
-  readonly firstVariance: number;
+  /** By layer that reads the features: moments of its pre-activations, which all draws share; 0 for the others. */
+  readonly firstMean: readonly number[];
+  readonly firstVariance: readonly number[];
+  /** The features once for each group of draws, where a layer without weights reads them. */
+  readonly features: number;
   /** Outputs of one draw out of a panel that draws share. */
   readonly unpacked: number;
 }
@@ -120,6 +121,7 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   // Draws of mode marginal go through the network together where there are few rows.
   const passPanels = marginal ? PASS_PANELS : Math.min(PASS_PANELS, tilePanels);
   const width = Math.max(...layout.layers.map((layer) => layer.units));
+  const places = outputPlaces(layout);
   const tileDraws = TILE_DRAWS[marginal ? 'marginal' : problem.mode];
   const { entropies } = createLikelihood(problem.likelihood);
   const entropyRows = entropies === null ? 0 : entropies === 'row' ? 1 : K;
@@ -135,6 +137,9 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const slots = Array.from({ length: problem.slots }, (_, s): PredictionSlot => {
     const outputs = tilePanels * K * LANES;
     const moments = (problem.keepMoments ?? !problem.keepDraws) ? 1 : 0;
+    const buffers = Array.from({ length: Math.max(...places) + 1 }, (_, b) =>
+      floats(`slot${s}.outputs${b}`, passPanels * width * LANES),
+    );
     return {
       w: floats(`slot${s}.w`, draws ? layout.size : 0),
       x: floats(`slot${s}.x`, tilePanels * I * LANES),
@@ -143,8 +148,7 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
         (name, count) => floats(`slot${s}.${name}`, count),
         passPanels * LANES,
       ),
-      ping: floats(`slot${s}.ping`, passPanels * width * LANES),
-      pong: floats(`slot${s}.pong`, passPanels * width * LANES),
+      outputs: places.map((place) => buffers[place]),
       entropy: floats(`slot${s}.entropy`, passPanels * entropyRows * LANES),
       draws: floats(`slot${s}.draws`, problem.keepDraws ? tileDraws * outputs : 0),
       mean: floats(`slot${s}.mean`, moments * outputs),
@@ -171,6 +175,23 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   };
 }
 
+/** Whether a layer with weights reads the features: then its pre-activations have the same moments in every draw. */
+export function readsFeatures({ O, inputs }: LayerLayout): boolean {
+  return O > 0 && inputs[0] < 0;
+}
+
+/** By layer, the lowest number of a buffer that holds no output which it or a later layer reads. */
+function outputPlaces({ layers }: ParameterLayout): number[] {
+  const places: number[] = [];
+  for (const { index } of layers) {
+    const taken = new Set(places.filter((_, l) => layers[l].consumers.some((consumer) => consumer >= index)));
+    let place = 0;
+    while (taken.has(place)) place++;
+    places.push(place);
+  }
+  return places;
+}
+
 /** @param layout null where the mode is not wanted: places without room */
 function marginalSlot(
   layout: ParameterLayout | null,
@@ -180,14 +201,23 @@ function marginalSlot(
   const layers = layout?.layers ?? [];
   const widest = Math.max(0, ...layers.map(({ inputUnits }) => inputUnits));
   const widestOut = Math.max(0, ...layers.map(({ units }) => units));
-  const first = layers[0]?.units ?? 0;
   const K = layers[layers.length - 1]?.units ?? 0;
   return {
     index: floats('index', layout === null ? 0 : LANES),
     squares: floats('squares', widest * lanes),
     variance: floats('variance', widestOut * lanes),
-    firstMean: floats('firstMean', first * lanes),
-    firstVariance: floats('firstVariance', first * lanes),
+    firstMean: layers.map((layer) =>
+      readsFeatures(layer) ? floats(`firstMean${layer.index}`, layer.units * lanes) : 0,
+    ),
+    firstVariance: layers.map((layer) =>
+      readsFeatures(layer) ? floats(`firstVariance${layer.index}`, layer.units * lanes) : 0,
+    ),
+    features: floats(
+      'features',
+      layers.some((layer) => layer.O === 0 && layer.inputs.includes(-1))
+        ? (layers[0]?.inputUnits ?? 0) * lanes
+        : 0,
+    ),
     unpacked: floats('unpacked', K * LANES),
   };
 }

@@ -2,6 +2,7 @@
 
 import { Arena } from '../../src/backend/arena.ts';
 import type { BackendFactory, Kernels } from '../../src/backend/backend.ts';
+import { layerShape } from '../../src/core/layers/index.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { copyDraws, loadParameters, loadRows } from '../../src/core/predictionArena.ts';
@@ -20,7 +21,8 @@ export function madeUpPosterior(
   likelihood: LikelihoodSpec,
   { seed = 'made up', muScale = 1, rhoLoc = -1, which = 700 } = {},
 ): Posterior {
-  const layers = model.layers.map(({ inputSize: I, outputSize: O }, l) => {
+  const layers = model.layers.map((spec, l) => {
+    const { I, O } = layerShape(spec);
     const values = (count: number, n: number, loc: number, scale: number) =>
       testNormals(count, which + 4 * l + n).map((value) => loc + scale * value);
     return {

@@ -5,14 +5,15 @@ import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels } from '../../backend/backend.ts';
 import { seedKeyOf } from '../../random/earlierEpochs.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
-import { layerMaps } from '../parameters.ts';
+import { type LinearMap, ROW_BYTES, type WeightlessLayer } from '../layers/layer.ts';
+import { layerMaps, weightlessLayers } from '../parameters.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
 
 export class DrawnOutputs implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };
   readonly #maps: readonly LinearMap[];
+  readonly #weightless: ReadonlyArray<WeightlessLayer | null>;
   /** Draws whose weights are in the cache. */
   readonly #cached: Uint8Array;
 
@@ -25,6 +26,7 @@ export class DrawnOutputs implements OutputEstimator {
   ) {
     this.#key = seedKeyOf(problem.kernelEpoch, problem.seed);
     this.#maps = layerMaps(memory.layout, kernels);
+    this.#weightless = weightlessLayers(memory.layout, kernels);
     this.#cached = new Uint8Array(problem.cachedDraws ?? 0);
   }
 
@@ -81,14 +83,16 @@ export class DrawnOutputs implements OutputEstimator {
   /** Address of the outputs of `panels` data panels from panel `p` on. */
   #pass(slot: PredictionSlot, w: number, p: number, panels: number): number {
     const { memory, kernels, problem } = this;
-    let from = slot.x + p * problem.model.inputSize * ROW_BYTES;
-    let to = slot.ping;
+    const features = slot.x + p * problem.model.inputSize * ROW_BYTES;
+    let to = 0;
     for (const layer of memory.layout.layers) {
-      this.#maps[layer.index].forward(to, w + layer.offset * 4, from, panels, 0, layer.units);
+      to = slot.outputs[layer.index];
+      const x = layer.inputs.map((input) => (input < 0 ? features : slot.outputs[input]));
+      const weightless = this.#weightless[layer.index];
+      if (weightless !== null) weightless.forward(to, x, panels, 0, layer.units);
+      else this.#maps[layer.index].forward(to, w + layer.offset * 4, x[0], panels, 0, layer.units);
       kernels.activate_f32(to, 0, to, panels * layer.units, ACTIVATIONS.indexOf(layer.spec.activation));
-      from = to;
-      to = to === slot.ping ? slot.pong : slot.ping;
     }
-    return from;
+    return to;
   }
 }

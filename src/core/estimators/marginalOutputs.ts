@@ -6,11 +6,19 @@ import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels, LANES } from '../../backend/backend.ts';
 import { isEarlier, seedKeyOf } from '../../random/earlierEpochs.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import { type LinearMap, ROW_BYTES } from '../layers/layer.ts';
-import { type LayerLayout, layerMaps } from '../parameters.ts';
-import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
+import { type LinearMap, ROW_BYTES, type WeightlessLayer } from '../layers/layer.ts';
+import { type LayerLayout, layerMaps, weightlessLayers } from '../parameters.ts';
+import {
+  type PredictionMemory,
+  type PredictionProblem,
+  type PredictionSlot,
+  readsFeatures,
+} from '../predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
 import { localMoments } from './localMoments.ts';
+
+/** `activate_f32` of this activation copies. */
+const IDENTITY = 0;
 
 /** Some data panels in some draws: what goes through the network together, draw after draw, panels of a draw side by side. */
 interface Pass {
@@ -19,6 +27,8 @@ interface Pass {
   readonly row: number;
   /** Rows in a panel; where fewer than 16, 16 / width draws share it. */
   readonly width: number;
+  /** The first of the tile's data panels, and how many. */
+  readonly firstPanel: number;
   readonly panels: number;
   readonly draw: number;
   /** Times the panels are there, each time with the next 16 / width draws. */
@@ -37,6 +47,8 @@ interface Pass {
 export class MarginalOutputs implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };
   readonly #maps: readonly LinearMap[];
+  readonly #weightless: ReadonlyArray<WeightlessLayer | null>;
+  readonly #readsFeaturesAsTheyAre: boolean;
   /** 1 gives each row of a prediction noise of its own, by its number. */
   readonly #rowStep: 0 | 1;
 
@@ -49,6 +61,10 @@ export class MarginalOutputs implements OutputEstimator {
     this.#key = seedKeyOf(problem.kernelEpoch, problem.seed);
     this.#rowStep = isEarlier(problem.kernelEpoch) ? 1 : 0;
     this.#maps = layerMaps(memory.layout, kernels);
+    this.#weightless = weightlessLayers(memory.layout, kernels);
+    this.#readsFeaturesAsTheyAre = memory.layout.layers.some(
+      ({ index, inputs }) => this.#weightless[index] !== null && inputs.includes(-1),
+    );
   }
 
   /** sigma² of parameters first … last − 1, floats of a parameter buffer and multiples of 16; all are needed before the first tile. */
@@ -67,13 +83,21 @@ export class MarginalOutputs implements OutputEstimator {
     for (let p = 0; p < panels; p += memory.passPanels) {
       const n = Math.min(memory.passPanels, panels - p);
       // Moments of other panels may be there by now, unless there are none.
-      if (tile.sameRows !== true || n < panels) this.#firstLayer(slot, p, n);
+      if (tile.sameRows !== true || n < panels) this.#firstLayers(slot, p, n);
       const row = tile.firstRow + (tile.rowOffset ?? 0) + p * LANES;
       const together = Math.floor(memory.passPanels / n) * perPanel;
       for (let draw = tile.firstDraw; draw < tile.lastDraw; draw += together) {
         if (Atomics.load(this.arena.i32, memory.canceled >>> 2) !== 0) return;
         const draws = Math.min(together, tile.lastDraw - draw);
-        const pass = { slot, row, width, panels: n, draw, groups: Math.ceil(draws / perPanel) };
+        const pass = {
+          slot,
+          row,
+          width,
+          firstPanel: p,
+          panels: n,
+          draw,
+          groups: Math.ceil(draws / perPanel),
+        };
         this.#hand(pass, this.#forward(pass), draws, rows, p, take);
       }
     }
@@ -94,11 +118,24 @@ export class MarginalOutputs implements OutputEstimator {
     kernels.gather_f32(x, I, memory.x, I, marginal.index, LANES);
   }
 
-  /** The moments of the first layer's pre-activations, which do not depend on the draw. */
-  #firstLayer({ x, marginal }: PredictionSlot, p: number, panels: number): void {
-    const [first] = this.memory.layout.layers;
-    const from = x + p * first.inputUnits * ROW_BYTES;
-    this.#moments(first, marginal.firstMean, marginal.firstVariance, marginal.squares, from, panels);
+  /** The moments of pre-activations that do not depend on the draw: of layers that read the features. */
+  #firstLayers({ x, marginal }: PredictionSlot, p: number, panels: number): void {
+    const { inputSize } = this.problem.model;
+    const from = x + p * inputSize * ROW_BYTES;
+    for (const layer of this.memory.layout.layers) {
+      if (!readsFeatures(layer)) continue;
+      const { firstMean, firstVariance, squares } = marginal;
+      this.#moments(layer, firstMean[layer.index], firstVariance[layer.index], squares, from, panels);
+    }
+  }
+
+  /** The features once for each group of draws, for layers without weights. */
+  #repeatFeatures({ slot, panels, groups, firstPanel }: Pass): void {
+    const I = this.problem.model.inputSize;
+    const rows = panels * I;
+    const from = slot.x + firstPanel * I * ROW_BYTES;
+    for (let g = 0; g < groups; g++)
+      this.kernels.activate_f32(slot.marginal.features + g * rows * ROW_BYTES, 0, from, rows, IDENTITY);
   }
 
   #moments(
@@ -121,20 +158,24 @@ export class MarginalOutputs implements OutputEstimator {
     const { slot, panels, groups } = pass;
     const { marginal } = slot;
     const all = panels * groups;
-    let from = 0;
-    let to = slot.ping;
+    if (this.#readsFeaturesAsTheyAre) this.#repeatFeatures(pass);
+    let to = 0;
     for (const layer of this.memory.layout.layers) {
-      if (layer.index === 0) {
-        this.#draw(pass, layer, to, marginal.firstMean, marginal.firstVariance, 0);
+      to = slot.outputs[layer.index];
+      const weightless = this.#weightless[layer.index];
+      if (weightless !== null) {
+        const x = layer.inputs.map((input) => (input < 0 ? marginal.features : slot.outputs[input]));
+        weightless.forward(to, x, all, 0, layer.units);
+      } else if (readsFeatures(layer)) {
+        const { firstMean, firstVariance } = marginal;
+        this.#draw(pass, layer, to, firstMean[layer.index], firstVariance[layer.index], 0);
       } else {
-        this.#moments(layer, to, marginal.variance, marginal.squares, from, all);
+        this.#moments(layer, to, marginal.variance, marginal.squares, slot.outputs[layer.inputs[0]], all);
         this.#draw(pass, layer, to, to, marginal.variance, panels * layer.units * ROW_BYTES);
       }
       this.kernels.activate_f32(to, 0, to, all * layer.units, ACTIVATIONS.indexOf(layer.spec.activation));
-      from = to;
-      to = to === slot.ping ? slot.pong : slot.ping;
     }
-    return from;
+    return to;
   }
 
   /** z of every group; its moments lie `apart` bytes from those of the group before. */
