@@ -31,7 +31,8 @@ export function plainData(fields) {
 }
 
 export const size = count({ slow: Number.POSITIVE_INFINITY, limit: 2 ** 24 });
-export const draws = count({ limit: 1e7 });
+export /** At least one for each member of an ensemble. */
+const draws = count({ make: (random) => 2 + random.below(3), limit: 1e7 });
 /** Larger than anything there is, which does no harm. */
 export const many = count({ slow: Number.POSITIVE_INFINITY, limit: Number.MAX_SAFE_INTEGER, make: () => 3 });
 export const mode = oneOf('sample', 'mean', 'marginal');
@@ -83,7 +84,7 @@ export const likelihood = either(
   }),
 );
 const metric = oneOf('nll', 'rmse', 'mae');
-const validation = options({ x: features(6), y: values(6), every: count(), draws }, ['every', 'draws']);
+const validation = options({ x: features(6), y: values(6), every: many, draws }, ['every', 'draws']);
 
 const common = {
   likelihood,
@@ -99,7 +100,7 @@ const common = {
   initialRho: rho,
   standardize: oneOf('both', 'features', 'none'),
   seed,
-  diagnostics: options({ every: either(oneOf('auto', 0), count()) }, ['every']),
+  diagnostics: options({ every: either(oneOf('auto', 0), many) }, ['every']),
   onProgress: callback(),
 };
 const always = [
@@ -139,15 +140,9 @@ export const trainOptions = options(
       'everySeconds',
     ]),
   },
+  [...always, 'validation', 'earlyStopping', 'select', 'signal', 'onReport', 'checkpoint'],
   // Epochs are judged on validation rows, so these are always there.
-  [
-    ...always.filter((name) => name !== 'epochs'),
-    'earlyStopping',
-    'select',
-    'signal',
-    'onReport',
-    'checkpoint',
-  ],
+  { kept: ['validation'] },
 );
 export const ensembleOptions = options(
   {
@@ -158,7 +153,7 @@ export const ensembleOptions = options(
     memberOptions: callback(() => () => ({})),
     trained: given(() => new Map()),
   },
-  [...always.filter((name) => name !== 'epochs'), 'onMember', 'onReport', 'memberOptions', 'trained'],
+  [...always, 'onMember', 'onReport', 'memberOptions', 'trained'],
 );
 export const predictOptions = { draws, mode, quantiles: levels, signal, onProgress: callback() };
 export const predictNames = Object.keys(predictOptions);
@@ -181,6 +176,10 @@ const KIND = new Set(['gaussian', 'learned', 'relu', 'tanh', 'identity']);
 
 /** A model or posterior taken apart, as by a program that stores it its own way or reads it from JSON. */
 export function parts(whole) {
+  const partOf = (name, each) => {
+    if (name === 'sigma') return prior;
+    return name === 'scale' && each === 'learned' ? either(oneOf('learned'), prior) : part(each);
+  };
   const part = (value) => {
     if (ArrayBuffer.isView(value))
       return { ...numbers(value.length), make: () => value, mutate: damagedNumbers };
@@ -190,7 +189,9 @@ export function parts(whole) {
         () => [...value],
       );
     if (typeof value === 'object' && value !== null) {
-      const fields = Object.fromEntries(Object.entries(value).map(([name, each]) => [name, part(each)]));
+      const fields = Object.fromEntries(
+        Object.entries(value).map(([name, each]) => [name, partOf(name, each)]),
+      );
       return { ...plainData(fields), make: () => value };
     }
     // Names may be others; sizes, kinds and what is null may not.

@@ -150,7 +150,7 @@ export function specs(made) {
         plainNumbers(4),
         plainNumbers(4),
         leaf(
-          (v) => typeof v === 'number' && Number.isFinite(v),
+          (v) => Number.isFinite(Array.isArray(v) && v.length === 1 ? v[0] : v),
           () => 2,
         ),
         omit(
@@ -177,7 +177,7 @@ export function specs(made) {
     {
       name: 'train (a model made by hand)',
       weight: 3,
-      schemas: [parts(model), data(), omit(options({ epochs: count() }))],
+      schemas: [parts(model), data(), omit(options({ epochs: count() }, ['epochs']))],
       call: (...a) => runtime.train(...a),
     },
     {
@@ -195,7 +195,7 @@ export function specs(made) {
               () => ['a', 'b', 'c'],
             ),
           },
-          ['classNames'],
+          ['classNames', 'epochs'],
         ),
       ],
       call: (...a) => runtime.train(...a),
@@ -227,11 +227,7 @@ export function specs(made) {
     {
       name: 'draws',
       weight: 3,
-      schemas: [
-        aPosterior,
-        features(),
-        omit(options({ ...sample, draws: count({ limit: 1e7 }) }, predictNames)),
-      ],
+      schemas: [aPosterior, features(), omit(options({ ...sample, draws }, predictNames))],
       call: (...a) => collected(runtime.draws(...a)),
     },
     {

@@ -104,8 +104,9 @@ export const given = (make, valid = () => false) => ({
 /**
  * A map with known names; those of `optional` may be absent or undefined.
  * @param loose data rather than options: it may carry further names
+ * @param kept those of `optional` that every valid value is made with
  */
-export function options(fields, optional = [], { loose = false } = {}) {
+export function options(fields, optional = [], { loose = false, kept = [] } = {}) {
   return {
     valid(value, made) {
       if (!isPlain(value)) return false;
@@ -117,7 +118,9 @@ export function options(fields, optional = [], { loose = false } = {}) {
     },
     slow: (value) => isPlain(value) && Object.keys(fields).some((key) => fields[key].slow(value[key])),
     make(random) {
-      const chosen = Object.keys(fields).filter((key) => !optional.includes(key) || random.chance(0.4));
+      const chosen = Object.keys(fields).filter(
+        (key) => !optional.includes(key) || kept.includes(key) || random.chance(0.4),
+      );
       return Object.fromEntries(chosen.map((key) => [key, fields[key].make(random)]));
     },
     places: (value) => [
