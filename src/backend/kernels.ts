@@ -213,6 +213,27 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /**
+   * dW += factor·w·(first·precision1 + second·precision2): −factor·d/dw log p(w) of a mixture of two normals about 0. [rows, 16]
+   *
+   * The components' shares in the density at w are second = sigmoid(d), first = sigmoid(−d),
+   * d = fma(w·w, −(precision2 − precision1)·½, logRatio); the sum of the two is fma(first, precision1, second·precision2), and
+   * dW = fma(w·sum, factor, dW). logRatio is the log of the second's density over the first's at 0.
+   */
+  mixture_gradient_f32: {
+    args: ['address dW w', 'size rows', 'f32 logRatio precision1 precision2 factor'],
+    result: 'void',
+  },
+
+  /**
+   * out += scale·Σ log p(w) over lanes < `lanes`, one float, added and folded as in kl_f32: log p(w) = max(first, second) +
+   * log1p(exp(−|second − first|)) with first = fma(w·w, −precision1·½, logFirst), second likewise. [rows, 16]
+   */
+  mixture_density_f32: {
+    args: ['address out w', 'size rows lanes', 'f32 logFirst logSecond precision1 precision2 scale'],
+    result: 'void',
+  },
+
   /** Σ x over count floats (contiguous): element i adds to lane i mod 16 in order, lanes fold 8, 4, 2, 1; one float to `out`. Any count ≥ 0. */
   sum_f32: { args: ['address out x', 'size count'], result: 'void' },
 

@@ -6,6 +6,7 @@ import type { Backend, BackendFactory } from './backend.ts';
 import { gaussianKernels } from './referenceGaussian.ts';
 import { linearKernels } from './referenceLinear.ts';
 import { outputKernels } from './referenceOutputs.ts';
+import { priorKernels } from './referencePriors.ts';
 
 export const referenceFactory: BackendFactory = {
   name: 'reference',
@@ -16,6 +17,7 @@ export const referenceFactory: BackendFactory = {
     name: 'reference',
     ...linearKernels(arena),
     ...gaussianKernels(arena),
+    ...priorKernels(arena),
     ...outputKernels(arena),
   }),
 };

@@ -325,6 +325,25 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     });
   });
 
+  test.each(SIZES)('mixture_gradient_f32 and mixture_density_f32, %i rows', (rows) => {
+    // Wide over narrow, narrow over wide, equal, and as far apart as options allow.
+    for (const [first, second, precision1, precision2] of [
+      [-1.6, 4.4, 1, 160_000],
+      [1.1, -2.3, 25, 0.3],
+      [-1, -1.5, 2, 2],
+      [-15.4, 12.2, 1e-12, 1e12],
+    ]) {
+      bothFills(rows, () => {
+        const gradient = [s(0), s(1), rows, second - first, precision1, precision2, 0.013] as const;
+        pair.run('mixture_gradient_f32', [...gradient], rowRanges(s(0), rows));
+        for (const lanes of [0, 1, 3, 5, 7, 15, 16]) {
+          const density = [s(2), s(1), rows, lanes, first, second, precision1, precision2, -0.3] as const;
+          pair.run('mixture_density_f32', [...density], [[s(2) / 4, 1]]);
+        }
+      });
+    }
+  });
+
   describe.each(SIZES)('likelihoods, %i data rows', (rows) => {
     const panels = Math.ceil(rows / LANES);
     const at = (i: number, stride: number, k: number) => panelRanges(s(i), stride, k, panels);

@@ -159,7 +159,14 @@ describe('mistakes, each in one line', () => {
       `${CSV}model: {activation: tahn}`,
       ': model.activation: expected identity, relu, tanh, sigmoid, gelu or silu, got "tahn" — did you mean tanh?',
     ],
-    [`${CSV}prior: {kind: laplace}`, ': prior.kind: expected gaussian, got "laplace" — change it'],
+    [
+      `${CSV}prior: {kind: horseshoe}`,
+      ': prior.kind: expected gaussian or scaleMixture, got "horseshoe" — change it',
+    ],
+    [
+      `${CSV}prior: {kind: scaleMixture, pi: 1}`,
+      ': prior.pi: expected a number between 0 and 1, both excluded, got 1 — change it',
+    ],
     [
       `${CSV}prior: {kind: gaussian, sigma: 0}`,
       ': prior.sigma: expected a standard deviation from 0.000001 to 1000000, got 0 — change it',

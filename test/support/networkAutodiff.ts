@@ -65,7 +65,7 @@ export interface StepGraph {
   /** z of a layer with weights, by default its map of the drawn weights. */
   readonly estimate?: (at: MapGraph) => tf.Tensor2D;
   /** KL of one tensor as a scalar, by default that of N(0, priorSigma²). */
-  readonly kl?: (mu: tf.Tensor, sigma: tf.Tensor, w: readonly tf.Tensor[]) => tf.Scalar;
+  readonly kl?: (mu: tf.Tensor, sigma: tf.Tensor, w: readonly tf.Tensor[], layer: number) => tf.Scalar;
 }
 
 function gaussianKl(priorSigma: number) {
@@ -142,7 +142,7 @@ export function autodiffStep(graph: StepGraph, layers: readonly LayerParameters[
       for (const part of parts) {
         const { mu, rho } = layer[part];
         if (mu.size === 0) continue;
-        total = tf.add(total, tf.mul(klScale, kl(mu, tf.softplus(rho), drawn[l][part])));
+        total = tf.add(total, tf.mul(klScale, kl(mu, tf.softplus(rho), drawn[l][part], l)));
       }
     }
     return total as tf.Scalar;

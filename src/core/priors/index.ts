@@ -3,9 +3,11 @@
 import type { BareName, Settings, Spec } from '../../options/kinds.ts';
 import { gaussian, gaussianPriorOptions } from './gaussian.ts';
 import type { Prior } from './prior.ts';
+import { scaleMixture, scaleMixtureOptions } from './scaleMixture.ts';
 
 export const PRIORS = {
   gaussian: { options: gaussianPriorOptions, create: gaussian },
+  scaleMixture: { options: scaleMixtureOptions, create: scaleMixture },
 } as const;
 
 /** A prior on weights and biases, with every option filled in. */

@@ -1,0 +1,52 @@
+// Reference kernels of the priors other than the Gaussian, which the updates have built in. Plain loops in float32.
+
+import { expNonPositive, fma, inverseOnePlus, log1pUnit, sigmoidFrom } from '../math/float32.ts';
+import { type Kernels, LANES } from './backend.ts';
+import { fold, type Views } from './referenceLinear.ts';
+
+const f = Math.fround;
+
+export function priorKernels({ f32 }: Views) {
+  /** Σ value(i) over the first `lanes` lanes of each row, times scale, added to the float at `out`. */
+  function addSum(
+    out: number,
+    rows: number,
+    lanes: number,
+    scale: number,
+    value: (i: number) => number,
+  ): void {
+    const sums = new Float32Array(LANES);
+    for (let r = 0; r < rows; r++)
+      for (let l = 0; l < Math.min(lanes, LANES); l++) sums[l] += value(r * LANES + l);
+    f32[out >>> 2] += f(fold(sums) * f(scale));
+  }
+
+  return {
+    mixture_gradient_f32(dW, w, rows, logRatio, precision1, precision2, factor) {
+      const half = f(f(f(precision2) - f(precision1)) * 0.5);
+      for (let i = 0; i < rows * LANES; i++) {
+        const x = f32[(w >>> 2) + i];
+        const d = fma(f(x * x), -half, f(logRatio));
+        const t = expNonPositive(-Math.abs(d));
+        const inverse = inverseOnePlus(t);
+        const first = sigmoidFrom(-d, t, inverse);
+        const second = sigmoidFrom(d, t, inverse);
+        const precision = fma(first, f(precision1), f(second * f(precision2)));
+        f32[(dW >>> 2) + i] = fma(f(x * precision), f(factor), f32[(dW >>> 2) + i]);
+      }
+    },
+
+    mixture_density_f32(out, w, rows, lanes, logFirst, logSecond, precision1, precision2, scale) {
+      const half1 = f(f(precision1) * 0.5);
+      const half2 = f(f(precision2) * 0.5);
+      addSum(out, rows, lanes, scale, (i) => {
+        const x = f32[(w >>> 2) + i];
+        const square = f(x * x);
+        const first = fma(square, -half1, f(logFirst));
+        const second = fma(square, -half2, f(logSecond));
+        const d = f(second - first);
+        return f((d < 0 ? first : second) + log1pUnit(expNonPositive(-Math.abs(d))));
+      });
+    },
+  } satisfies Partial<Kernels>;
+}
