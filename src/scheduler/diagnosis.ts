@@ -6,7 +6,7 @@ import { type LayerPriors, layerPriors } from '../core/layerPriors.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../core/metrics/diagnosticWarnings.ts';
-import { gradientMemory } from '../core/metrics/smoothedGradient.ts';
+import { createOptimizer } from '../core/optimizers/index.ts';
 import { stepsPerEpoch, type TrainingProblem } from '../core/problem.ts';
 import { klWeight } from '../core/schedules/klWeighting.ts';
 import type { TrainingMemory } from '../core/trainingMemory.ts';
@@ -93,7 +93,7 @@ export class Diagnosis {
     const { problem, memory, arena } = this;
     const { layout } = memory;
     const floats = (address: number) => arena.floats(address, layout.size);
-    const gradients = gradientMemory(problem.optimizer, epoch * stepsPerEpoch(problem));
+    const gradients = createOptimizer(problem.optimizer).gradientMemory(epoch * stepsPerEpoch(problem));
     const found = diagnosePanels(
       layout,
       floats(memory.mu),

@@ -59,5 +59,7 @@ export function adam(options: {
       points[at + 1] = m;
       points[at + 2] = v;
     },
+    /** m = beta1·m + (1 − beta1)·gradient (Kingma & Ba 2015, §3). */
+    gradientMemory: (steps) => ({ mu: 0, rho: 2, scale: 1 / (1 - powInteger(beta1, steps)) }),
   };
 }

@@ -15,6 +15,13 @@ export interface UpdateAddresses {
   scalars: number;
 }
 
+/** Which moment buffers hold running sums of the gradients of mu and rho, and what turns such a sum into a mean. */
+export interface GradientMemory {
+  readonly mu: number;
+  readonly rho: number;
+  readonly scale: number;
+}
+
 export interface Optimizer {
   /** What the moment buffers are called in a saved state, in the order of `moments`: `mu.m` is the m of mu. */
   readonly momentNames: readonly string[];
@@ -26,4 +33,6 @@ export interface Optimizer {
   update(kernels: Kernels, at: UpdateAddresses, rows: number, lanes: number): number;
   /** The same rule for one point parameter in float64: `points` holds value, m, v from index `at`. */
   updatePoint(points: Float64Array, at: number, gradient: number, step: number, rate: number): void;
+  /** Where it keeps Σ_i decay^(steps−i)·gradient_i after `steps` steps; times `scale` that is Σ_i decay^(steps−i)·gradient_i / Σ_i decay^(steps−i). */
+  gradientMemory(steps: number): GradientMemory;
 }

@@ -1,6 +1,7 @@
 // Stochastic gradient descent with momentum (Polyak 1964); the elementwise rule is the kernel sgd_f32.
 
 import { UPDATE_SCALARS } from '../../backend/backend.ts';
+import { powInteger } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';
 import type { Optimizer } from './optimizer.ts';
 
@@ -39,5 +40,11 @@ export function sgd(options: { readonly momentum?: number }): Optimizer {
       points[at + 1] = momentum * points[at + 1] + gradient;
       points[at] -= rate * points[at + 1];
     },
+    /** m = momentum·m + gradient: without momentum the mean is the last gradient. */
+    gradientMemory: (steps) => ({
+      mu: 0,
+      rho: 1,
+      scale: (1 - momentum) / (1 - powInteger(momentum, steps)),
+    }),
   };
 }

@@ -1,7 +1,7 @@
 // What the moments say of gradients: the running mean with the weights that the optimizers' own rules give.
 
 import { expect, test } from 'vitest';
-import { gradientMemory } from '../../../src/core/metrics/smoothedGradient.ts';
+import { createOptimizer } from '../../../src/core/optimizers/index.ts';
 
 const gradients = [3, -1, 2, 0.5, 4];
 const mean = (decay: number) => {
@@ -12,7 +12,9 @@ const mean = (decay: number) => {
 
 test.each([0.9, 0.5])('adam with beta1 %d: m times scale is the weighted mean', (beta1) => {
   const m = gradients.reduce((before, g) => beta1 * before + (1 - beta1) * g, 0);
-  const { mu, rho, scale } = gradientMemory({ kind: 'adam', learningRate: 1, beta1 }, gradients.length);
+  const { mu, rho, scale } = createOptimizer({ kind: 'adam', learningRate: 1, beta1 }).gradientMemory(
+    gradients.length,
+  );
   expect(m * scale).toBeCloseTo(mean(beta1), 12);
   expect([mu, rho]).toEqual([0, 2]);
 });
@@ -21,7 +23,9 @@ test.each([0.9, 0])(
   'sgd with momentum %d: likewise; without momentum it is the last gradient',
   (momentum) => {
     const m = gradients.reduce((before, g) => momentum * before + g, 0);
-    const { mu, rho, scale } = gradientMemory({ kind: 'sgd', learningRate: 1, momentum }, gradients.length);
+    const { mu, rho, scale } = createOptimizer({ kind: 'sgd', learningRate: 1, momentum }).gradientMemory(
+      gradients.length,
+    );
     expect(m * scale).toBeCloseTo(momentum === 0 ? 4 : mean(momentum), 12);
     expect([mu, rho]).toEqual([0, 1]);
   },
