@@ -1,5 +1,6 @@
 // Several posteriors as one mixture: which may be brought together, and which member gives which draw.
 
+import type { LikelihoodSpec } from './model.ts';
 import type { AnyPosterior, Ensemble, Posterior } from './posterior.ts';
 
 /** Members of an ensemble; a posterior is the only member of itself. */
@@ -36,6 +37,13 @@ export function ensembleOf(posteriors: readonly AnyPosterior[]): Ensemble {
   };
 }
 
+/** A likelihood but for its scale, in words: members of a mixture may differ in their scales, not in the shape of their noise. */
+export function likelihoodShape(likelihood: LikelihoodSpec): string {
+  const { kind, scale: _, ...rest } = likelihood as { readonly kind: string; readonly scale?: unknown };
+  const options = Object.entries(rest).map(([name, value]) => ` ${name} ${value}`);
+  return kind + options.sort().join('');
+}
+
 function checkSame(first: Posterior, member: Posterior, m: number): void {
   const differ = (what: string, expected: string, got: string, next: string) => {
     throw new RangeError(
@@ -47,8 +55,8 @@ function checkSame(first: Posterior, member: Posterior, m: number): void {
     if (expected !== got)
       differ(size, `${expected}`, `${got}`, 'bring together what was fitted to the same data');
   }
-  const [kind, other] = [first.likelihood.kind, member.likelihood.kind];
-  if (kind !== other) differ('likelihood', kind, other, 'bring together members of one likelihood');
+  const [shape, other] = [likelihoodShape(first.likelihood), likelihoodShape(member.likelihood)];
+  if (shape !== other) differ('likelihood', shape, other, 'bring together members of one likelihood');
   const [names, others] = [first.classNames, member.classNames];
   if (names?.length !== others?.length || names?.some((name, k) => name !== others?.[k])) {
     differ('classNames', listed(names), listed(others), 'name the classes alike and in one order');

@@ -1,7 +1,7 @@
 // Trains the members of an ensemble: which run at the same time, how one's failure ends the others, progress of all together.
 // A member is a training like any other; how workers are shared out among them is the seats' business.
 
-import { ensembleOf } from '../core/ensemble.ts';
+import { ensembleOf, likelihoodShape } from '../core/ensemble.ts';
 import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { totalSteps } from '../core/problem.ts';
@@ -112,8 +112,8 @@ export async function trainMembers(
 /** Members that are there must fit those to come: found out now, not when these are trained. */
 function checkTrained({ problem }: PreparedTraining, done: ReadonlyMap<number, Posterior>): void {
   for (const [m, { model, likelihood }] of done) {
-    const shape = `${model.inputSize} inputs, ${model.outputSize} outputs, ${likelihood.kind}`;
-    const wanted = `${problem.model.inputSize} inputs, ${problem.model.outputSize} outputs, ${problem.likelihood.kind}`;
+    const shape = `${model.inputSize} inputs, ${model.outputSize} outputs, ${likelihoodShape(likelihood)}`;
+    const wanted = `${problem.model.inputSize} inputs, ${problem.model.outputSize} outputs, ${likelihoodShape(problem.likelihood)}`;
     if (shape === wanted) continue;
     throw new RangeError(
       `train: trained: expected members of ${wanted}, got ${shape} in member ${m} — pass members of this model and data`,
