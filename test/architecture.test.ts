@@ -4,6 +4,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative, sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { ESTIMATORS } from '../src/core/estimators/index.ts';
+import { LAYERS } from '../src/core/layers/index.ts';
+import { LIKELIHOODS } from '../src/core/likelihoods/index.ts';
+import { OPTIMIZERS } from '../src/core/optimizers/index.ts';
+import { PRIORS } from '../src/core/priors/index.ts';
+import { KL_WEIGHTINGS } from '../src/core/schedules/klWeighting.ts';
+import { SCHEDULES } from '../src/core/schedules/schedule.ts';
 
 interface Import {
   readonly from: string;
@@ -234,6 +241,53 @@ describe('the reproducible path', () => {
     }
     expect(loaded).toContain('core/optimizers/adam.ts');
     expect([...loaded].filter((name) => name === 'zod' || name.startsWith('options/'))).toEqual([]);
+  });
+});
+
+describe('members of a kind are asked, never named', () => {
+  /** Where a comparison with a name is right, and why. */
+  const ALLOWED: Readonly<Record<string, string>> = {
+    'experiment/modelRecord.ts DEFAULT_PRIOR':
+      'files from before there were kinds hold a gaussian prior as priorSigma',
+    'experiment/modelRecord.ts DEFAULT_LAYER':
+      'files from before there were kinds hold dense layers without one',
+    'scheduler/prepare.ts DEFAULT_ESTIMATOR':
+      'problems from before there were kinds name no estimator; they and new ones are the same training',
+    'core/sequential.ts DEFAULT_LAYER': 'a model made of dense layers is the one that build makes',
+  };
+  const REGISTRIES: Readonly<Record<string, object>> = {
+    LIKELIHOODS,
+    PRIORS,
+    ESTIMATORS,
+    OPTIMIZERS,
+    LAYERS,
+    SCHEDULES,
+    KL_WEIGHTINGS,
+  };
+  const names = Object.values(REGISTRIES).flatMap((registry) => Object.keys(registry));
+  const name = `(?:'(?:${names.join('|')})'|\\bDEFAULT_\\w+)`;
+  const COMPARISON = new RegExp(
+    `[!=]==?\\s*(${name})|(${name})\\s*[!=]==?|\\bcase\\s+(${name})|(${name})\\s*\\]?\\.includes\\(`,
+    'g',
+  );
+  const compared = (text: string) =>
+    [...text.matchAll(COMPARISON)].map((match) => match.slice(1).find((found) => found !== undefined)!);
+
+  test('the rule sees what it forbids', () => {
+    expect(names).toEqual(expect.arrayContaining(['gaussian', 'adam', 'dense', 'reparameterization']));
+    for (const text of [
+      "kind === 'gaussian'",
+      "'adam' !== kind",
+      "case 'dense':",
+      "['gaussian'].includes(kind)",
+    ])
+      expect(compared(text), text).toHaveLength(1);
+    expect(compared("kind: 'gaussian', other === 'gaussians'")).toEqual([]);
+  });
+
+  test('no file compares anything with the name of a member', () => {
+    const found = files.flatMap((file) => compared(code(file)).map((what) => `${file} ${what}`));
+    expect([...new Set(found)].sort()).toEqual(Object.keys(ALLOWED).sort());
   });
 });
 

@@ -4,7 +4,7 @@ import { ACTIVATIONS } from '../backend/backend.ts';
 import { checkOptions } from '../options/check.ts';
 import * as fields from '../options/fields.ts';
 import { type Member, oneOfKind } from '../options/kinds.ts';
-import { LAYERS, type LayerInput, type LayerSpec, layerKind } from './layers/index.ts';
+import { DEFAULT_LAYER, LAYERS, type LayerInput, type LayerSpec, layerKind } from './layers/index.ts';
 import { MAX_LAYERS, MAX_PARAMETERS, MAX_UNITS } from './limits.ts';
 import type { Model } from './model.ts';
 import { parameterLayout } from './parameters.ts';
@@ -120,7 +120,7 @@ export function resolveLayers(
     names.push(name);
     shapes.push(outputShape);
     return {
-      ...(kind === 'dense' ? {} : { kind }),
+      ...(kind === DEFAULT_LAYER ? {} : { kind }),
       name,
       inputSize: size(first),
       outputSize: size(outputShape),

@@ -164,7 +164,7 @@ function loadSynthetic(spec: SyntheticSpec, context: LoadContext, files: Files):
   if (context.task !== 'regression') {
     fail(
       'data.kind',
-      'a gaussian likelihood',
+      'a likelihood for regression',
       `a task of ${context.task}`,
       'the synthetic curve is a regression: set likelihood.kind',
     );

@@ -1,6 +1,7 @@
 // Sizes of a config that cannot work, told before anything is read, trained or made: what the config says alone, and what it comes to
 // with its data. The bounds themselves are those of core/limits.ts.
 
+import { createLikelihood } from '../core/likelihoods/index.ts';
 import { MAX_ARENA_BYTES, MAX_ROWS, MAX_STEPS, networkProblem } from '../core/limits.ts';
 import type { Model } from '../core/model.ts';
 import { trainingMemory } from '../core/trainingMemory.ts';
@@ -49,7 +50,7 @@ export function checkSizes(
   }
   // Quantiles of 16 rows are made from all their draws.
   const mostDraws = Math.floor(MAX_ARENA_BYTES / (16 * 4 * model.outputSize));
-  if (likelihood.kind === 'gaussian' && prediction.draws > mostDraws) {
+  if (createLikelihood(likelihood).noise !== null && prediction.draws > mostDraws) {
     const expected = `at most ${mostDraws} for ${model.outputSize} outputs`;
     throw problem(`${where}: prediction.draws`, expected, `${prediction.draws}`, 'lower it');
   }

@@ -3,7 +3,7 @@
 
 import * as z from 'zod';
 import { ACTIVATIONS } from '../backend/backend.ts';
-import { LAYERS, type LayerSpec, layerKind } from '../core/layers/index.ts';
+import { DEFAULT_LAYER, LAYERS, type LayerSpec, layerKind } from '../core/layers/index.ts';
 import type { Model } from '../core/model.ts';
 import { PRIORS } from '../core/priors/index.ts';
 import * as fields from '../options/fields.ts';
@@ -37,7 +37,9 @@ const kinds = Object.entries(LAYERS).map(([kind, { saved }]) => {
 /** A layer; without a kind it is dense. */
 const layer = z.preprocess(
   (value) =>
-    typeof value === 'object' && value !== null && !('kind' in value) ? { kind: 'dense', ...value } : value,
+    typeof value === 'object' && value !== null && !('kind' in value)
+      ? { kind: DEFAULT_LAYER, ...value }
+      : value,
   z.discriminatedUnion('kind', kinds as never, {
     error: ({ input }) =>
       typeof input === 'object' && input !== null
@@ -75,7 +77,7 @@ export const modelSchema = z
 function asIs(spec: LayerSpec): LayerSpec {
   const { kind, ...rest } = spec;
   const said = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  return (kind === undefined || kind === 'dense' ? said : { kind, ...said }) as unknown as LayerSpec;
+  return (kind === undefined || kind === DEFAULT_LAYER ? said : { kind, ...said }) as unknown as LayerSpec;
 }
 
 /** Only the fields of the format, in one order, whatever else the caller's object carries. */
@@ -95,7 +97,7 @@ function plainLayer(spec: LayerSpec): object {
   const own = Object.keys((layerKind(spec).saved as Member['options'])(fields));
   const values = spec as unknown as Record<string, unknown>;
   return {
-    ...(spec.kind === undefined || spec.kind === 'dense' ? {} : { kind: spec.kind }),
+    ...(spec.kind === undefined || spec.kind === DEFAULT_LAYER ? {} : { kind: spec.kind }),
     name,
     inputSize,
     outputSize,

@@ -123,7 +123,7 @@ describe('kinds', () => {
     const seeded = loadData({ kind: 'synthetic', rows: 20, seed: 1 }, context('regression'));
     expect(seeded.train.targets).not.toEqual(made.train.targets);
     expect(said({ kind: 'synthetic' }, 'classification')).toContain(
-      'data.kind: expected a gaussian likelihood',
+      'data.kind: expected a likelihood for regression',
     );
   });
 

@@ -29,8 +29,11 @@ export interface LayerInputBase {
 /** A layer as a user writes it: its kind and options, those with a default may be left out. */
 export type LayerInput = Spec<Layers> & LayerInputBase;
 
-/** The kind of a layer's spec; one that names none is dense. */
-export function layerKind({ kind = 'dense' }: Pick<LayerSpecBase, 'kind'>): LayerKind<LayerSpecBase> {
+/** The kind of a layer that names none, in files and in models of `build`; it is never written down. */
+export const DEFAULT_LAYER = 'dense';
+
+/** The kind of a layer's spec. */
+export function layerKind({ kind = DEFAULT_LAYER }: Pick<LayerSpecBase, 'kind'>): LayerKind<LayerSpecBase> {
   return LAYERS[kind as keyof Layers] as unknown as LayerKind<LayerSpecBase>;
 }
 
