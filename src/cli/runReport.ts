@@ -4,6 +4,7 @@ import { membersOf } from '../core/ensemble.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { curve } from '../data/synthetic.ts';
 import { formatConfig } from '../experiment/config.ts';
+import { describeModel } from '../experiment/configNetwork.ts';
 import type { RunReport } from '../experiment/memberRuns.ts';
 import type { PreparedRun } from '../experiment/runData.ts';
 import type { TrainedRun } from '../experiment/trainRun.ts';
@@ -53,7 +54,7 @@ export function runReport(parts: ReportParts): ReportData {
   );
   return {
     title,
-    subtitle: `${prepared.data.description} · hidden layers ${prepared.config.model.hiddenSizes.join(', ') || 'none'} · ${prepared.config.likelihood.kind} likelihood`,
+    subtitle: `${prepared.data.description} · ${describeModel(prepared.config.model)} · ${prepared.config.likelihood.kind} likelihood`,
     summary: parts.summary ?? [
       ...(trained.test === null ? [] : metricRows(trained.test)).map(([label, value]) => {
         const unit = ' nats per row';

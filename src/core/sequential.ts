@@ -39,9 +39,14 @@ export const layersField = list(
   'Layers, each a map with kind and options, from the input to the output.',
 );
 
-const shape = list(count('Size.', MAX_UNITS), 'a list of sizes', 'Shape of a row, channels last.');
+/** The shape of a row; a config has the field too. */
+export const shapeField = list(
+  count('Size.', MAX_UNITS),
+  'a list of sizes',
+  'Shape of a row of features, channels last: [28, 28, 1] for images of one channel.',
+);
 const sequentialOptions = section({
-  inputShape: shape,
+  inputShape: shapeField,
   layers: layersField,
   prior: oneOfKind(PRIORS, 'Prior of every weight and bias.').default({
     kind: 'gaussian',

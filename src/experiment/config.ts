@@ -16,6 +16,7 @@ import { softplusInverse } from '../math/float64.ts';
 import { describeValue, listed, mismatch } from '../messages.ts';
 import { describeProblems } from '../options/problems.ts';
 import { checkLimits } from './configLimits.ts';
+import { type ModelConfig, resolveModel } from './configNetwork.ts';
 import { configSchema, type ParsedConfig } from './configSchema.ts';
 import { resolveSelection, type SelectionConfig } from './configSelection.ts';
 
@@ -41,7 +42,7 @@ export type PredictionConfig = ParsedConfig['prediction'];
 export interface ResolvedConfig {
   readonly seed: string | number;
   readonly data: DataConfig;
-  readonly model: ParsedConfig['model'];
+  readonly model: ModelConfig;
   readonly prior: ParsedConfig['prior'];
   readonly likelihood: LikelihoodConfig;
   readonly training: TrainingConfig;
@@ -150,7 +151,7 @@ function resolveConfig(
   return {
     seed,
     data: withPaths(data, absolute),
-    model,
+    model: resolveModel(model, file),
     prior,
     likelihood,
     training: {

@@ -2,7 +2,7 @@
 // with its data. The bounds themselves are those of core/limits.ts.
 
 import { createLikelihood } from '../core/likelihoods/index.ts';
-import { MAX_ARENA_BYTES, MAX_ROWS, MAX_STEPS, networkProblem } from '../core/limits.ts';
+import { MAX_ARENA_BYTES, MAX_ROWS, MAX_STEPS } from '../core/limits.ts';
 import type { Model } from '../core/model.ts';
 import { trainingMemory } from '../core/trainingMemory.ts';
 import { ConfigError } from '../errors.ts';
@@ -11,7 +11,7 @@ import type { ParsedConfig } from './configSchema.ts';
 
 /** What no field's own bounds say. @throws ConfigError naming the field */
 export function checkLimits(config: ParsedConfig, file: string): void {
-  const { data, model, training } = config;
+  const { data, training } = config;
   const most = (field: string, value: number | undefined, max: number) => {
     if (value !== undefined && value > max)
       throw problem(`${file}: ${field}`, `at most ${max}`, `${value}`, 'lower it');
@@ -20,7 +20,6 @@ export function checkLimits(config: ParsedConfig, file: string): void {
     most('data.rows', data.rows, MAX_ROWS);
     most('data.testRows', data.testRows, MAX_ROWS);
   }
-  checkNetwork([1, ...model.hiddenSizes, 1], file);
   most('training.epochs', training.epochs, MAX_STEPS);
 }
 
@@ -64,13 +63,6 @@ export function checkSizes(
     `${got} MiB`,
     'lower training.batchSize, training.draws or model.hiddenSizes, or use fewer rows (data.limit)',
   );
-}
-
-/** @param widths from the inputs to the outputs @throws ConfigError */
-export function checkNetwork(widths: readonly number[], where: string): void {
-  const found = networkProblem(widths);
-  if (found !== null)
-    throw problem(`${where}: model.hiddenSizes`, found.expected, found.got, 'use fewer or smaller layers');
 }
 
 function problem(where: string, expected: string, got: string, next: string): ConfigError {

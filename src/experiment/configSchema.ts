@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { networkFields } from '../core/bayesian.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import { PRIORS } from '../core/priors/index.ts';
+import { layersField, shapeField } from '../core/sequential.ts';
 import {
   byKind,
   column,
@@ -136,7 +137,14 @@ const synthetic = section({
   ...split,
 });
 
-const model = section(networkFields).describe('The network.');
+const model = section({
+  hiddenSizes: networkFields.hiddenSizes.unwrap().optional(),
+  activation: networkFields.activation.unwrap().optional(),
+  inputShape: shapeField.optional(),
+  layers: layersField.optional(),
+}).describe(
+  'The network: hiddenSizes and activation, or layers of any kind between the features and the outputs, which are a dense layer of their own.',
+);
 
 const prior = oneOfKind(PRIORS, 'Prior of every weight and bias.');
 

@@ -3,7 +3,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
-import { build } from '../core/bayesian.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { Model } from '../core/model.ts';
 import type { Table, Task } from '../data/dataset.ts';
@@ -20,7 +19,8 @@ import { uniform } from '../random/uniform.ts';
 import type { TrainingData } from '../scheduler/options.ts';
 import { BATCH_SIZE } from '../scheduler/trainingFields.ts';
 import { dataSpec, type ResolvedConfig } from './config.ts';
-import { checkNetwork, checkSizes } from './configLimits.ts';
+import { checkSizes } from './configLimits.ts';
+import { networkOf } from './configNetwork.ts';
 
 /** Draw numbers of synthetic rows by what the rows are for; different parts never share a number. */
 export const SYNTHETIC_PART = { train: 0, test: 1, outside: 2 } as const;
@@ -96,14 +96,7 @@ export function prepareRun(
       `${where}: prediction.draws: expected at least ${members} for ${members} members, got ${config.prediction.draws} — use a multiple of ${members}`,
     );
   }
-  checkNetwork([features.columns, ...model.hiddenSizes, outputs], where);
-  const network = build({
-    inputSize: features.columns,
-    hiddenSizes: model.hiddenSizes,
-    outputSize: outputs,
-    activation: model.activation,
-    prior,
-  });
+  const network = networkOf(model, features.columns, outputs, prior, where);
   checkSizes(config, network, features.rows, where);
   return {
     config,

@@ -4,11 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, test } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { dataSpec, formatConfig, parseConfig, readConfig, runName } from '../../src/experiment/config.ts';
 import { configJsonSchema } from '../../src/experiment/configSchema.ts';
+import { prepareRun } from '../../src/experiment/runData.ts';
 
 const CONTRACT = `
 seed: mnist-1                  # string or integer
@@ -127,7 +128,7 @@ describe('defaults', () => {
       '{\n\t"seed": -7,\n\t"data": {"kind": "synthetic"},\n\t"model": {"hiddenSizes": []}\n}',
       'c.json',
     );
-    expect(config.model.hiddenSizes).toEqual([]);
+    expect(config.model).toMatchObject({ hiddenSizes: [] });
     expect(config.seed).toBe(-7);
   });
 });
@@ -352,4 +353,42 @@ it.each([
   ['x.json', 'x'],
 ])('the run of %s is called %s', (file, expected) => {
   expect(runName(file)).toBe(expected);
+});
+
+describe('a network said layer by layer', () => {
+  const config = (model: string) =>
+    parseConfig(`data: { kind: synthetic, rows: 40 }\nmodel: ${model}\n`, 'c.yaml');
+
+  test('comes to a model whose outputs are a dense layer of their own', () => {
+    const read = config(
+      '{ layers: [{ kind: dense, units: 5, activation: tanh, name: a }, { kind: dense, units: 5, name: b }, { kind: add, inputs: [a, b] }] }',
+    );
+    expect(prepareRun(read, 'c.yaml').model.layers).toEqual([
+      { name: 'a', inputSize: 1, outputSize: 5, activation: 'tanh' },
+      { name: 'b', inputSize: 5, outputSize: 5, activation: 'identity' },
+      { kind: 'add', name: 'add_2', inputSize: 5, outputSize: 5, activation: 'identity', inputs: [0, 1] },
+      { name: 'output', inputSize: 5, outputSize: 1, activation: 'identity' },
+    ]);
+    const again = parseConfig(formatConfig(read, read.directory), 'd.yaml');
+    expect(again.model).toEqual(read.model);
+  });
+
+  test.each([
+    [
+      '{ layers: [{ kind: dense, units: 3 }], hiddenSizes: [4] }',
+      /model: expected layers, or hiddenSizes and activation, got layers and hiddenSizes/,
+    ],
+    ['{ inputShape: [1] }', /model.inputShape: expected layers with it, got none/],
+    [
+      '{ layers: [{ kind: dense, units: 3 }], inputShape: [2, 2] }',
+      /model.inputShape: expected sizes of 1 features in all, got \[2, 2\], which is 4/,
+    ],
+    [
+      '{ layers: [{ kind: dense, units: 3, inputs: [x] }] }',
+      /model.layers\[0\]: inputs: expected input or an earlier layer, got x/,
+    ],
+    ['{ layers: [{ kind: dens, units: 3 }] }', /model.layers\[0\]/],
+  ])('%s is refused', (model, message) => {
+    expect(() => prepareRun(config(model), 'c.yaml')).toThrow(message);
+  });
 });

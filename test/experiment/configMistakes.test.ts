@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { ESTIMATORS } from '../../src/core/estimators/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { formatConfig, parseConfig, readConfig } from '../../src/experiment/config.ts';
+import { listed } from '../../src/messages.ts';
 
 const CSV = 'data: {kind: csv, path: a.csv}\n';
 
@@ -109,8 +111,8 @@ describe('mistakes, each in one line', () => {
       `: training.klWeighting.epochs: expected a number above 0, ${ADD}`,
     ],
     [
-      `${CSV}training: {estimator: flipout}`,
-      ': training.estimator: expected reparameterization, by name or as a map with kind and options, got "flipout" — change it',
+      `${CSV}training: {estimator: reparametrization}`,
+      `: training.estimator: expected ${listed(Object.keys(ESTIMATORS))}, by name or as a map with kind and options, got "reparametrization" — did you mean reparameterization?`,
     ],
     [
       `${CSV}training: {optimizer: {kind: adm}}`,

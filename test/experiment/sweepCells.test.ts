@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { ConfigError } from '../../src/errors.ts';
+import type { PerceptronConfig } from '../../src/experiment/configNetwork.ts';
 import { readSweep, shortNames } from '../../src/experiment/sweepCells.ts';
 import { sweepJsonSchema } from '../../src/experiment/sweepSchema.ts';
 import { settings } from '../../src/experiment/sweepSearch.ts';
@@ -50,7 +51,7 @@ repeat: { seeds: 2 }`);
         split,
         config.seed,
         config.training.optimizer.learningRate,
-        config.model.hiddenSizes,
+        (config.model as PerceptronConfig).hiddenSizes,
       ]),
     ).toEqual(
       all.flatMap((values, s) =>
