@@ -8,6 +8,7 @@ import { build } from '../../../src/core/bayesian.ts';
 import { createPrior } from '../../../src/core/priors/index.ts';
 import { createRuntime } from '../../../src/scheduler/runtime.ts';
 import { softplus } from '../../reference/negativeElbo.ts';
+import { bestGaussian } from '../../support/bestGaussian.ts';
 import { gaussianTwin, PriorStep, type PriorTwin } from '../../support/priorStep.ts';
 import { testNormals } from '../../support/trainingHarness.ts';
 
@@ -102,40 +103,17 @@ describe('KL of one weight', () => {
 });
 
 describe('recovery', () => {
-  // A scale for rows x = 1: one weight and, as a second parameter, a bias whose column is orthogonal to it.
+  // A weight and a bias whose columns are orthogonal: two posteriors of one dimension.
   const N = 64;
   const NOISE = 0.5;
   const PRIOR = { kind: 'scaleMixture', pi: 0.5, scale1: 1, scale2: 0.05 } as const;
   const noise = testNormals(N, 400);
   const x = Float32Array.from({ length: N }, (_, r) => (r % 2 === 0 ? 1 : -1));
 
-  /** mu and sigma that minimize the exact objective of one parameter, q Gaussian, by a search over expectations on a grid. */
   function best(sum: number): { mu: number; sigma: number } {
-    const negativeElbo = (mu: number, sigma: number) => {
-      let value = -Math.log(sigma);
-      for (let k = -160; k <= 160; k++) {
-        const z = k / 20;
-        const w = mu + sigma * z;
-        const logLikelihood = (w * sum - 0.5 * N * w * w) / NOISE ** 2;
-        const weight = Math.exp(-0.5 * z * z - HALF_LOG_2PI) / 20;
-        value -= weight * (logLikelihood + logDensity(w, PRIOR.pi, PRIOR.scale1, PRIOR.scale2));
-      }
-      return value;
-    };
-    let [mu, logSigma] = [sum / N, Math.log(NOISE / Math.sqrt(N))];
-    for (let size = 0.1; size > 1e-7; ) {
-      const tries = [
-        [mu + size, logSigma],
-        [mu - size, logSigma],
-        [mu, logSigma + size],
-        [mu, logSigma - size],
-      ];
-      const now = negativeElbo(mu, Math.exp(logSigma));
-      const better = tries.find(([m, s]) => negativeElbo(m, Math.exp(s)) < now);
-      if (better === undefined) size /= 2;
-      else [mu, logSigma] = better;
-    }
-    return { mu, sigma: Math.exp(logSigma) };
+    const logJoint = (w: number) =>
+      (w * sum - 0.5 * N * w * w) / NOISE ** 2 + logDensity(w, PRIOR.pi, PRIOR.scale1, PRIOR.scale2);
+    return bestGaussian(logJoint, { mu: sum / N, sigma: NOISE / Math.sqrt(N) });
   }
 
   test.each([0.04, 0.12, 0.7])('of one-dimensional posteriors: a weight of %d', async (truth) => {
