@@ -34,3 +34,33 @@ void KERNEL(mixture_density_f32)(BASE
   const float total = fold(sum) * scale;
   *F32(out) = *F32(out) + total;
 }
+
+/** 2Φ(z) − 1 at z = mu/sigma, and bell = exp(−z²/2). Beyond 15 the bell is 0: clamped so that no Infinity meets a 0. */
+INLINE vf two_sided(vf mu, vf sigma, vf *bell) {
+  vf z = at_most(at_least(mu / sigma, splat(-15.0f)), splat(15.0f));
+  return madd(normal_cdf(z, bell), splat(2.0f), splat(-1.0f));
+}
+
+#define ROOT_2_OVER_PI 0.797884583f // 2φ(z) = bell·√(2/π)
+
+void KERNEL(laplace_gradient_f32)(BASE ptr gMu, ptr gSigma, ptr mu, ptr rho, uint32_t rows, float factor) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW) {
+    vf bell, inside = two_sided(load(F32(mu) + i), softplus(load(F32(rho) + i)), &bell);
+    store(F32(gMu) + i, madd(inside, splat(factor), load(F32(gMu) + i)));
+    store(F32(gSigma) + i, madd(bell * ROOT_2_OVER_PI, splat(factor), load(F32(gSigma) + i)));
+  }
+}
+
+void KERNEL(laplace_absolute_f32)(BASE ptr out, ptr mu, ptr rho, uint32_t rows, uint32_t lanes, float scale) {
+  vf sum[VPR];
+  for (int v = 0; v < VPR; v++) sum[v] = splat(0.0f);
+  for (uint32_t r = 0; r < rows; r++)
+    for (int v = 0; v < VPR; v++) {
+      vf m = load(F32(mu) + r * LANES + v * VW), sigma = softplus(load(F32(rho) + r * LANES + v * VW));
+      vf bell, inside = two_sided(m, sigma, &bell);
+      vf absolute = madd(m, inside, sigma * (bell * ROOT_2_OVER_PI));
+      sum[v] = sum[v] + keep(lane_mask(v, lanes), absolute);
+    }
+  const float total = fold(sum) * scale;
+  *F32(out) = *F32(out) + total;
+}

@@ -234,6 +234,18 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /**
+   * gMu += factor·(2Φ(z) − 1), gSigma += factor·2φ(z), z = mu/sigma within ±15: factor·∂/∂(mu, sigma) of E|w|, w ~ N(mu, sigma²). As
+   * gMu = fma(fma(Φ, 2, −1), factor, gMu) and gSigma = fma(bell·√(2/π), factor, gSigma), bell = exp(−z²/2). [rows, 16]
+   */
+  laplace_gradient_f32: { args: ['address gMu gSigma mu rho', 'size rows', 'f32 factor'], result: 'void' },
+
+  /**
+   * out += scale·Σ E|w| over lanes < `lanes`, one float, added and folded as in kl_f32; E|w| =
+   * fma(mu, fma(Φ, 2, −1), sigma·(bell·√(2/π))), Φ and bell as in laplace_gradient_f32. [rows, 16]
+   */
+  laplace_absolute_f32: { args: ['address out mu rho', 'size rows lanes', 'f32 scale'], result: 'void' },
+
   /** Σ x over count floats (contiguous): element i adds to lane i mod 16 in order, lanes fold 8, 4, 2, 1; one float to `out`. Any count ≥ 0. */
   sum_f32: { args: ['address out x', 'size count'], result: 'void' },
 

@@ -344,6 +344,16 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     }
   });
 
+  test.each(SIZES)('laplace_gradient_f32 and laplace_absolute_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      const out = [...rowRanges(s(0), rows), ...rowRanges(s(1), rows)];
+      for (const factor of [0.013, -7])
+        pair.run('laplace_gradient_f32', [s(0), s(1), s(2), s(3), rows, factor], out);
+      for (const lanes of [0, 1, 3, 5, 7, 15, 16])
+        pair.run('laplace_absolute_f32', [s(4), s(2), s(3), rows, lanes, 1.4], [[s(4) / 4, 1]]);
+    });
+  });
+
   describe.each(SIZES)('likelihoods, %i data rows', (rows) => {
     const panels = Math.ceil(rows / LANES);
     const at = (i: number, stride: number, k: number) => panelRanges(s(i), stride, k, panels);

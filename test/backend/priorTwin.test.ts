@@ -3,6 +3,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LANES } from '../../src/backend/backend.ts';
 import { wasmFactory } from '../../src/backend/wasm.ts';
+import { erf, softplus } from '../reference/negativeElbo.ts';
 import { KernelMemory } from '../support/kernelMemory.ts';
 import { TestValues } from '../support/kernelPair.ts';
 
@@ -93,5 +94,48 @@ describe.each([
     });
     // Terms of three roundings each in the size of the larger component, 20 additions in a lane, 4 in the tree.
     expect(Math.abs(memory.read(out, 1)[0] - (3 - 0.5 * sum))).toBeLessThan(28 * HALF_ULP * size);
+  });
+});
+
+describe('laplace', () => {
+  const absolute = (mu: number, sigma: number) =>
+    mu * erf(mu / sigma / Math.SQRT2) +
+    2 * sigma * Math.exp(-0.5 * (mu / sigma) ** 2 - 0.5 * Math.log(2 * Math.PI));
+  /** sigma from .0003 to 2, mu from far below sigma to far above. */
+  const parameters = () => {
+    const rho = ordinary(3, -4);
+    return { rho, mu: ordinary().map((value, i) => value * [0.01, 1, 20][i % 3] * softplus(rho[i])) };
+  };
+
+  test('gradients', () => {
+    const { mu, rho } = parameters();
+    const before = [ordinary(), ordinary()];
+    const [gMu, gSigma] = before.map((values) => memory.floats(values));
+    memory.kernels.laplace_gradient_f32(gMu, gSigma, memory.floats(mu), memory.floats(rho), ROWS, 0.3);
+    for (let i = 0; i < COUNT; i++) {
+      const sigma = softplus(rho[i]);
+      const h = 1e-5 * sigma;
+      const slopes = [
+        (absolute(mu[i] + h, sigma) - absolute(mu[i] - h, sigma)) / (2 * h),
+        (absolute(mu[i], sigma + h) - absolute(mu[i], sigma - h)) / (2 * h),
+      ];
+      [gMu, gSigma].forEach((at, which) => {
+        const want = before[which][i] + 0.3 * slopes[which];
+        // Φ and the bell are good to 2 units in the last place of 1, z to 4 of its own (z·φ(z) < .25); then the sum is rounded.
+        const tolerance = 0.3 * 8 * HALF_ULP + 2 * HALF_ULP * Math.abs(want);
+        expect(Math.abs(memory.read(at, COUNT)[i] - want), `${which}, ${mu[i]}, ${sigma}`).toBeLessThan(
+          tolerance,
+        );
+      });
+    }
+  });
+
+  test.each([16, 5])('sum of E|w| over %i lanes, added to what was there', (lanes) => {
+    const { mu, rho } = parameters();
+    const out = memory.floats([3]);
+    memory.kernels.laplace_absolute_f32(out, memory.floats(mu), memory.floats(rho), ROWS, lanes, -0.7);
+    const sum = mu.reduce((all, m, i) => all + (i % LANES < lanes ? absolute(m, softplus(rho[i])) : 0), 0);
+    // All terms are positive: each good to 6 roundings, 20 additions in a lane and 4 in the tree.
+    expect(Math.abs(memory.read(out, 1)[0] - (3 - 0.7 * sum))).toBeLessThan(32 * HALF_ULP * sum);
   });
 });

@@ -14,7 +14,10 @@ import { loadPosterior, posteriorDigest, savePosterior } from '../../src/experim
 import { createRuntime } from '../../src/scheduler/runtime.ts';
 import { curveData } from '../support/problems.ts';
 
-const PRIORS: PriorSpec[] = [{ kind: 'scaleMixture', pi: 0.25, scale1: 0.8, scale2: 0.02 }];
+const PRIORS: PriorSpec[] = [
+  { kind: 'scaleMixture', pi: 0.25, scale1: 0.8, scale2: 0.02 },
+  { kind: 'laplace', scale: 0.4 },
+];
 
 const OTHERS = BACKEND_NAMES.filter((name) => {
   const { reproducible, available } = backendFactory(name);

@@ -2,11 +2,13 @@
 
 import type { BareName, Settings, Spec } from '../../options/kinds.ts';
 import { gaussian, gaussianPriorOptions } from './gaussian.ts';
+import { laplace, laplaceOptions } from './laplace.ts';
 import type { Prior } from './prior.ts';
 import { scaleMixture, scaleMixtureOptions } from './scaleMixture.ts';
 
 export const PRIORS = {
   gaussian: { options: gaussianPriorOptions, create: gaussian },
+  laplace: { options: laplaceOptions, create: laplace },
   scaleMixture: { options: scaleMixtureOptions, create: scaleMixture },
 } as const;
 
