@@ -261,9 +261,12 @@ export function expectClear({ status, signal, stderr, hung }, allowed = STATUSES
   expect(errors[0].length < 1000, () => `expected a line to read, got ${errors[0].length} characters`);
 }
 
-/** The last line a person would look at. */
+/** The last line a person would look at; where Node itself gave up, the one that says why. */
 export function lastLine(text) {
-  return (text.trimEnd().split('\n').at(-1) ?? '').slice(0, 400);
+  const lines = text.trimEnd().split('\n');
+  const last = lines.at(-1);
+  const line = last.startsWith('Node.js v') ? lines.find((each) => /^\w*Error\b/.test(each)) : last;
+  return (line ?? last).slice(0, 400);
 }
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
