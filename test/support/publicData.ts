@@ -12,7 +12,11 @@ const expected = Boolean(process.env.VARPOOL_EXPECT_DATA);
  * A test that reads `name`, a file or folder of the public data; `body` gets its path. The title ends in `[public data NAME]`, so that
  * `vitest -t 'public data'` runs the tests of this kind alone.
  */
-export function testOnPublicData(title: string, name: string, body: (path: string) => void | Promise<void>): void {
+export function testOnPublicData(
+  title: string,
+  name: string,
+  body: (path: string) => void | Promise<void>,
+): void {
   const path = resolve(PUBLIC_DATA, name);
   const there = existsSync(path);
   const why = there ? '' : ', which is not here';

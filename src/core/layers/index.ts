@@ -4,10 +4,11 @@ import type { Activation } from '../../backend/backend.ts';
 import type { Spec } from '../../options/kinds.ts';
 import type { PriorInput } from '../priors/index.ts';
 import { add } from './add.ts';
+import { conv2d } from './conv2d.ts';
 import { dense } from './dense.ts';
 import type { LayerKind, LayerShape, LayerSpecBase } from './layer.ts';
 
-export const LAYERS = { dense, add } as const;
+export const LAYERS = { dense, add, conv2d } as const;
 
 type Layers = typeof LAYERS;
 
