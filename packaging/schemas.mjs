@@ -3,8 +3,8 @@
 
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { configJsonSchema } from '../dist/experiment/configSchema.js';
-import { sweepJsonSchema } from '../dist/experiment/sweepSchema.js';
+import { configJsonSchema } from '../dist/experiment/config/schema.js';
+import { sweepJsonSchema } from '../dist/experiment/sweep/schema.js';
 
 const out = fileURLToPath(new URL('../dist/schema/', import.meta.url));
 

@@ -40,12 +40,12 @@ export type { ScheduleSpec } from './core/schedules/schedule.ts';
 export { type SequentialOptions, sequential } from './core/sequential.ts';
 export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
 export * from './errors.ts';
-export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint.ts';
+export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint/checkpoint.ts';
 export {
   anyPosteriorDigest as posteriorDigest,
   loadAnyPosterior as load,
   saveAnyPosterior as save,
-} from './experiment/ensembleFile.ts';
+} from './experiment/posterior/ensembleFile.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type { Diagnostics } from './scheduler/diagnosis.ts';
 export type {

@@ -247,9 +247,9 @@ describe('the reproducible path', () => {
 describe('members of a kind are asked, never named', () => {
   /** Where a comparison with a name is right, and why. */
   const ALLOWED: Readonly<Record<string, string>> = {
-    'experiment/modelRecord.ts DEFAULT_PRIOR':
+    'experiment/posterior/modelRecord.ts DEFAULT_PRIOR':
       'files from before there were kinds hold a gaussian prior as priorSigma',
-    'experiment/modelRecord.ts DEFAULT_LAYER':
+    'experiment/posterior/modelRecord.ts DEFAULT_LAYER':
       'files from before there were kinds hold dense layers without one',
     'scheduler/prepare.ts DEFAULT_ESTIMATOR':
       'problems from before there were kinds name no estimator; they and new ones are the same training',

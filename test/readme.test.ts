@@ -53,8 +53,8 @@ describe('README', () => {
   });
 
   it('has examples whose data is in the repository, but for MNIST', async () => {
-    const { readConfig } = await import('../src/experiment/config.ts');
-    const { loadRunData } = await import('../src/experiment/runData.ts');
+    const { readConfig } = await import('../src/experiment/config/config.ts');
+    const { loadRunData } = await import('../src/experiment/run/data.ts');
     const loaded = Object.fromEntries(
       readdirSync(`${ROOT}examples`)
         .filter((name) => name.endsWith('.yaml') && !['mnist.yaml', 'energy-sweep.yaml'].includes(name))

@@ -1,6 +1,6 @@
 // The config of the demo: the regression curve of Blundell et al. 2015, §5.2, and a network that fits it in seconds.
 
-import { parseConfig, type ResolvedConfig } from '../experiment/config.ts';
+import { parseConfig, type ResolvedConfig } from '../experiment/config/config.ts';
 
 // relu, and inputs as they are: piecewise linear functions drawn from q fan out beyond the data, where tanh would go flat.
 const DEMO_CONFIG = `

@@ -1,13 +1,13 @@
 // What is left to do of a finished run whose process was ended before it could: the report, and to clear away what members left.
 
 import { existsSync } from 'node:fs';
-import { removeTemporaries } from '../experiment/checkpointStore.ts';
-import { removeMembers } from '../experiment/memberFiles.ts';
-import { recordedData } from '../experiment/repeatable.ts';
-import { reportsOf } from '../experiment/resumeRun.ts';
-import { type Run, RunWriter } from '../experiment/run.ts';
-import { prepareRun } from '../experiment/runData.ts';
-import { secondsPerEpoch } from '../experiment/trainRun.ts';
+import { removeTemporaries } from '../experiment/checkpoint/store.ts';
+import { removeMembers } from '../experiment/ensemble/memberFiles.ts';
+import { prepareRun } from '../experiment/run/data.ts';
+import { type Run, RunWriter } from '../experiment/run/directory.ts';
+import { recordedData } from '../experiment/run/repeatable.ts';
+import { reportsOf } from '../experiment/run/resume.ts';
+import { secondsPerEpoch } from '../experiment/run/train.ts';
 import { lockRun } from '../files/lock.ts';
 import { renderReport } from '../report/renderReport.ts';
 import type { Evaluation } from '../scheduler/options.ts';

@@ -13,8 +13,8 @@ import { readIndices } from '../data/indices.ts';
 import { readInputs } from '../data/inputs.ts';
 import { count, fail, showPath } from '../data/message.ts';
 import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/npy.ts';
-import type { Run } from '../experiment/run.ts';
-import { dataTask } from '../experiment/runData.ts';
+import { dataTask } from '../experiment/run/data.ts';
+import type { Run } from '../experiment/run/directory.ts';
 import { checkMember } from './flags.ts';
 import { warn } from './output.ts';
 

@@ -9,7 +9,7 @@ import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
 import type { Table } from '../data/dataset.ts';
-import { trainingData } from '../experiment/runData.ts';
+import { trainingData } from '../experiment/run/data.ts';
 import type { CoverageSection, RegressionPicture, ReliabilitySection } from '../report/reportData.ts';
 import { evaluateDiscrete } from '../scheduler/evaluate.ts';
 import type { Evaluation, PredictOptions } from '../scheduler/options.ts';

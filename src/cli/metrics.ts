@@ -1,8 +1,8 @@
 // Metrics as people read them: which there are, in which order, with which unit.
 
 import { evaluationWarnings } from '../core/metrics/evaluationWarnings.ts';
-import type { Manifest } from '../experiment/manifest.ts';
-import type { TrainedRun } from '../experiment/trainRun.ts';
+import type { Manifest } from '../experiment/manifest/manifest.ts';
+import type { TrainedRun } from '../experiment/run/train.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { number, percent } from './output.ts';
 

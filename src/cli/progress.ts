@@ -1,7 +1,7 @@
 // How a training shows on stderr: a live bar on a terminal, plain lines otherwise, nothing with --quiet.
 
 import cliProgress from 'cli-progress';
-import type { RunReport } from '../experiment/memberRuns.ts';
+import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
 import type { Evaluation, TrainProgress } from '../scheduler/options.ts';
 import { note, number, percent, seconds } from './output.ts';
 

@@ -3,11 +3,11 @@
 import { membersOf } from '../core/ensemble.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { curve } from '../data/synthetic.ts';
-import { formatConfig } from '../experiment/config.ts';
-import { describeModel } from '../experiment/configNetwork.ts';
-import type { RunReport } from '../experiment/memberRuns.ts';
-import type { PreparedRun } from '../experiment/runData.ts';
-import type { TrainedRun } from '../experiment/trainRun.ts';
+import { formatConfig } from '../experiment/config/config.ts';
+import { describeModel } from '../experiment/config/network.ts';
+import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
+import type { PreparedRun } from '../experiment/run/data.ts';
+import type { TrainedRun } from '../experiment/run/train.ts';
 import { sin } from '../math/float64.ts';
 import type {
   RegressionPicture,

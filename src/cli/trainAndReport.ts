@@ -2,12 +2,12 @@
 
 import type { AnyPosterior } from '../core/posterior.ts';
 import { WorkerLostError } from '../errors.ts';
-import type { ResolvedConfig } from '../experiment/config.ts';
-import { memberCount } from '../experiment/memberRuns.ts';
-import type { ResumePoint } from '../experiment/resumeRun.ts';
-import type { RunWriter } from '../experiment/run.ts';
-import type { PreparedRun } from '../experiment/runData.ts';
-import { type TrainedRun, trainRun } from '../experiment/trainRun.ts';
+import type { ResolvedConfig } from '../experiment/config/config.ts';
+import { memberCount } from '../experiment/ensemble/memberRuns.ts';
+import type { PreparedRun } from '../experiment/run/data.ts';
+import type { RunWriter } from '../experiment/run/directory.ts';
+import type { ResumePoint } from '../experiment/run/resume.ts';
+import { type TrainedRun, trainRun } from '../experiment/run/train.ts';
 import { renderReport } from '../report/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
 import type { Runtime } from '../scheduler/runtime.ts';

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Posterior } from '../../src/core/posterior.ts';
-import { parseConfig } from '../../src/experiment/config.ts';
+import { parseConfig } from '../../src/experiment/config/config.ts';
 import {
   BackendUnavailableError,
   build,

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { diagnosticsSection } from '../../src/cli/diagnosticsSection.ts';
 import { memberCurves } from '../../src/cli/memberCurves.ts';
-import type { RunReport } from '../../src/experiment/memberRuns.ts';
+import type { RunReport } from '../../src/experiment/ensemble/memberRuns.ts';
 
 /** A report whose weights have one number, `value`, for everything, and a histogram that begins at `from`. */
 function report(epoch: number, value: number | null, from: number, member?: number): RunReport {

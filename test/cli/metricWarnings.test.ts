@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { metricWarnings } from '../../src/cli/metrics.ts';
-import type { TrainedRun } from '../../src/experiment/trainRun.ts';
+import type { TrainedRun } from '../../src/experiment/run/train.ts';
 import { temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openRun } from '../../src/experiment/run.ts';
+import { openRun } from '../../src/experiment/run/directory.ts';
 import { lastJson, MAIN, startVarpool, temporaryDirectory, varpool } from './cli.ts';
 
 const dir = temporaryDirectory();

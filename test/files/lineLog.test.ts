@@ -26,7 +26,7 @@ vi.mock('node:fs', async (original) => {
   return { ...real, writeSync, ftruncateSync };
 });
 const { keepLines, LineLog, readLines } = await import('../../src/files/lineLog.ts');
-const { SweepDirectory, readResults } = await import('../../src/experiment/sweepDirectory.ts');
+const { SweepDirectory, readResults } = await import('../../src/experiment/sweep/directory.ts');
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-lines-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

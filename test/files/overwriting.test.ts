@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { createRun, makeDirectory } from '../../src/experiment/run.ts';
+import { createRun, makeDirectory } from '../../src/experiment/run/directory.ts';
 import { refuseOverwriting } from '../../src/files/overwriting.ts';
 
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'varpool-overwriting-')));

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { memberCurves } from '../../src/cli/memberCurves.ts';
 import { averageMember, memberTable } from '../../src/cli/memberMetrics.ts';
-import type { RunReport } from '../../src/experiment/memberRuns.ts';
+import type { RunReport } from '../../src/experiment/ensemble/memberRuns.ts';
 import { renderReport } from '../../src/report/renderReport.ts';
 import type { TrainingCurves } from '../../src/report/reportData.ts';
 import { trainingCharts } from '../../src/report/trainingCharts.ts';

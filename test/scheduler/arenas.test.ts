@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { noMemoryMessage } from '../../src/backend/addressSpace.node.ts';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
-import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { ArenaPool, arenas, sizeClass } from '../../src/scheduler/arenas.ts';
 import { createRuntime } from '../../src/scheduler/runtime.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';

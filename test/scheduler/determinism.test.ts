@@ -4,7 +4,7 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { BACKEND_NAMES, backendFactory } from '../../src/backend/registry.ts';
 import { build } from '../../src/core/bayesian.ts';
-import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';

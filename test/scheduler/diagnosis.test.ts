@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import { diagnosePosterior } from '../../src/core/metrics/diagnostics.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
-import { posteriorDigest } from '../../src/experiment/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { diagnosisInterval } from '../../src/scheduler/diagnosis.ts';
 import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';

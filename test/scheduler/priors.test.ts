@@ -9,8 +9,12 @@ import { BACKEND_NAMES, backendFactory } from '../../src/backend/registry.ts';
 import type { PriorSpec } from '../../src/core/priors/index.ts';
 import { sequential } from '../../src/core/sequential.ts';
 import type { TrainingState } from '../../src/core/trainingState.ts';
-import { parseConfig } from '../../src/experiment/config.ts';
-import { loadPosterior, posteriorDigest, savePosterior } from '../../src/experiment/posteriorFile.ts';
+import { parseConfig } from '../../src/experiment/config/config.ts';
+import {
+  loadPosterior,
+  posteriorDigest,
+  savePosterior,
+} from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime } from '../../src/scheduler/runtime.ts';
 import { curveData } from '../support/problems.ts';
 

@@ -20,7 +20,7 @@ import { predictionMemory } from '../../src/core/predictionMemory.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
 import { TilePredictor } from '../../src/core/predictTile.ts';
 import { BackendUnavailableError, WorkerLostError } from '../../src/errors.ts';
-import { savePosterior } from '../../src/experiment/posteriorFile.ts';
+import { savePosterior } from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { openSession, type SessionPredictOptions } from '../../src/scheduler/session.ts';
 import { SessionThread } from '../../src/scheduler/sessionThread.node.ts';

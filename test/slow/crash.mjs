@@ -9,13 +9,13 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import seedrandom from 'seedrandom';
 import { backendFactory } from '../../dist/backend/registry.js';
-import { readCheckpoint } from '../../dist/experiment/checkpoint.js';
-import { CheckpointStore } from '../../dist/experiment/checkpointStore.js';
-import { readConfig } from '../../dist/experiment/config.js';
-import { posteriorDigest } from '../../dist/experiment/posteriorFile.js';
-import { openRun } from '../../dist/experiment/run.js';
-import { prepareRun, trainingData } from '../../dist/experiment/runData.js';
-import { trainOptions } from '../../dist/experiment/trainRun.js';
+import { readCheckpoint } from '../../dist/experiment/checkpoint/checkpoint.js';
+import { CheckpointStore } from '../../dist/experiment/checkpoint/store.js';
+import { readConfig } from '../../dist/experiment/config/config.js';
+import { posteriorDigest } from '../../dist/experiment/posterior/posteriorFile.js';
+import { prepareRun, trainingData } from '../../dist/experiment/run/data.js';
+import { openRun } from '../../dist/experiment/run/directory.js';
+import { trainOptions } from '../../dist/experiment/run/train.js';
 import { createRuntime } from '../../dist/index.js';
 
 const { values } = parseArgs({

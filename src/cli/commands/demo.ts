@@ -2,8 +2,8 @@
 
 import { Command } from 'commander';
 import { regressionCurve } from '../../data/synthetic.ts';
-import { createNumberedRun, createRun } from '../../experiment/run.ts';
-import { curveSources, prepareRun, SYNTHETIC_PART, trainingData } from '../../experiment/runData.ts';
+import { curveSources, prepareRun, SYNTHETIC_PART, trainingData } from '../../experiment/run/data.ts';
+import { createNumberedRun, createRun } from '../../experiment/run/directory.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import { demoConfig } from '../demoConfig.ts';
 import {

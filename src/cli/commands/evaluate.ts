@@ -7,8 +7,8 @@ import { evaluationWarnings } from '../../core/metrics/evaluationWarnings.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
-import { openRun, type Run } from '../../experiment/run.ts';
-import { loadRunData, prepareRun } from '../../experiment/runData.ts';
+import { loadRunData, prepareRun } from '../../experiment/run/data.ts';
+import { openRun, type Run } from '../../experiment/run/directory.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import {
   drawsOption,

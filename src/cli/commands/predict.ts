@@ -4,8 +4,8 @@ import { Command, Option } from 'commander';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
-import { configReads } from '../../experiment/config.ts';
-import { openRun, runFiles } from '../../experiment/run.ts';
+import { configReads } from '../../experiment/config/config.ts';
+import { openRun, runFiles } from '../../experiment/run/directory.ts';
 import { writeFileAtomic } from '../../files/atomicFile.ts';
 import { refuseOverwriting } from '../../files/overwriting.ts';
 import {

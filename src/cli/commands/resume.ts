@@ -3,9 +3,9 @@
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError, VarpoolError } from '../../errors.ts';
-import { openResume } from '../../experiment/resumeRun.ts';
-import type { Run } from '../../experiment/run.ts';
-import { isSweep } from '../../experiment/sweepDirectory.ts';
+import type { Run } from '../../experiment/run/directory.ts';
+import { openResume } from '../../experiment/run/resume.ts';
+import { isSweep } from '../../experiment/sweep/directory.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import { finishRun } from '../finishRun.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime } from '../flags.ts';

@@ -2,8 +2,8 @@
 
 import { Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
-import { openRun } from '../../experiment/run.ts';
-import { PARTS, type Part, runRows } from '../../experiment/runRows.ts';
+import { openRun } from '../../experiment/run/directory.ts';
+import { PARTS, type Part, runRows } from '../../experiment/run/rows.ts';
 import { describeValue } from '../../messages.ts';
 import { memberOption, type OutputFlags, wholeNumber, withOutput } from '../flags.ts';
 import { note, print, printJson, warn } from '../output.ts';

@@ -2,23 +2,23 @@
 
 import { Command } from 'commander';
 import { meanAndErrorText } from '../../core/metrics/meanAndStandardError.ts';
-import { runName } from '../../experiment/config.ts';
-import { readSweep, type Sweep, type SweepCell, shortNames } from '../../experiment/sweepCells.ts';
+import { runName } from '../../experiment/config/config.ts';
+import { readSweep, type Sweep, type SweepCell, shortNames } from '../../experiment/sweep/cells.ts';
 import {
   type CellResult,
   isSweep,
   readSweepManifest,
   SweepDirectory,
   sweepSource,
-} from '../../experiment/sweepDirectory.ts';
-import { runSweep, sweepResults } from '../../experiment/sweepRun.ts';
+} from '../../experiment/sweep/directory.ts';
+import { runSweep, sweepResults } from '../../experiment/sweep/run.ts';
 import {
   type Averaged,
   type SweepTable,
   sweepTable,
   type TableRow,
   writeTables,
-} from '../../experiment/sweepTable.ts';
+} from '../../experiment/sweep/table.ts';
 import { EXIT, InterruptedError } from '../failure.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime, withRuntimeOf } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';

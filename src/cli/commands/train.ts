@@ -3,10 +3,10 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError } from '../../errors.ts';
-import { configReads, readConfig, runName } from '../../experiment/config.ts';
-import { isManifest } from '../../experiment/manifest.ts';
-import { createNumberedRun, createRun, RUN_FILES, type RunWriter } from '../../experiment/run.ts';
-import { prepareRun } from '../../experiment/runData.ts';
+import { configReads, readConfig, runName } from '../../experiment/config/config.ts';
+import { isManifest } from '../../experiment/manifest/manifest.ts';
+import { prepareRun } from '../../experiment/run/data.ts';
+import { createNumberedRun, createRun, RUN_FILES, type RunWriter } from '../../experiment/run/directory.ts';
 import { oneLine } from '../../messages.ts';
 import {
   drawsOption,

@@ -1,12 +1,12 @@
 // varpool verify RUN: trains a run again from its directory and holds it to the bits it saved.
 
 import { Command } from 'commander';
-import { checkpointBefore } from '../../experiment/checkpointBefore.ts';
-import type { FoundCheckpoint } from '../../experiment/checkpointStore.ts';
-import { memberCount } from '../../experiment/memberRuns.ts';
-import { type RepeatableRun, repeatableRun } from '../../experiment/repeatable.ts';
-import { openRun } from '../../experiment/run.ts';
-import { describeDifference, type Verification, verifyRun } from '../../experiment/verify.ts';
+import type { FoundCheckpoint } from '../../experiment/checkpoint/store.ts';
+import { memberCount } from '../../experiment/ensemble/memberRuns.ts';
+import { openRun } from '../../experiment/run/directory.ts';
+import { type RepeatableRun, repeatableRun } from '../../experiment/run/repeatable.ts';
+import { checkpointBefore } from '../../experiment/verify/checkpointBefore.ts';
+import { describeDifference, type Verification, verifyRun } from '../../experiment/verify/verify.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import { EXIT } from '../failure.ts';

@@ -1,0 +1,129 @@
+// Checkpoints: the state of a training as a safetensors file, held to a checksum of all of it. Which files there are and which
+// one to go on from is store.ts's business.
+
+import * as z from 'zod';
+import type { StateTensor, TrainingState } from '../../core/trainingState.ts';
+import { CheckpointError } from '../../errors.ts';
+import { contentHash, withChecksum } from '../../files/checksum.ts';
+import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from '../../files/safetensors.ts';
+import { parseStrictJson } from '../../files/strictJson.ts';
+import { describeValue, mismatch, oneLine } from '../../messages.ts';
+import { describeProblems } from '../../options/problems.ts';
+import { varpoolVersion } from '../provenance.ts';
+
+const FORMAT = 'varpool-checkpoint';
+const FORMAT_VERSION = 1;
+const MAX_DEPTH = 64;
+
+/** A state with where it was made. */
+export interface Checkpoint {
+  readonly state: TrainingState;
+  /** Version of varpool. */
+  readonly varpool: string;
+  /** SHA-256 of the kernels' sources (KernelBuild.sources); null where the backend uses no compiled kernels. */
+  readonly kernels: string | null;
+}
+
+/** A file of a format that only a later varpool knows: do not fall back to an older file, do not replace it. */
+export class NewerCheckpointError extends CheckpointError {}
+
+/**
+ * Writes a checkpoint whole or not at all.
+ * @param kernels see Checkpoint; null where they need not be the same when it is read
+ * @throws CheckpointError if it cannot be written; the file that was there is then as it was
+ */
+export function writeCheckpoint(path: string, state: TrainingState, kernels: string | null = null): void {
+  const { origin, step, epochLoss, seconds, extra } = state;
+  const tensors = state.tensors.map(({ name, shape, data }): Tensor => {
+    return { name, shape, data, dtype: data instanceof Float64Array ? 'F64' : 'F32' };
+  });
+  const metadata = {
+    format: FORMAT,
+    formatVersion: String(FORMAT_VERSION),
+    varpool: varpoolVersion(),
+    kernels: JSON.stringify(kernels),
+    step: JSON.stringify(step),
+    epochLoss: Object.is(epochLoss, -0) ? '-0' : JSON.stringify(epochLoss),
+    seconds: JSON.stringify(seconds),
+    origin: JSON.stringify(origin),
+    extra: JSON.stringify(extra),
+  };
+  writeSafetensors(path, tensors, withChecksum(metadata, tensors));
+}
+
+/**
+ * Reads a checkpoint and holds every byte of it to its checksum. Whether it fits a training, `runtime.train` says when it is resumed.
+ * @throws CheckpointError, in one line, naming the file and what is wrong; NewerCheckpointError for a later format
+ */
+export function readCheckpoint(path: string): Checkpoint {
+  return decodeCheckpoint(readSafetensors(path), path);
+}
+
+/** The checkpoint in the tensors and metadata of a file; `where` starts the message of an error. @throws CheckpointError */
+export function decodeCheckpoint({ metadata, tensors }: Safetensors, where: string): Checkpoint {
+  checkFormat(metadata, where);
+  const { sha256, ...covered } = metadata;
+  const hash = contentHash(covered, tensors);
+  if (sha256 !== hash) fail(where, `SHA-256 ${describeValue(sha256)}`, hash, 'the file is damaged');
+  const field = <Schema extends z.ZodType>(name: keyof typeof FIELDS, schema: Schema): z.output<Schema> => {
+    const at = `${where}: metadata: ${name}`;
+    if (!Object.hasOwn(metadata, name)) fail(at, 'a value', 'nothing', 'the file is damaged');
+    const value = parseStrictJson(Buffer.from(metadata[name]), MAX_DEPTH, at, CheckpointError);
+    const parsed = schema.safeParse(value);
+    if (!parsed.success) throw new CheckpointError(describeProblems(at, parsed.error.issues, value));
+    return parsed.data;
+  };
+  return {
+    state: {
+      // Compared with that of the training it is resumed in, field by field, and read by nobody else.
+      origin: field('origin', FIELDS.origin) as unknown as TrainingState['origin'],
+      step: field('step', FIELDS.step),
+      epochLoss: field('epochLoss', FIELDS.epochLoss),
+      seconds: field('seconds', FIELDS.seconds),
+      extra: field('extra', FIELDS.extra),
+      tensors: tensors.map((tensor) => stateTensor(tensor, where)),
+    },
+    varpool: metadata.varpool ?? 'unknown',
+    kernels: field('kernels', FIELDS.kernels),
+  };
+}
+
+const FIELDS = {
+  origin: z.looseObject(
+    { problem: z.looseObject({}, { error: 'a map' }), initialRho: z.number(), dataChecksum: z.string() },
+    { error: 'what decides the bits' },
+  ),
+  step: z.number({ error: 'a whole number' }).int({ error: 'a whole number' }),
+  epochLoss: z.number({ error: 'a number' }),
+  seconds: z.number({ error: 'a number of seconds' }),
+  extra: z.record(z.string(), z.unknown(), { error: 'a map' }),
+  kernels: z.string({ error: 'a SHA-256 or null' }).nullable(),
+} as const;
+
+function checkFormat(metadata: Safetensors['metadata'], where: string): void {
+  if (metadata.format !== FORMAT) {
+    fail(`${where}: metadata: format`, FORMAT, describeValue(metadata.format), 'is it a checkpoint?');
+  }
+  const version = Number(metadata.formatVersion);
+  if (version > FORMAT_VERSION) {
+    throw new NewerCheckpointError(
+      oneLine(
+        `${where}: metadata: formatVersion: expected ${FORMAT_VERSION} or older, got ${version} — use a newer varpool`,
+      ),
+    );
+  }
+  if (version !== FORMAT_VERSION) {
+    const got = describeValue(metadata.formatVersion);
+    fail(`${where}: metadata: formatVersion`, `${FORMAT_VERSION}`, got, 'the file is damaged');
+  }
+}
+
+function stateTensor({ name, shape, data, dtype }: Tensor, where: string): StateTensor {
+  if (!(data instanceof Float32Array || data instanceof Float64Array))
+    fail(`${where}: ${name}: dtype`, 'F32 or F64', dtype, 'the file is damaged');
+  return { name, shape, data };
+}
+
+function fail(where: string, expected: string, got: string, next: string): never {
+  throw new CheckpointError(mismatch(where, expected, got, next));
+}

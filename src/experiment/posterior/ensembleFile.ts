@@ -1,0 +1,139 @@
+// posterior.safetensors of an ensemble: the tensors of one member after the other, each as in a file of its own with
+// `members.M.` before its name. Functions here take and give a single posterior as well.
+
+import { ensembleOf, membersOf } from '../../core/ensemble.ts';
+import { MAX_MEMBERS } from '../../core/limits.ts';
+import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
+import { CheckpointError } from '../../errors.ts';
+import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
+import {
+  dataSectionSha256,
+  readSafetensors,
+  type Safetensors,
+  type Tensor,
+  writeSafetensors,
+} from '../../files/safetensors.ts';
+import { describeValue, mismatch, oneLine } from '../../messages.ts';
+import { varpoolVersion } from '../provenance.ts';
+import {
+  decodePosterior,
+  encodePosterior,
+  FORMAT_VERSION,
+  POSTERIOR_FORMAT,
+  posteriorTensors,
+  savePosterior,
+} from './posteriorFile.ts';
+
+/** Later than that of a single posterior, so that readers which know no ensembles ask for a newer varpool. */
+const ENSEMBLE_VERSION = 2;
+
+/**
+ * Writes a posterior or an ensemble, whole or not at all.
+ * @returns its posteriorDigest
+ * @throws CheckpointError if the file cannot be written, or for a tensor of the wrong size or with a number that is not finite
+ */
+export function saveAnyPosterior(path: string, posterior: AnyPosterior): string {
+  if (!('members' in posterior)) return savePosterior(path, posterior);
+  const { members } = ensembleOf(posterior.members);
+  const tensors: Tensor[] = [];
+  const metadata: Record<string, string> = {
+    format: POSTERIOR_FORMAT,
+    formatVersion: String(ENSEMBLE_VERSION),
+    varpool: varpoolVersion(),
+    members: String(members.length),
+  };
+  for (const [m, member] of members.entries()) {
+    const file = encodePosterior(member, `${path}: members.${m}`);
+    tensors.push(...file.tensors.map((tensor) => ({ ...tensor, name: `members.${m}.${tensor.name}` })));
+    for (const [key, value] of Object.entries(file.metadata)) metadata[`members.${m}.${key}`] = value;
+  }
+  writeSafetensors(path, tensors, withChecksum(metadata, tensors));
+  return dataSectionSha256(tensors);
+}
+
+/**
+ * Reads a posterior or an ensemble, holds it to its checksum and checks every shape and number of it.
+ * @throws CheckpointError, in one line, naming the file and the tensor or field
+ */
+export function loadAnyPosterior(path: string, options: LoadOptions = {}): AnyPosterior {
+  const file = readSafetensors(path);
+  const isEnsemble = Object.hasOwn(file.metadata, 'members');
+  const posterior = isEnsemble ? decodeEnsemble(file, path) : decodePosterior(file, path);
+  holdToChecksum(file, path, options);
+  return posterior;
+}
+
+/** SHA-256, in hex, of the data section of the file it is saved as: of an ensemble, the bytes of its members in their order. */
+export function anyPosteriorDigest(posterior: AnyPosterior): string {
+  return dataSectionSha256(membersOf(posterior).flatMap(posteriorTensors));
+}
+
+function decodeEnsemble({ metadata, tensors }: Safetensors, where: string): AnyPosterior {
+  if (metadata.format !== POSTERIOR_FORMAT) {
+    fail(
+      `${where}: metadata: format`,
+      POSTERIOR_FORMAT,
+      describeValue(metadata.format),
+      'is it the posterior of a run?',
+    );
+  }
+  const version = Number(metadata.formatVersion);
+  if (version !== ENSEMBLE_VERSION) {
+    const next = version > ENSEMBLE_VERSION ? 'use a newer varpool' : 'the file is damaged';
+    fail(
+      `${where}: metadata: formatVersion`,
+      `${ENSEMBLE_VERSION}`,
+      describeValue(metadata.formatVersion),
+      next,
+    );
+  }
+  const M = Number(metadata.members);
+  if (!Number.isInteger(M) || M < 1 || M > MAX_MEMBERS) {
+    fail(`${where}: metadata: members`, 'a count', describeValue(metadata.members), 'the file is damaged');
+  }
+  checkOrder(tensors, M, where);
+  const members = Array.from({ length: M }, (_, m) => {
+    const prefix = `members.${m}.`;
+    const fields = Object.entries(metadata).filter(([key]) => key.startsWith(prefix));
+    const own = tensors.filter(({ name }) => name.startsWith(prefix));
+    const single = { format: POSTERIOR_FORMAT, formatVersion: String(FORMAT_VERSION) };
+    const unprefixed = (name: string) => name.slice(prefix.length);
+    return decodePosterior(
+      {
+        metadata: {
+          ...Object.fromEntries(fields.map(([key, value]) => [unprefixed(key), value])),
+          ...single,
+        },
+        tensors: own.map((tensor) => ({ ...tensor, name: unprefixed(tensor.name) })),
+      },
+      `${where}: members.${m}`,
+    );
+  });
+  return together(members, where);
+}
+
+/** The digest is over the bytes of the members in their order. */
+function checkOrder(tensors: readonly Tensor[], M: number, where: string): void {
+  let last = 0;
+  for (const { name } of tensors) {
+    const m = Number(/^members\.(0|[1-9]\d*)\./.exec(name)?.[1] ?? Number.NaN);
+    if (!(m >= last && m < M)) {
+      const got = m < last ? `${describeValue(name)} out of order` : `an extra tensor ${describeValue(name)}`;
+      const next = 'the file is damaged or of another model';
+      fail(where, `tensors of ${M} members in their order`, got, next);
+    }
+    last = m;
+  }
+}
+
+function together(members: readonly Posterior[], where: string): AnyPosterior {
+  try {
+    return ensembleOf(members);
+  } catch (cause) {
+    throw new CheckpointError(oneLine(`${where}: ${(cause as Error).message}`), { cause });
+  }
+}
+
+function fail(where: string, expected: string, got: string, next: string): never {
+  throw new CheckpointError(mismatch(where, expected, got, next));
+}

@@ -1,0 +1,306 @@
+// posterior.safetensors: a fitted posterior, with all that predict needs in the file's metadata. Of an ensemble: ensembleFile.ts.
+
+import * as z from 'zod';
+import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
+import { layerShape } from '../../core/layers/index.ts';
+import { createLikelihood, LIKELIHOODS } from '../../core/likelihoods/index.ts';
+import type { LikelihoodSpec, Model } from '../../core/model.ts';
+import type { LayerPosterior, Posterior, Standardization } from '../../core/posterior.ts';
+import { CheckpointError } from '../../errors.ts';
+import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
+import {
+  dataSectionSha256,
+  readSafetensors,
+  type Safetensors,
+  type Tensor,
+  writeSafetensors,
+} from '../../files/safetensors.ts';
+import { parseStrictJson } from '../../files/strictJson.ts';
+import { describeValue, mismatch, oneLine } from '../../messages.ts';
+import { oneOfKind } from '../../options/kinds.ts';
+import { describeProblems } from '../../options/problems.ts';
+import { NewerCheckpointError } from '../checkpoint/checkpoint.ts';
+import { varpoolVersion } from '../provenance.ts';
+import { epochOf } from './epoch.ts';
+import { modelProblem, modelSchema, plainModel } from './modelRecord.ts';
+
+export const POSTERIOR_FORMAT = 'varpool-posterior';
+export const FORMAT_VERSION = 1;
+
+/**
+ * Writes a posterior, whole or not at all.
+ * @returns its posteriorDigest
+ * @throws CheckpointError if the file cannot be written, or for a tensor of the wrong size or with a number that is not finite
+ */
+export function savePosterior(path: string, posterior: Posterior): string {
+  const { tensors, metadata } = encodePosterior(posterior, path);
+  const all = {
+    format: POSTERIOR_FORMAT,
+    formatVersion: String(FORMAT_VERSION),
+    varpool: varpoolVersion(),
+    ...metadata,
+  };
+  writeSafetensors(path, tensors, withChecksum(all, tensors));
+  return dataSectionSha256(tensors);
+}
+
+/** Tensors and metadata of a posterior's file, what all files have left out; `where` starts the message of an error. @throws CheckpointError */
+export function encodePosterior(posterior: Posterior, where: string) {
+  const tensors = posteriorTensors(posterior);
+  checkPosterior(posterior, tensors, where);
+  const metadata = {
+    model: JSON.stringify(plainModel(posterior.model)),
+    likelihood: JSON.stringify(posterior.likelihood),
+    standardization: `{"features":${exact(posterior.standardization.features)},"targets":${exact(posterior.standardization.targets)}}`,
+    classNames: JSON.stringify(posterior.classNames),
+    seed: posterior.seed,
+    kernelEpoch: String(posterior.kernelEpoch ?? KERNEL_EPOCH),
+  };
+  return { tensors, metadata };
+}
+
+/**
+ * Reads a posterior, holds it to its checksum and checks every shape and number of it.
+ * @throws CheckpointError, in one line, naming the file and the tensor or field
+ */
+export function loadPosterior(path: string, options: LoadOptions = {}): Posterior {
+  const file = readSafetensors(path);
+  const posterior = decodePosterior(file, path);
+  holdToChecksum(file, path, options);
+  return posterior;
+}
+
+/** SHA-256, in hex, of the data section of the file this posterior is saved as. */
+export function posteriorDigest(posterior: Posterior): string {
+  return dataSectionSha256(posteriorTensors(posterior));
+}
+
+/** The posterior in the tensors and metadata of a file; `where` starts the message of an error. @throws CheckpointError */
+export function decodePosterior({ metadata, tensors }: Safetensors, where: string): Posterior {
+  if (metadata.format !== POSTERIOR_FORMAT) {
+    fail(
+      `${where}: metadata: format`,
+      POSTERIOR_FORMAT,
+      describeValue(metadata.format),
+      'is it the posterior of a run?',
+    );
+  }
+  if (Object.hasOwn(metadata, 'members'))
+    fail(where, 'one posterior', `an ensemble of ${metadata.members}`, 'load it as an ensemble');
+  const version = Number(metadata.formatVersion);
+  if (version > FORMAT_VERSION) {
+    throw new NewerCheckpointError(
+      oneLine(
+        `${where}: metadata: formatVersion: expected ${FORMAT_VERSION} or older, got ${version} — use a newer varpool`,
+      ),
+    );
+  }
+  if (version !== FORMAT_VERSION) {
+    const got = describeValue(metadata.formatVersion);
+    fail(`${where}: metadata: formatVersion`, `${FORMAT_VERSION}`, got, 'the file is damaged');
+  }
+  const field = <Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> => {
+    const at = `${where}: metadata: ${name}`;
+    if (!Object.hasOwn(metadata, name)) fail(at, 'a value', 'nothing', 'the file is damaged');
+    const value = parseStrictJson(Buffer.from(metadata[name]), 8, at, CheckpointError);
+    const parsed = schema.safeParse(value);
+    if (!parsed.success) throw new CheckpointError(describeProblems(at, parsed.error.issues, value));
+    return parsed.data;
+  };
+  if (!Object.hasOwn(metadata, 'seed'))
+    fail(`${where}: metadata: seed`, 'a value', 'nothing', 'the file is damaged');
+  const model: Model = field('model', modelSchema);
+  const likelihood: LikelihoodSpec = field('likelihood', likelihoodSchema);
+  const { features, targets } = field('standardization', standardizationSchema);
+  checkModel(model, `${where}: metadata: model`);
+  const posterior = assemble(
+    {
+      model,
+      likelihood,
+      standardization: { features: float64(features), targets: float64(targets) },
+      classNames: field('classNames', classNamesSchema),
+      seed: metadata.seed,
+      kernelEpoch: epochOf(metadata.kernelEpoch, `${where}: metadata: kernelEpoch`),
+    },
+    tensors,
+    where,
+  );
+  checkPosterior(posterior, tensors, where);
+  return posterior;
+}
+
+/** The tensors in the order of the file, not copied. */
+export function posteriorTensors({ model, layers, noiseScale }: Posterior): Tensor[] {
+  const f32 = (name: string, shape: readonly number[], data: Float32Array): Tensor => ({
+    name,
+    dtype: 'F32',
+    shape,
+    data,
+  });
+  const tensors = layers.flatMap(({ weight, bias }, n) => {
+    const shapes = tensorShapes(model, n);
+    if (shapes === null) return [];
+    return [
+      f32(`layers.${n}.weight.mu`, shapes.weight, weight.mu),
+      f32(`layers.${n}.weight.rho`, shapes.weight, weight.rho),
+      f32(`layers.${n}.bias.mu`, shapes.bias, bias.mu),
+      f32(`layers.${n}.bias.rho`, shapes.bias, bias.rho),
+    ];
+  });
+  if (noiseScale !== null) tensors.push(f32('likelihood.scale', [model.outputSize], noiseScale));
+  return tensors;
+}
+
+/** Shapes of the tensors of layer n, null where it has no weights. */
+function tensorShapes(model: Model, n: number): Record<'weight' | 'bias', readonly number[]> | null {
+  const spec = model.layers[n];
+  if (spec === undefined) return { weight: [0, 0], bias: [0] };
+  const { O, weightShape } = layerShape(spec);
+  return O === 0 ? null : { weight: weightShape, bias: [O] };
+}
+
+/** Puts the tensors of a file where the model wants them; the file must hold these and no others, in this order. */
+function assemble(
+  rest: Omit<Posterior, 'layers' | 'noiseScale'>,
+  tensors: readonly Tensor[],
+  where: string,
+): Posterior {
+  const { model, likelihood } = rest;
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const names: string[] = [];
+  const take = (name: string, shape: readonly number[]): Float32Array => {
+    const tensor = byName.get(name);
+    const at = `${where}: ${name}`;
+    names.push(name);
+    if (tensor === undefined) fail(at, 'a tensor', 'nothing', 'the file is damaged or of another model');
+    if (!(tensor.data instanceof Float32Array))
+      fail(`${at}: dtype`, 'F32', tensor.dtype, 'convert it to float32');
+    if (tensor.shape.length !== shape.length || tensor.shape.some((size, d) => size !== shape[d])) {
+      fail(
+        `${at}: shape`,
+        `[${shape.join(', ')}]`,
+        `[${tensor.shape.join(', ')}]`,
+        'the file is damaged or of another model',
+      );
+    }
+    return tensor.data;
+  };
+  const layers = model.layers.map((_, n): LayerPosterior => {
+    const shapes = tensorShapes(model, n);
+    const part = (which: 'weight' | 'bias') =>
+      shapes === null
+        ? { mu: new Float32Array(0), rho: new Float32Array(0) }
+        : {
+            mu: take(`layers.${n}.${which}.mu`, shapes[which]),
+            rho: take(`layers.${n}.${which}.rho`, shapes[which]),
+          };
+    return { weight: part('weight'), bias: part('bias') };
+  });
+  const noiseScale =
+    createLikelihood(likelihood).scale === null ? null : take('likelihood.scale', [model.outputSize]);
+  // The digest is over the bytes in this order.
+  const stray = tensors.find((tensor, i) => tensor.name !== names[i]);
+  if (stray !== undefined) {
+    const at = names.indexOf(stray.name);
+    const got =
+      at < 0 ? `an extra tensor ${describeValue(stray.name)}` : `${describeValue(stray.name)} out of order`;
+    fail(
+      where,
+      `${names.length} tensors in the order of the layers`,
+      got,
+      'the file is damaged or of another model',
+    );
+  }
+  return { ...rest, layers, noiseScale };
+}
+
+/** What must hold of every posterior, saved or loaded. */
+function checkPosterior(posterior: Posterior, tensors: readonly Tensor[], where: string): void {
+  const { model, likelihood, standardization, classNames, noiseScale, layers } = posterior;
+  if (layers.length !== model.layers.length)
+    fail(where, `${model.layers.length} layers`, `${layers.length}`, 'use the model it was fitted with');
+  for (const { name, shape, data } of tensors) {
+    const wanted = shape.reduce((product, size) => product * size, 1);
+    if (data.length !== wanted) {
+      fail(
+        `${where}: ${name}`,
+        `${wanted} numbers for shape [${shape.join(', ')}]`,
+        `${data.length}`,
+        'use the model it was fitted with',
+      );
+    }
+    const i = (data as Float32Array).findIndex((x) => !Number.isFinite(x));
+    if (i >= 0)
+      fail(
+        `${where}: ${name}[${i}]`,
+        'a finite number',
+        `${data[i]}`,
+        'the training diverged or the file is damaged',
+      );
+  }
+  const { scale, targets, kind } = createLikelihood(likelihood);
+  if ((scale !== null) !== (noiseScale !== null)) {
+    fail(
+      `${where}: likelihood.scale`,
+      noiseScale === null ? 'a tensor' : 'none',
+      noiseScale === null ? 'nothing' : 'one',
+      scale === null ? `${kind} has no scale` : `${kind} has a scale`,
+    );
+  }
+  const k = noiseScale?.findIndex((scale) => scale <= 0) ?? -1;
+  if (k >= 0)
+    fail(`${where}: likelihood.scale[${k}]`, 'a scale above 0', `${noiseScale?.[k]}`, 'the file is damaged');
+  checkStandardization(standardization.features, model.inputSize, `${where}: standardization.features`);
+  checkStandardization(standardization.targets, model.outputSize, `${where}: standardization.targets`);
+  if (targets === 'labels' && classNames !== null && classNames.length !== model.outputSize) {
+    fail(
+      `${where}: classNames`,
+      `${model.outputSize} names`,
+      `${classNames.length}`,
+      'the file is damaged or of another model',
+    );
+  }
+}
+
+function checkStandardization(by: Standardization | null, columns: number, where: string): void {
+  if (by === null) return;
+  for (const part of ['loc', 'scale'] as const) {
+    if (by[part].length !== columns)
+      fail(`${where}.${part}`, `${columns} numbers`, `${by[part].length}`, 'the file is damaged');
+    const i = by[part].findIndex((x) => !Number.isFinite(x) || (part === 'scale' && x <= 0));
+    const what = part === 'scale' ? 'a number above 0' : 'a finite number';
+    if (i >= 0) fail(`${where}.${part}[${i}]`, what, `${by[part][i]}`, 'the file is damaged');
+  }
+}
+
+function checkModel(model: Model, where: string): void {
+  const problem = modelProblem(model);
+  if (problem !== null) fail(`${where}: ${problem.at}`, problem.expected, problem.got, 'the file is damaged');
+}
+
+const numbers = z.array(z.number({ error: 'a finite number' }), { error: 'a list of numbers' });
+
+const likelihoodSchema = oneOfKind(LIKELIHOODS, 'Likelihood.');
+
+const columns = z.strictObject({ loc: numbers, scale: numbers }, { error: 'loc and scale' }).nullable();
+const standardizationSchema = z.strictObject(
+  { features: columns, targets: columns },
+  { error: 'features and targets' },
+);
+const classNamesSchema = z.array(z.string({ error: 'a string' }), { error: 'a list of strings' }).nullable();
+
+/** JSON whose decimals read back as the very same float64, the sign of zero included. */
+function exact(by: Standardization | null): string {
+  if (by === null) return 'null';
+  const list = (values: Float64Array) =>
+    `[${Array.from(values, (x) => (Object.is(x, -0) ? '-0' : String(x))).join(',')}]`;
+  return `{"loc":${list(by.loc)},"scale":${list(by.scale)}}`;
+}
+
+function float64(by: { loc: number[]; scale: number[] } | null): Standardization | null {
+  return by === null ? null : { loc: Float64Array.from(by.loc), scale: Float64Array.from(by.scale) };
+}
+
+function fail(where: string, expected: string, got: string, next: string): never {
+  throw new CheckpointError(mismatch(where, expected, got, next));
+}

@@ -1,0 +1,121 @@
+// A run that was cut short, opened to go on: what there is of it, and whether data, config and kernel epoch are still the same.
+// Nothing on disk is changed here; trainRun does that when it takes the run over.
+
+import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
+import { kernelBuild } from '../../backend/kernelFile.node.ts';
+import type { AnyPosterior } from '../../core/posterior.ts';
+import { rateFactor } from '../../core/schedules/schedule.ts';
+import type { TrainingState } from '../../core/trainingState.ts';
+import { CheckpointError } from '../../errors.ts';
+import { checkUnlocked } from '../../files/lock.ts';
+import { mismatch } from '../../messages.ts';
+import type { Evaluation } from '../../scheduler/options.ts';
+import { NewerCheckpointError } from '../checkpoint/checkpoint.ts';
+import { CheckpointStore } from '../checkpoint/store.ts';
+import { type MemberPoint, memberCount, memberPoints, type RunReport } from '../ensemble/memberRuns.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import { varpoolVersion } from '../provenance.ts';
+import { type PreparedRun, prepareRun, trainingSeed } from './data.ts';
+import { openRun, type Run, RunWriter } from './directory.ts';
+import type { EpochMetrics } from './metricsLog.ts';
+import { checkEpoch, recordedData } from './repeatable.ts';
+
+/** Where a run goes on. */
+export interface ResumePoint {
+  readonly prepared: PreparedRun;
+  readonly run: RunWriter;
+  readonly manifest: Manifest;
+  readonly store: CheckpointStore;
+  /** The state to go on from; null where the run was cut short before its first checkpoint. */
+  readonly state: TrainingState | null;
+  /** The fitted posterior, where only its measurement was cut short. */
+  readonly posterior: AnyPosterior | null;
+  /** Of an ensemble: where each member goes on; `state` is null then. */
+  readonly members: readonly MemberPoint[] | null;
+}
+
+/**
+ * Opens a run directory to go on with its training.
+ * @param warn told of a damaged checkpoint that was passed over, of another version of varpool or build of its kernels, and of an edited
+ * config.yaml that comes to the same
+ * @returns the point to hand to trainRun, or the run itself where it is finished
+ * @throws CheckpointError for what is no run, diverged, is being trained, is of another kernel epoch or has only damaged checkpoints;
+ * DataError for data that changed; ConfigError for a config.yaml that cannot be used or was edited in what decides the result
+ */
+export async function openResume(
+  dir: string,
+  warn: (message: string) => void,
+): Promise<ResumePoint | { readonly finished: Run }> {
+  const opened = openRun(dir);
+  const { manifest, config } = opened;
+  if (manifest.status === 'finished') return { finished: opened };
+  if (manifest.status === 'diverged') {
+    const next = 'it would diverge again: train another with a lower learning rate';
+    fail(dir, 'a run that was cut short', 'one that diverged', next);
+  }
+  checkUnlocked(dir);
+  checkEpoch(opened, 'go on');
+  const { data, notes } = recordedData(opened);
+  for (const note of notes) warn(note);
+  const prepared = prepareRun(config, opened.path('config'), data);
+  const posterior = fitted(opened, warn);
+  const store = new CheckpointStore(dir, { keep: config.checkpoint.keep });
+  const found = store.newest(warn);
+  const seed = trainingSeed(config);
+  const members =
+    memberCount(config) === null ? null : memberPoints(dir, prepared, seed, warn, posterior !== null);
+  const kernels = (members ?? []).map((member) => member.found?.kernels);
+  await compareKernels(dir, [manifest.kernels?.sources, found?.kernels, ...kernels], warn);
+  const version = found?.varpool ?? manifest.varpool;
+  if (version !== varpoolVersion())
+    warn(`${dir}: begun with varpool ${version}, going on with ${varpoolVersion()}`);
+  const state = found?.state ?? null;
+  return { prepared, run: new RunWriter(dir), manifest, store, state, posterior, members };
+}
+
+/** The posterior of a run that was cut short after its training; one that is damaged is fitted again. */
+function fitted(run: Run, warn: (message: string) => void): AnyPosterior | null {
+  if (run.manifest.posteriorDigest === null) return null;
+  try {
+    return run.posterior(warn);
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
+    warn(`${error.message}; training to it again`);
+    return null;
+  }
+}
+
+/** Other sources of the same epoch give the same bits, or should: whoever doubts the result is to know of them. */
+async function compareKernels(
+  dir: string,
+  builds: readonly (string | null | undefined)[],
+  warn: (message: string) => void,
+): Promise<void> {
+  const { sources } = await kernelBuild();
+  const other = builds.find((built) => built && built !== sources);
+  if (other === undefined || other === null) return;
+  const [was, is] = [other, sources].map((hash) => `${hash.slice(0, 16)}…`);
+  warn(
+    `${dir}: begun with other sources of the kernels, ${was}, going on with ${is} of the same kernel epoch, ${KERNEL_EPOCH}`,
+  );
+}
+
+/** Reports as a training gave them, from the lines kept of them. */
+export function reportsOf(epochs: readonly EpochMetrics[], { config, data }: PreparedRun): RunReport[] {
+  const { optimizer, schedule, batchSize, epochs: count } = config.training;
+  const steps = count * Math.ceil(data.train.features.rows / batchSize);
+  const numbers = (values: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value ?? Number.NaN]));
+  return epochs.map(
+    ({ validation, ...epoch }) =>
+      ({
+        ...numbers(epoch),
+        learningRate: optimizer.learningRate * rateFactor(schedule, epoch.step - 1, steps),
+        validation: validation === undefined ? null : (numbers(validation) as unknown as Evaluation),
+      }) as unknown as RunReport,
+  );
+}
+
+function fail(where: string, expected: string, got: string, next: string): never {
+  throw new CheckpointError(mismatch(where, expected, got, next));
+}

@@ -1,0 +1,254 @@
+// From a sweep file to its cells: one config per setting, seed and data split, each checked before anything runs.
+
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { ConfigError } from '../../errors.ts';
+import { readTextFile } from '../../files/fileProblems.ts';
+import { LIMIT_BYTES, parseYaml } from '../../files/yamlText.ts';
+import { describeValue, dotted, mismatch } from '../../messages.ts';
+import { describeProblems } from '../../options/problems.ts';
+import { validationMetrics } from '../../scheduler/earlyStopping.ts';
+import { configOf, configReads, type ResolvedConfig } from '../config/config.ts';
+import { type ParsedSweep, sweepSchema } from './schema.ts';
+import { type Setting, settings } from './search.ts';
+
+/** One training of a sweep. */
+export interface SweepCell {
+  /** Its setting, by number from 0. */
+  readonly setting: number;
+  readonly values: Setting;
+  readonly seed: string | number;
+  readonly split: number | null;
+  readonly config: ResolvedConfig;
+  /** What messages call it: `learningRate=0.001, split 3`. */
+  readonly name: string;
+}
+
+export interface Sweep {
+  /** As the user named it. */
+  readonly file: string;
+  /** Files and directories that reading the sweep and training its cells takes. */
+  readonly reads: readonly string[];
+  readonly settings: readonly Setting[];
+  readonly cells: readonly SweepCell[];
+  /** How the best setting is told; null where cells have no validation rows. */
+  readonly select: { readonly metric: string; readonly mode: 'min' | 'max' } | null;
+}
+
+/**
+ * Reads a sweep file and the config it starts from.
+ * @throws ConfigError, in one line, for anything that no cell, or one of them, could be trained with
+ */
+export function readSweep(file: string): Sweep {
+  const text = readTextFile(file, 'a sweep file', LIMIT_BYTES, ConfigError);
+  const { value, written } = parseYaml(text, file);
+  const parsed = sweepSchema.safeParse(value ?? {});
+  if (!parsed.success) throw new ConfigError(describeProblems(file, parsed.error.issues, value, written));
+  const base = readBase(parsed.data, file);
+  const cells = sweepCells(parsed.data, base, file);
+  return {
+    file,
+    reads: [...new Set([file, base.file, ...cells.cells.flatMap(({ config }) => configReads(config))])],
+    settings: cells.settings,
+    cells: cells.cells,
+    select: selection(parsed.data, cells.cells, file),
+  };
+}
+
+/** What every cell starts from. */
+interface Base {
+  /** As the user wrote it. */
+  readonly value: Record<string, unknown>;
+  /** With all defaults. */
+  readonly config: ResolvedConfig;
+  readonly directory: string;
+  /** The file it is in. */
+  readonly file: string;
+}
+
+function readBase({ base, config }: ParsedSweep, file: string): Base {
+  if ((base === undefined) === (config === undefined)) {
+    const got = base === undefined ? 'neither' : 'both';
+    throw problem(file, 'either base (a config file) or config (a map)', got, 'keep or add one of the two');
+  }
+  const path = base === undefined ? file : isAbsolute(base) ? base : join(dirname(file), base);
+  const where = base === undefined ? `${file}: config` : path;
+  const value =
+    config ?? parseYaml(readTextFile(path, 'a config file', LIMIT_BYTES, ConfigError), path).value;
+  const directory = resolve(dirname(path));
+  const resolved = configOf(value, where, directory);
+  return { value: value as Record<string, unknown>, config: resolved, directory, file: path };
+}
+
+function sweepCells(sweep: ParsedSweep, base: Base, file: string) {
+  const all = settings(sweep, file);
+  const splits = splitNumbers(sweep.repeat.splits, file);
+  const usesSplit = JSON.stringify([base.value, sweep.vary]).includes('{split}');
+  if (usesSplit !== (splits !== null)) {
+    throw usesSplit
+      ? problem(`${file}: repeat.splits`, 'numbers for {split}', 'nothing', 'add for example splits: 20')
+      : problem(
+          `${file}: repeat.splits`,
+          '{split} somewhere in the config',
+          'none',
+          'write it in a path, such as splits/index_test_{split}.txt',
+        );
+  }
+  const { seeds } = sweep.repeat;
+  if (seeds !== undefined && Object.hasOwn(sweep.vary, 'seed')) {
+    throw problem(
+      `${file}: repeat.seeds`,
+      'no seeds next to vary.seed',
+      describeValue(seeds),
+      'keep one of the two',
+    );
+  }
+  const count = all.length * (splits?.length ?? 1) * (Array.isArray(seeds) ? seeds.length : (seeds ?? 1));
+  if (count > MAX_CELLS)
+    throw problem(
+      `${file}: repeat`,
+      `at most ${MAX_CELLS} cells`,
+      `${count}`,
+      'repeat or vary less at a time',
+    );
+  const short = shortNames(Object.keys(sweep.vary));
+  const cells = all.flatMap((values, setting) => {
+    const shown = Object.entries(values).map(
+      ([field, value]) => `${short.get(field)}=${JSON.stringify(value)}`,
+    );
+    return (splits ?? [null]).flatMap((split) => {
+      const changed = withSetting(base, values, file);
+      const filled = (split === null ? changed : fillIn(changed, split)) as Record<string, unknown>;
+      const own = (filled.seed as string | number | undefined) ?? base.config.seed;
+      const list = seeds === undefined ? [own] : typeof seeds === 'number' ? numbered(own, seeds) : seeds;
+      return list.map((seed): SweepCell => {
+        const parts = [
+          ...shown,
+          ...(seeds === undefined ? [] : [`seed ${seed}`]),
+          ...(split === null ? [] : [`split ${split}`]),
+        ];
+        const name = parts.join(', ') || 'the only cell';
+        const config = configOf({ ...filled, seed }, `${file}: cell ${name}`, base.directory);
+        return { setting, values, seed, split, config, name };
+      });
+    });
+  });
+  return { settings: all, cells };
+}
+
+function numbered(seed: string | number, count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `${seed}/${n}`);
+}
+
+/** Larger counts are almost certainly typos. */
+const MAX_CELLS = 100_000;
+
+function splitNumbers(given: ParsedSweep['repeat']['splits'], file: string): number[] | null {
+  if (given === undefined) return null;
+  const parts = typeof given === 'number' ? [`0..${given - 1}`] : typeof given === 'string' ? [given] : given;
+  const numbers = parts.flatMap((part) => {
+    if (typeof part === 'number') return [part];
+    const [first, last] = part.split('..').map(Number);
+    const length = Math.max(0, last - first + 1);
+    if (length > MAX_CELLS)
+      throw problem(`${file}: repeat.splits`, `at most ${MAX_CELLS}`, `${length}`, 'use fewer');
+    return Array.from({ length }, (_, n) => first + n);
+  });
+  if (numbers.length > 0 && new Set(numbers).size === numbers.length) return numbers;
+  const got = numbers.length === 0 ? 'an empty range' : 'one of them twice';
+  throw problem(`${file}: repeat.splits`, 'different numbers', got, 'correct the list');
+}
+
+/** The base with the values of a setting in place. */
+function withSetting(base: Base, setting: Setting, file: string): Record<string, unknown> {
+  const value = structuredClone(base.value);
+  for (const [field, wanted] of Object.entries(setting)) put(value, base.config, field, wanted, file);
+  return value;
+}
+
+/** Sets a field by its path. A map above it that the base leaves to its defaults starts from these. */
+function put(
+  value: Record<string, unknown>,
+  filled: object,
+  field: string,
+  wanted: unknown,
+  file: string,
+): void {
+  const keys = field.split('.');
+  if (keys.some((key) => key === '' || key in Object.prototype)) {
+    const expected = 'a field of the config such as training.optimizer.learningRate';
+    throw problem(`${file}: vary`, expected, describeValue(field), 'correct it');
+  }
+  let at = value;
+  let defaults: unknown = filled;
+  for (const [depth, key] of keys.slice(0, -1).entries()) {
+    defaults = (defaults as Record<string, unknown> | undefined)?.[key];
+    if (!Object.hasOwn(at, key)) at[key] = startOf(defaults);
+    const next = at[key];
+    if (!isMap(next)) {
+      const above = keys.slice(0, depth + 1).join('.');
+      throw problem(
+        `${file}: vary.${dotted([field])}`,
+        `a map at ${above}`,
+        describeValue(next),
+        `vary ${above} as a whole`,
+      );
+    }
+    at = next;
+  }
+  at[keys[keys.length - 1]] = structuredClone(wanted);
+}
+
+/** A map of some kind, and what is no map, starts from its defaults; a section has defaults for what is not written in it. */
+function startOf(defaults: unknown): unknown {
+  const section = defaults === undefined || (isMap(defaults) && !Object.hasOwn(defaults, 'kind'));
+  return section ? {} : structuredClone(defaults);
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A copy with {split} in every string replaced. */
+function fillIn(value: unknown, split: number): unknown {
+  if (typeof value === 'string') return value.replaceAll('{split}', String(split));
+  if (Array.isArray(value)) return value.map((item) => fillIn(item, split));
+  if (!isMap(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item, split)]));
+}
+
+/** How the best is told, if by the rows there are. */
+function selection({ select }: ParsedSweep, cells: readonly SweepCell[], file: string): Sweep['select'] {
+  const without = cells.find(({ config }) => config.data.validation === undefined);
+  if (without !== undefined) {
+    if (select === undefined) return null;
+    const where = `${file}: cell ${without.name}: data.validation`;
+    throw problem(where, 'rows to tell the best setting by', 'none', 'add for example validation: 100');
+  }
+  const chosen = select ?? { metric: 'validation.nll' as const, mode: 'min' as const };
+  for (const { config, name } of cells) {
+    const known = validationMetrics(config.likelihood).map((metric) => `validation.${metric}`);
+    if (known.includes(chosen.metric)) continue;
+    const where = `${file}: select.metric`;
+    const expected = `${known.join(', ')} for a ${config.likelihood.kind} likelihood (cell ${name})`;
+    throw problem(where, expected, describeValue(chosen.metric), 'use one of these');
+  }
+  return chosen;
+}
+
+/** The last parts of dotted paths that tell them apart. */
+export function shortNames(fields: readonly string[]): Map<string, string> {
+  const short = new Map<string, string>();
+  for (const field of fields) {
+    const parts = field.split('.');
+    let n = 1;
+    const tail = () => parts.slice(-n).join('.');
+    while (n < parts.length && fields.some((other) => other !== field && `.${other}`.endsWith(`.${tail()}`)))
+      n++;
+    short.set(field, tail());
+  }
+  return short;
+}
+
+function problem(where: string, expected: string, got: string, next: string): ConfigError {
+  return new ConfigError(mismatch(where, expected, got, next));
+}
