@@ -2,8 +2,9 @@
 
 import cliProgress from 'cli-progress';
 import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
+import { number, percent, seconds } from '../report/numbers.ts';
 import type { Evaluation, TrainProgress } from '../scheduler/options.ts';
-import { note, number, percent, seconds } from './output.ts';
+import { note } from './output.ts';
 
 /** Beyond this many epochs, plain lines are for every n-th, so that there are about so many. */
 const MAX_LINES = 50;

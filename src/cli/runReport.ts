@@ -9,6 +9,7 @@ import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
 import type { PreparedRun } from '../experiment/run/data.ts';
 import type { TrainedRun } from '../experiment/run/train.ts';
 import { sin } from '../math/float64.ts';
+import { seconds } from '../report/numbers.ts';
 import type {
   RegressionPicture,
   ReportData,
@@ -21,7 +22,6 @@ import { type Measured, regressionBands } from './measure.ts';
 import { memberCurves } from './memberCurves.ts';
 import { memberRows, memberTable } from './memberMetrics.ts';
 import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
-import { seconds } from './output.ts';
 
 const GRID = 301;
 const PICTURE_DRAWS = 500;

@@ -8,6 +8,7 @@ import type { PreparedRun } from '../experiment/run/data.ts';
 import type { RunWriter } from '../experiment/run/directory.ts';
 import type { ResumePoint } from '../experiment/run/resume.ts';
 import { type TrainedRun, trainRun } from '../experiment/run/train.ts';
+import { seconds } from '../report/numbers.ts';
 import { renderReport } from '../report/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
@@ -17,7 +18,7 @@ import { interruptible } from './interrupt.ts';
 import { type Measured, measureTable } from './measure.ts';
 import { memberRows } from './memberMetrics.ts';
 import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
-import { note, printJson, printTable, seconds, warn } from './output.ts';
+import { note, printJson, printTable, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
 import { regressionPicture, runReport } from './runReport.ts';
 

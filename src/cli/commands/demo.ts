@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { regressionCurve } from '../../data/synthetic.ts';
 import { curveSources, prepareRun, SYNTHETIC_PART, trainingData } from '../../experiment/run/data.ts';
 import { createNumberedRun, createRun } from '../../experiment/run/directory.ts';
+import { number, percent, seconds } from '../../report/numbers.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import { demoConfig } from '../demoConfig.ts';
 import {
@@ -15,7 +16,7 @@ import {
   withOutput,
   withRuntime,
 } from '../flags.ts';
-import { number, percent, printJson, printTable, seconds } from '../output.ts';
+import { printJson, printTable } from '../output.ts';
 import { type Overrides, overridden, trainAndReport } from '../trainAndReport.ts';
 
 interface DemoFlags extends RuntimeFlags, OutputFlags, Overrides {

@@ -9,6 +9,7 @@ import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { loadRunData, prepareRun } from '../../experiment/run/data.ts';
 import { openRun, type Run } from '../../experiment/run/directory.ts';
+import { number } from '../../report/numbers.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import {
   drawsOption,
@@ -24,7 +25,7 @@ import { posteriorOf, runInputs, runTable } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
 import { type Measured, measureTable } from '../measure.ts';
 import { metricRows } from '../metrics.ts';
-import { number, printJson, printTable, warn } from '../output.ts';
+import { printJson, printTable, warn } from '../output.ts';
 
 interface EvaluateFlags extends RuntimeFlags, OutputFlags {
   readonly data?: string;

@@ -19,10 +19,11 @@ import {
   type TableRow,
   writeTables,
 } from '../../experiment/sweep/table.ts';
+import { number, seconds } from '../../report/numbers.ts';
 import { EXIT, InterruptedError } from '../failure.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime, withRuntimeOf } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
-import { note, number, print, printJson, seconds, warn } from '../output.ts';
+import { note, print, printJson, warn } from '../output.ts';
 import { progressBar } from '../progress.ts';
 
 interface SweepFlags extends RuntimeFlags, OutputFlags {

@@ -7,6 +7,7 @@ import { openRun } from '../../experiment/run/directory.ts';
 import { type RepeatableRun, repeatableRun } from '../../experiment/run/repeatable.ts';
 import { checkpointBefore } from '../../experiment/verify/checkpointBefore.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify/verify.ts';
+import { seconds } from '../../report/numbers.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import { EXIT } from '../failure.ts';
@@ -21,7 +22,7 @@ import {
 } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
 import { metricRows } from '../metrics.ts';
-import { note, printJson, printTable, seconds, warn } from '../output.ts';
+import { note, printJson, printTable, warn } from '../output.ts';
 import { trainingDisplay } from '../progress.ts';
 
 interface VerifyFlags extends RuntimeFlags, OutputFlags {
