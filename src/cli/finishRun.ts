@@ -9,13 +9,13 @@ import { recordedData } from '../experiment/run/repeatable.ts';
 import { reportsOf } from '../experiment/run/resume.ts';
 import { secondsPerEpoch } from '../experiment/run/train.ts';
 import { lockRun } from '../files/lock.ts';
-import { renderReport } from '../report/renderReport.ts';
+import { measureTable } from '../report/measure.ts';
+import { renderReport } from '../report/page/renderReport.ts';
+import { regressionPicture, runReport } from '../report/runReport.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
-import { measureTable } from './measure.ts';
 import { warn } from './output.ts';
-import { regressionPicture, runReport } from './runReport.ts';
 
 /**
  * Completes a finished run; one that has all of its files is not touched.

@@ -8,19 +8,19 @@ import type { PreparedRun } from '../experiment/run/data.ts';
 import type { RunWriter } from '../experiment/run/directory.ts';
 import type { ResumePoint } from '../experiment/run/resume.ts';
 import { type TrainedRun, trainRun } from '../experiment/run/train.ts';
+import { type Measured, measureTable } from '../report/measure.ts';
+import { memberRows } from '../report/memberMetrics.ts';
+import { keptEpoch, metricRows, metricWarnings } from '../report/metrics.ts';
 import { seconds } from '../report/numbers.ts';
-import { renderReport } from '../report/renderReport.ts';
+import { renderReport } from '../report/page/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
+import { regressionPicture, runReport } from '../report/runReport.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { InterruptedError } from './failure.ts';
 import { checkMember, type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
-import { type Measured, measureTable } from './measure.ts';
-import { memberRows } from './memberMetrics.ts';
-import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
 import { note, printJson, printTable, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
-import { regressionPicture, runReport } from './runReport.ts';
 
 /** What the command line says in place of the config. */
 export interface Overrides {

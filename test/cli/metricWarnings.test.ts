@@ -3,8 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { metricWarnings } from '../../src/cli/metrics.ts';
 import type { TrainedRun } from '../../src/experiment/run/train.ts';
+import { metricWarnings } from '../../src/report/metrics.ts';
 import { temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();

@@ -1,12 +1,12 @@
 // What a report shows of an ensemble: the table of members, and curves as the mean with the range over members.
 
 import { describe, expect, test } from 'vitest';
-import { memberCurves } from '../../src/cli/memberCurves.ts';
-import { averageMember, memberTable } from '../../src/cli/memberMetrics.ts';
 import type { RunReport } from '../../src/experiment/ensemble/memberRuns.ts';
-import { renderReport } from '../../src/report/renderReport.ts';
+import { trainingCharts } from '../../src/report/charts/trainingCharts.ts';
+import { memberCurves } from '../../src/report/memberCurves.ts';
+import { averageMember, memberTable } from '../../src/report/memberMetrics.ts';
+import { renderReport } from '../../src/report/page/renderReport.ts';
 import type { TrainingCurves } from '../../src/report/reportData.ts';
-import { trainingCharts } from '../../src/report/trainingCharts.ts';
 
 const digest = 'a'.repeat(64);
 const members = [1, 3].map((nll, m) => ({

@@ -9,6 +9,8 @@ import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { loadRunData, prepareRun } from '../../experiment/run/data.ts';
 import { openRun, type Run } from '../../experiment/run/directory.ts';
+import { type Measured, measureTable } from '../../report/measure.ts';
+import { metricRows } from '../../report/metrics.ts';
 import { number } from '../../report/numbers.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import {
@@ -23,8 +25,6 @@ import {
 } from '../flags.ts';
 import { posteriorOf, runInputs, runTable } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
-import { type Measured, measureTable } from '../measure.ts';
-import { metricRows } from '../metrics.ts';
 import { printJson, printTable, warn } from '../output.ts';
 
 interface EvaluateFlags extends RuntimeFlags, OutputFlags {

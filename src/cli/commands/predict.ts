@@ -5,6 +5,12 @@ import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { PredictionMode } from '../../core/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { configReads } from '../../experiment/config/config.ts';
+import {
+  encodePrediction,
+  formatOf,
+  predictionCsv,
+  predictionObject,
+} from '../../experiment/predictionFile.ts';
 import { openRun, runFiles } from '../../experiment/run/directory.ts';
 import { writeFileAtomic } from '../../files/atomicFile.ts';
 import { refuseOverwriting } from '../../files/overwriting.ts';
@@ -22,7 +28,6 @@ import {
 import { posteriorOf, runInputs } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
 import { checkWritable, note, print, printJson, printTable } from '../output.ts';
-import { encodePrediction, formatOf, predictionCsv, predictionObject } from '../predictionFile.ts';
 
 interface PredictFlags extends RuntimeFlags, OutputFlags {
   readonly data: string;

@@ -7,6 +7,7 @@ import { openRun } from '../../experiment/run/directory.ts';
 import { type RepeatableRun, repeatableRun } from '../../experiment/run/repeatable.ts';
 import { checkpointBefore } from '../../experiment/verify/checkpointBefore.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify/verify.ts';
+import { metricRows } from '../../report/metrics.ts';
 import { seconds } from '../../report/numbers.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
@@ -21,7 +22,6 @@ import {
   withRuntimeOf,
 } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
-import { metricRows } from '../metrics.ts';
 import { note, printJson, printTable, warn } from '../output.ts';
 import { trainingDisplay } from '../progress.ts';
 

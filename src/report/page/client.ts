@@ -1,7 +1,7 @@
 // What runs in the reader's browser: draws every chart of the page's JSON with uPlot. The function is sent as its own source
 // text, so it may use nothing but its arguments and the language; the interfaces are the few DOM parts it touches.
 
-import type { ChartSpec, Color } from './chartSpec.ts';
+import type { ChartSpec, Color } from '../charts/chartSpec.ts';
 
 interface Element {
   textContent: string;

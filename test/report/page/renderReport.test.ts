@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ChartSpec } from '../../src/report/chartSpec.ts';
-import { escapeHtml, escapeJson } from '../../src/report/escape.ts';
-import { renderReport } from '../../src/report/renderReport.ts';
-import { sampleReport } from './sampleReport.ts';
+import type { ChartSpec } from '../../../src/report/charts/chartSpec.ts';
+import { escapeHtml, escapeJson } from '../../../src/report/page/escape.ts';
+import { renderReport } from '../../../src/report/page/renderReport.ts';
+import { sampleReport } from '../sampleReport.ts';
 
 const page = renderReport(sampleReport);
 const scriptsOf = (html: string) =>

@@ -1,7 +1,5 @@
 // From report data to charts: which curves, ranges, words. Pure functions; nothing here knows HTML or a canvas.
 
-import type { ChartSpec } from './chartSpec.ts';
-import { diagnosticsCharts } from './diagnosticsCharts.ts';
 import type {
   CoverageSection,
   RegressionPicture,
@@ -9,7 +7,9 @@ import type {
   ReportData,
   UncertaintySection,
   Value,
-} from './reportData.ts';
+} from '../reportData.ts';
+import type { ChartSpec } from './chartSpec.ts';
+import { diagnosticsCharts } from './diagnosticsCharts.ts';
 import { trainingCharts } from './trainingCharts.ts';
 import { clean, extent, padded, percent, round } from './values.ts';
 

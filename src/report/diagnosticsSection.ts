@@ -3,7 +3,7 @@
 import type { WeightDiagnostics } from '../core/metrics/diagnostics.ts';
 import type { DecibelHistogram } from '../core/metrics/weightTally.ts';
 import { type RunReport, reportsByMember } from '../experiment/ensemble/memberRuns.ts';
-import type { DiagnosticsSection, Value } from '../report/reportData.ts';
+import type { DiagnosticsSection, Value } from './reportData.ts';
 
 type Diagnosed = { readonly epoch: number } & NonNullable<RunReport['diagnostics']>;
 

@@ -1,9 +1,9 @@
 // The members of an ensemble beside the mixture: what one of them is worth on average, and each alone.
 
 import type { Manifest } from '../experiment/manifest/manifest.ts';
-import type { MemberTable } from '../report/reportData.ts';
 import type { Evaluation } from '../scheduler/options.ts';
 import { metricRows } from './metrics.ts';
+import type { MemberTable } from './reportData.ts';
 
 type Members = NonNullable<Manifest['members']>;
 

@@ -1,7 +1,7 @@
 // The training curves of an ensemble as a report shows them: the mean over members, and from the lowest to the highest.
 
 import { type RunReport, reportsByMember } from '../experiment/ensemble/memberRuns.ts';
-import type { TrainingCurves, Value, ValueBand } from '../report/reportData.ts';
+import type { TrainingCurves, Value, ValueBand } from './reportData.ts';
 
 /** @param curvesOf the curves of one training, as one of so many epochs would show them */
 export function memberCurves(

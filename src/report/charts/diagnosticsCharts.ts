@@ -1,8 +1,8 @@
 // What the weights did during a training: their KL, how many collapsed to the prior, their sigma and gradients over epochs, and
 // their signal-to-noise at the end.
 
+import type { DiagnosticsSection, LayerDiagnostics } from '../reportData.ts';
 import type { ChartSpec, Color } from './chartSpec.ts';
-import type { DiagnosticsSection, LayerDiagnostics } from './reportData.ts';
 import { epochChart } from './trainingCharts.ts';
 import { isNumber, round } from './values.ts';
 

@@ -1,7 +1,7 @@
 // The table of an ensemble: the mixture, one member on average, each member alone.
 
+import type { MemberTable } from '../reportData.ts';
 import { escapeHtml } from './escape.ts';
-import type { MemberTable } from './reportData.ts';
 
 /** A section of the page. @throws RangeError if a row has not one value per column */
 export function memberSection({ columns, rows }: MemberTable): string {

@@ -9,19 +9,14 @@ import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
 import type { PreparedRun } from '../experiment/run/data.ts';
 import type { TrainedRun } from '../experiment/run/train.ts';
 import { sin } from '../math/float64.ts';
-import { seconds } from '../report/numbers.ts';
-import type {
-  RegressionPicture,
-  ReportData,
-  TrainingCurves,
-  UncertaintySection,
-} from '../report/reportData.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import { diagnosticsSection } from './diagnosticsSection.ts';
 import { type Measured, regressionBands } from './measure.ts';
 import { memberCurves } from './memberCurves.ts';
 import { memberRows, memberTable } from './memberMetrics.ts';
 import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
+import { seconds } from './numbers.ts';
+import type { RegressionPicture, ReportData, TrainingCurves, UncertaintySection } from './reportData.ts';
 
 const GRID = 301;
 const PICTURE_DRAWS = 500;

@@ -3,8 +3,8 @@
 import { evaluationWarnings } from '../core/metrics/evaluationWarnings.ts';
 import type { Manifest } from '../experiment/manifest/manifest.ts';
 import type { TrainedRun } from '../experiment/run/train.ts';
-import { number, percent } from '../report/numbers.ts';
 import type { Evaluation } from '../scheduler/options.ts';
+import { number, percent } from './numbers.ts';
 
 interface Metric {
   readonly key: keyof Evaluation;

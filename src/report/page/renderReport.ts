@@ -1,13 +1,13 @@
 // report.html: one file with everything in it, which asks no network for anything. Charts come from charts.ts, looks from
 // style.ts, drawing in the browser from client.ts.
 
+import type { ChartSpec } from '../charts/chartSpec.ts';
+import { type ChartSection, chartSections } from '../charts/charts.ts';
+import type { ReportData } from '../reportData.ts';
 import { scriptSource, uplotAssets } from './assets.node.ts';
-import type { ChartSpec } from './chartSpec.ts';
-import { type ChartSection, chartSections } from './charts.ts';
 import { drawCharts } from './client.ts';
 import { escapeHtml, escapeJson } from './escape.ts';
 import { memberSection } from './memberTable.ts';
-import type { ReportData } from './reportData.ts';
 import { STYLE } from './style.ts';
 
 // Some loaders wrap inner functions in a helper named __name; the page must have one if the text asks for it.

@@ -1,9 +1,9 @@
 // What is drawn: the numbers, ranges and bands of every chart, checked before any browser sees them.
 import { describe, expect, it } from 'vitest';
-import type { ChartSpec } from '../../src/report/chartSpec.ts';
-import { chartSections } from '../../src/report/charts.ts';
-import type { ReportData } from '../../src/report/reportData.ts';
-import { sampleReport } from './sampleReport.ts';
+import type { ChartSpec } from '../../../src/report/charts/chartSpec.ts';
+import { chartSections } from '../../../src/report/charts/charts.ts';
+import type { ReportData } from '../../../src/report/reportData.ts';
+import { sampleReport } from '../sampleReport.ts';
 
 const charts = (data: Partial<ReportData>): Map<string, ChartSpec> =>
   new Map(

@@ -1,7 +1,7 @@
 // The curves of a training run, one small chart per quantity so that each has a scale of its own.
 
+import type { TrainingCurves, Value, ValueBand } from '../reportData.ts';
 import type { ChartSpec, Color } from './chartSpec.ts';
-import type { TrainingCurves, Value, ValueBand } from './reportData.ts';
 import { clean, extent, isNumber, padded, round } from './values.ts';
 
 interface Curve {

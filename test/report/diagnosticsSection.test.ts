@@ -1,9 +1,9 @@
 // Diagnostics as the report shows them: of one training its own, of an ensemble means, sums of histograms and named warnings.
 
 import { expect, test } from 'vitest';
-import { diagnosticsSection } from '../../src/cli/diagnosticsSection.ts';
-import { memberCurves } from '../../src/cli/memberCurves.ts';
 import type { RunReport } from '../../src/experiment/ensemble/memberRuns.ts';
+import { diagnosticsSection } from '../../src/report/diagnosticsSection.ts';
+import { memberCurves } from '../../src/report/memberCurves.ts';
 
 /** A report whose weights have one number, `value`, for everything, and a histogram that begins at `from`. */
 function report(epoch: number, value: number | null, from: number, member?: number): RunReport {

@@ -1,6 +1,6 @@
 // Numbers on their way into a chart: rounded to what a screen can show, NaN and ∞ turned into gaps, ranges with some air.
 
-import type { Value } from './reportData.ts';
+import type { Value } from '../reportData.ts';
 
 /** Six significant digits: more than any pixel, a third of the bytes. */
 export function round(value: number): number {
