@@ -12,7 +12,7 @@ export {
   type Node,
   toModel,
 } from './core/bayesian.ts';
-export { ensembleOf } from './core/ensemble.ts';
+export { ensembleOf } from './core/ensembleOf.ts';
 export type { EstimatorSpec } from './core/estimators/index.ts';
 export type { LayerInput } from './core/layers/index.ts';
 export type { LikelihoodInput } from './core/likelihoods/index.ts';
@@ -40,12 +40,8 @@ export type { ScheduleSpec } from './core/schedules/schedule.ts';
 export { type SequentialOptions, sequential } from './core/sequential.ts';
 export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
 export * from './errors.ts';
-export { type Checkpoint, readCheckpoint, writeCheckpoint } from './experiment/checkpoint/checkpoint.ts';
-export {
-  anyPosteriorDigest as posteriorDigest,
-  loadAnyPosterior as load,
-  saveAnyPosterior as save,
-} from './experiment/posterior/ensembleFile.ts';
+export type { Checkpoint } from './experiment/checkpoint/checkpoint.ts';
+export { load, posteriorDigest, readCheckpoint, save, writeCheckpoint } from './experiment/publicFiles.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type { Diagnostics } from './scheduler/diagnosis.ts';
 export type {

@@ -4,9 +4,11 @@
 import { ACTIVATIONS, type Activation } from '../backend/backend.ts';
 import { log, logSumExp, softplus } from '../math/float64.ts';
 import { describeValue } from '../messages.ts';
-import { checkOptions, readable } from '../options/check.ts';
+import { checkOptions } from '../options/check.ts';
 import * as fields from '../options/fields.ts';
 import { oneOfKind } from '../options/kinds.ts';
+import { readable } from '../options/readable.ts';
+import { checkModel } from './arguments.ts';
 import { MAX_UNITS, networkProblem } from './limits.ts';
 import { type MatrixLike, type TensorLike, toFlat, toMatrix } from './matrix.ts';
 import type { LayerSpec, Model } from './model.ts';
@@ -251,11 +253,16 @@ function checkedUnits(where: string, value: unknown): number {
 
 function checkedNode(where: string, node: unknown): Node {
   return readable(where, () => {
-    const { units, layers } = (node ?? {}) as Partial<Node>;
-    if (Number.isInteger(units) && Array.isArray(layers)) return { units: units as number, layers };
-    throw new TypeError(
-      `${where}: expected a node, got ${describeValue(node)} — start with input(units) and go on with bayesianDense`,
-    );
+    if (typeof node !== 'object' || node === null || !('units' in node) || !('layers' in node)) {
+      throw new TypeError(
+        `${where}: expected a node, got ${describeValue(node)} — start with input(units) and go on with bayesianDense`,
+      );
+    }
+    const { units, layers } = node as Node;
+    if (Array.isArray(layers) && layers.length === 0) return { units: checkedUnits(where, units), layers };
+    const inputSize = (layers as readonly (LayerSpec | undefined)[])?.[0]?.inputSize;
+    const model = checkModel(where, { inputSize, outputSize: units, layers, prior: 'gaussian' });
+    return { units: model.outputSize, layers: model.layers };
   });
 }
 

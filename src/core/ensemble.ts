@@ -1,7 +1,6 @@
-// Several posteriors as one mixture: which may be brought together, and which member gives which draw.
+// Several posteriors as one mixture: its members, and which of them gives which draw. How one is made: ensembleOf.ts.
 
-import type { LikelihoodSpec } from './model.ts';
-import type { AnyPosterior, Ensemble, Posterior } from './posterior.ts';
+import type { AnyPosterior, Posterior } from './posterior.ts';
 
 /** Members of an ensemble; a posterior is the only member of itself. */
 export function membersOf(posterior: AnyPosterior): readonly Posterior[] {
@@ -14,57 +13,4 @@ export function membersOf(posterior: AnyPosterior): readonly Posterior[] {
  */
 export function drawsOfMember(draws: number, M: number, m: number): number {
   return Math.max(0, Math.ceil((draws - m) / M));
-}
-
-/**
- * An equal mixture of posteriors, in their order; an ensemble among them counts as its members. Standardization, noise scale, hidden
- * layers and seeds may differ, for every member predicts in the data's own units.
- * @throws TypeError for none, RangeError for members that do not answer the same question; both name the member
- */
-export function ensembleOf(posteriors: readonly AnyPosterior[]): Ensemble {
-  if (!Array.isArray(posteriors) || posteriors.length === 0) {
-    throw new TypeError('ensembleOf: expected a list of at least one posterior, got none — pass fitted ones');
-  }
-  const members = posteriors.flatMap(membersOf);
-  const [first] = members;
-  for (const [m, member] of members.entries()) checkSame(first, member, m);
-  const { inputSize, outputSize } = first.model;
-  return {
-    model: { inputSize, outputSize },
-    likelihood: first.likelihood,
-    classNames: first.classNames,
-    members,
-  };
-}
-
-/** A likelihood but for its scale, in words: members of a mixture may differ in their scales, not in the shape of their noise. */
-export function likelihoodShape(likelihood: LikelihoodSpec): string {
-  const { kind, scale: _, ...rest } = likelihood as { readonly kind: string; readonly scale?: unknown };
-  const options = Object.entries(rest).map(([name, value]) => ` ${name} ${value}`);
-  return kind + options.sort().join('');
-}
-
-function checkSame(first: Posterior, member: Posterior, m: number): void {
-  const differ = (what: string, expected: string, got: string, next: string) => {
-    throw new RangeError(
-      `ensembleOf: expected ${what} ${expected} as in member 0, got ${got} in member ${m} — ${next}`,
-    );
-  };
-  for (const size of ['inputSize', 'outputSize'] as const) {
-    const [expected, got] = [first.model[size], member.model[size]];
-    if (expected !== got)
-      differ(size, `${expected}`, `${got}`, 'bring together what was fitted to the same data');
-  }
-  const [shape, other] = [likelihoodShape(first.likelihood), likelihoodShape(member.likelihood)];
-  if (shape !== other) differ('likelihood', shape, other, 'bring together members of one likelihood');
-  const [names, others] = [first.classNames, member.classNames];
-  if (names?.length !== others?.length || names?.some((name, k) => name !== others?.[k])) {
-    differ('classNames', listed(names), listed(others), 'name the classes alike and in one order');
-  }
-}
-
-function listed(names: readonly string[] | null): string {
-  if (names === null) return 'none';
-  const shown = names.slice(0, 4).map((name) => JSON.stringify(name.slice(0, 20)));
-  return `[${shown.join(', ')}${names.length > 4 ? ', …' : ''}]`;
 }

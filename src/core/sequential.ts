@@ -117,7 +117,7 @@ export function resolveLayers(
     const at = `${where}: layers[${l}]`;
     const { kind, name = `${kind}_${l}`, activation, inputs: wanted, prior, ...own } = layer;
     if (name === 'input' || names.includes(name))
-      throw new RangeError(`${at}: name: expected a name of its own, got ${name} — choose another`);
+      throw new RangeError(`${at}: name: expected a name of its own, got ${cut(name)} — choose another`);
     const inputs = wanted?.map((from) => numberOf(at, from, names)) ?? [l - 1];
     for (const input of inputs) read.add(input);
     const [first, ...others] = inputs.map((input) => (input < 0 ? inputShape : shapes[input]));
@@ -138,11 +138,16 @@ export function resolveLayers(
   const unread = specs.findIndex((_, l) => l < specs.length - 1 && !read.has(l));
   if (unread >= 0) {
     throw new RangeError(
-      `${where}: layers[${unread}]: expected a layer that another reads, got none for ${names[unread]} — name it among the inputs of a later one, or leave it out`,
+      `${where}: layers[${unread}]: expected a layer that another reads, got none for ${cut(names[unread])} — name it among the inputs of a later one, or leave it out`,
     );
   }
   checkParameters(where, specs, size(inputShape));
   return specs;
+}
+
+/** A name as a message repeats it. */
+function cut(name: string): string {
+  return name.length > 60 ? `${name.slice(0, 60)}…` : name;
 }
 
 function numberOf(at: string, name: string, names: readonly string[]): number {
@@ -150,7 +155,7 @@ function numberOf(at: string, name: string, names: readonly string[]): number {
   const found = names.indexOf(name);
   if (found >= 0) return found;
   throw new RangeError(
-    `${at}: inputs: expected input or an earlier layer${names.length > 0 ? ` (${names.slice(-5).join(', ')})` : ''}, got ${name} — name one that stands before it`,
+    `${at}: inputs: expected input or an earlier layer${names.length > 0 ? ` (${names.slice(-5).map(cut).join(', ')})` : ''}, got ${cut(name)} — name one that stands before it`,
   );
 }
 
@@ -187,7 +192,7 @@ function checkParameters(where: string, layers: readonly LayerSpec[], inputSize:
   const wide = layers.find(({ outputSize }) => outputSize > MAX_UNITS);
   if (wide !== undefined) {
     throw new RangeError(
-      `${where}: expected at most ${MAX_UNITS} units a layer, got ${wide.outputSize} in ${wide.name} — use smaller layers`,
+      `${where}: expected at most ${MAX_UNITS} units a layer, got ${wide.outputSize} in ${cut(wide.name)} — use smaller layers`,
     );
   }
   const { size: parameters } = parameterLayout({

@@ -3,7 +3,7 @@
 
 import type { Arena } from '../backend/arena.ts';
 import { CheckpointError } from '../errors.ts';
-import { mismatch } from '../messages.ts';
+import { describeValue, mismatch } from '../messages.ts';
 import { createLikelihood } from './likelihoods/index.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { type LayerLayout, packLayer, unpackLayer } from './parameters.ts';
@@ -108,6 +108,43 @@ export function writeStateTensors(
     const values = take(name);
     for (let k = 0; k < K; k++) arena.f64[memory.points / 8 + 3 * k + p] = values[k];
   }
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    // A BigInt, a circle, a getter that throws.
+    return false;
+  }
+}
+
+/** @throws TypeError for what is no state of a training, whatever it is a state of */
+export function checkStateShape(where: string, given: unknown): void {
+  const state = (typeof given === 'object' && given !== null ? given : {}) as Partial<TrainingState>;
+  const isMap = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isTensor = ({ name, shape, data }: Partial<StateTensor>) =>
+    typeof name === 'string' &&
+    Array.isArray(shape) &&
+    Array.from(shape).every(Number.isSafeInteger) &&
+    (data instanceof Float32Array || data instanceof Float64Array) &&
+    data.length === shape.reduce((product, size) => product * size, 1);
+  const fits: Record<keyof TrainingState, boolean> = {
+    origin: isMap(state.origin) && isMap(state.origin?.problem) && isJson(state.origin),
+    step: Number.isSafeInteger(state.step) && (state.step as number) >= 0,
+    epochLoss: typeof state.epochLoss === 'number',
+    seconds: typeof state.seconds === 'number',
+    tensors:
+      Array.isArray(state.tensors) &&
+      Array.from(state.tensors).every((tensor) => isMap(tensor) && isTensor(tensor)),
+    extra: isMap(state.extra) && isJson(state.extra),
+  };
+  const bad = (Object.keys(fits) as (keyof TrainingState)[]).find((field) => !fits[field]);
+  if (bad === undefined) return;
+  const got = state === given ? `${describeValue(state[bad])} as its ${bad}` : describeValue(given);
+  throw new TypeError(
+    `${where}: expected the state of a training, got ${got} — pass what checkpoint.save was given, or readCheckpoint(path).state`,
+  );
 }
 
 /**

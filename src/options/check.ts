@@ -1,8 +1,9 @@
-// Checks at the edge of the library: options against their schema, and arguments whose reading may itself fail.
+// Checks at the edge of the library: options against their schema.
 
 import type * as z from 'zod';
-import { builtinName, describeValue, oneLine } from '../messages.ts';
+import { builtinName, describeValue, dotted, mismatch } from '../messages.ts';
 import { describeProblems, isOutOfRange } from './problems.ts';
+import { readable } from './readable.ts';
 
 /**
  * The options with every default filled in.
@@ -19,29 +20,31 @@ export function checkOptions<Schema extends z.ZodType>(
       throw new TypeError(`${where}: expected an object of options, got ${describeValue(given)} — ${next}`);
     }
     const parsed = schema.safeParse(given);
-    if (parsed.success) return parsed.data;
+    if (parsed.success) {
+      refuseStrangers(where, given, parsed.data, []);
+      return parsed.data;
+    }
     const { issues } = parsed.error;
     const Mistake = isOutOfRange(issues, given) ? RangeError : TypeError;
     throw new Mistake(describeProblems(where, issues, given));
   });
 }
 
-const SAID = /^[^\n]*expected .+, got .+ — .+$/;
-
 /**
- * What `read` makes of a caller's arguments. An error of theirs (a getter that throws, a proxy that is gone) becomes one line too.
- * @throws what `read` throws in words, else TypeError with the error as its cause
+ * Refuses what only looks like a map of options, such as a Map or a Date: zod reads the names of any object, and finds none there.
+ * A part that was read as one is another object than was given.
  */
-export function readable<T>(where: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (cause instanceof Error && SAID.test(cause.message)) throw cause;
-    const got = cause instanceof Error ? `${cause.name}: ${cause.message}` : describeValue(cause);
-    const shown = oneLine(got.length > 120 ? `${got.slice(0, 120)}…` : got);
-    throw new TypeError(
-      `${where}: expected arguments that can be read, got an error from one of them (${shown}) — pass plain values`,
-      { cause },
-    );
+function refuseStrangers(where: string, given: unknown, read: unknown, path: readonly string[]): void {
+  if (given === read || !isObject(given) || !isObject(read)) return;
+  const name = builtinName(given);
+  if (name !== 'Object' && !Array.isArray(given)) {
+    const place = `${where}: ${dotted(path)}`;
+    throw new TypeError(mismatch(place, 'a map of options', describeValue(given), 'write { name: value }'));
   }
+  for (const [key, value] of Object.entries(read))
+    refuseStrangers(where, (given as Record<string, unknown>)[key], value, [...path, key]);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

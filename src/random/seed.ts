@@ -21,14 +21,7 @@ const SEPARATOR = 0xff;
 export function seedText(seed: Seed): string {
   if (typeof seed === 'string') return seed;
   if (Number.isSafeInteger(seed)) return String(seed === 0 ? 0 : seed); // −0 is 0
-  const got =
-    typeof seed === 'number'
-      ? String(seed)
-      : seed === null
-        ? 'null'
-        : Array.isArray(seed)
-          ? 'an array'
-          : typeof seed;
+  const got = typeof seed === 'number' ? String(seed) : seed === null ? 'null' : typeof seed;
   throw new TypeError(`seed: expected a string or an integer, got ${got} — pass for example 'run-1' or 7`);
 }
 
@@ -52,7 +45,7 @@ export function deriveKey(seed: Seed, label: string): SeedKey {
 export function memberSeed(seed: Seed, member: number): string {
   if (!Number.isSafeInteger(member) || member < 0) {
     throw new RangeError(
-      `memberSeed: expected a member from 0, got ${String(member)} — count members from 0`,
+      `memberSeed: expected a member from 0, got ${typeof member === 'number' ? member : typeof member} — count members from 0`,
     );
   }
   return `${seedText(seed)}/member/${member}`;

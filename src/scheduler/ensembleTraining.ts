@@ -1,7 +1,7 @@
 // Trains the members of an ensemble: which run at the same time, how one's failure ends the others, progress of all together.
 // A member is a training like any other; how workers are shared out among them is the seats' business.
 
-import { ensembleOf, likelihoodShape } from '../core/ensemble.ts';
+import { ensembleOf, likelihoodShape } from '../core/ensembleOf.ts';
 import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { totalSteps } from '../core/problem.ts';

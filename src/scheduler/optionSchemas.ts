@@ -32,7 +32,9 @@ import {
   trainingFields,
 } from './trainingFields.ts';
 
-const backend = text('a name such as auto, native or wasm', 'What computes.').default('auto');
+const backend = text('a name such as auto, native or wasm', 'What computes.')
+  .regex(/^[\w-]{1,40}$/, { error: 'a name such as auto, native or wasm' })
+  .default('auto');
 const seed = unchecked<Seed>('Seed of everything random: a string or an integer.').optional();
 
 const signal = instance<AbortSignal>(

@@ -3,12 +3,14 @@
 import { membersOf } from '../core/ensemble.ts';
 import type { EstimatorSpec } from '../core/estimators/index.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
+import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { OptimizerSettings } from '../core/optimizers/index.ts';
 import type { AnyPosterior, Standardization } from '../core/posterior.ts';
 import type { TrainingProblem } from '../core/problem.ts';
 import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
+import { describeValue } from '../messages.ts';
 import { isEarlier } from '../random/earlierEpochs.ts';
 import type { TrainingData, TrainSettings } from './options.ts';
 import { BATCH_SIZE, DEFAULT_ESTIMATOR } from './trainingFields.ts';
@@ -37,6 +39,12 @@ export function prepareTraining(
   if (batchSize !== undefined && batchSize > x.rows) {
     throw new RangeError(
       `train: batchSize: expected at most ${x.rows} (the training rows), got ${batchSize} — lower batchSize`,
+    );
+  }
+  const steps = epochs * Math.ceil(x.rows / (batchSize ?? Math.min(BATCH_SIZE, x.rows)));
+  if (steps > MAX_STEPS) {
+    throw new RangeError(
+      `train: epochs: expected at most ${MAX_STEPS} steps in all, got ${steps} — train for fewer epochs`,
     );
   }
   const { targets: stored, onScale } = createLikelihood(likelihood);
@@ -99,6 +107,10 @@ export function checkData(
   likelihood: LikelihoodSpec,
   data: TrainingData,
 ): { x: Matrix; y: Matrix } {
+  if (typeof data !== 'object' || data === null)
+    throw new TypeError(
+      `${where}: expected data { x, y }, got ${describeValue(data)} — pass rows and their targets`,
+    );
   const x = checkFeatures(where, model, data.x);
   const y = toMatrix(data.y, `${where}: y`);
   if (y.rows !== x.rows)

@@ -1,6 +1,7 @@
 // Which training rows an epoch or a step takes, for people: shuffles have addresses, so any of them can be asked for without training.
 
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
+import { MAX_STEPS } from '../core/limits.ts';
 import { epochOrderOf } from '../random/earlierEpochs.ts';
 import type { Seed } from '../random/seed.ts';
 import { positiveInteger } from './options.ts';
@@ -19,8 +20,8 @@ export function epochRows(
   rows: number,
   kernelEpoch: number = KERNEL_EPOCH,
 ): Int32Array {
-  positiveInteger('epochRows: epoch', epoch);
-  const order = new Int32Array(positiveInteger('epochRows: rows', rows));
+  upTo('epochRows: epoch', epoch, MAX_STEPS);
+  const order = new Int32Array(upTo('epochRows: rows', rows, MAX_ROWS));
   return epochOrderOf(kernelEpoch, order, seed, epoch - 1);
 }
 
@@ -37,11 +38,19 @@ export function stepRows(
   batchSize: number,
   kernelEpoch: number = KERNEL_EPOCH,
 ): Int32Array {
-  positiveInteger('stepRows: step', step);
-  positiveInteger('stepRows: rows', rows);
+  upTo('stepRows: step', step, MAX_STEPS);
+  upTo('stepRows: rows', rows, MAX_ROWS);
   positiveInteger('stepRows: batchSize', batchSize);
   const perEpoch = Math.ceil(rows / batchSize);
   const epoch = Math.ceil(step / perEpoch);
   const first = ((step - 1) % perEpoch) * batchSize;
   return epochRows(seed, epoch, rows, kernelEpoch).slice(first, first + batchSize);
+}
+
+/** More rows than a training has room for. */
+const MAX_ROWS = 2 ** 30;
+
+function upTo(where: string, value: number, most: number): number {
+  if (positiveInteger(where, value) <= most) return value;
+  throw new RangeError(`${where}: expected at most ${most}, got ${value} — count again from 1`);
 }

@@ -2,13 +2,14 @@
 
 import type { BackendFactory } from '../backend/backend.ts';
 import { pickBackend } from '../backend/registry.ts';
-import { membersOf } from '../core/ensemble.ts';
+import { checkPosterior } from '../core/arguments.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
-import type { MatrixLike } from '../core/matrix.ts';
+import type { Matrix, MatrixLike } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
+import { readable, readNow } from '../options/readable.ts';
 import { seedText } from '../random/seed.ts';
 import { arenas } from './arenas.ts';
 import { cores } from './cores.node.ts';
@@ -17,27 +18,27 @@ import { trainMembers } from './ensembleTraining.ts';
 import { evaluateDiscrete, evaluateValues } from './evaluate.ts';
 import type { TrainerHost } from './host.ts';
 import { MixturePredictor } from './mixturePredictor.ts';
-import {
-  ensembleOptions,
-  MAX_WORKERS,
-  predictOptions,
-  runtimeOptions,
-  trainOptions,
-} from './optionSchemas.ts';
+import { ensembleOptions, MAX_WORKERS, runtimeOptions, trainOptions } from './optionSchemas.ts';
 import {
   type EnsembleOptions,
   type Evaluation,
   jointDraws,
   type PredictOptions,
-  predictDraws,
+  type PredictSettings,
   type TrainingData,
   type TrainingReport,
   type TrainOptions,
-  type TrainSettings,
 } from './options.ts';
 import { WorkerPool } from './pool.ts';
-import { checkData, checkInputs, featureUnits, type PreparedTraining, prepareTraining } from './prepare.ts';
+import type { PreparedTraining } from './prepare.ts';
 import { quantiles } from './quantiles.ts';
+import {
+  type FitSettings,
+  readEvaluation,
+  readPredict,
+  readPredictOptions,
+  readTraining,
+} from './readArguments.ts';
 import { Seats } from './seats.ts';
 import type { TrainingHooks } from './teamRunner.ts';
 import { Trainer } from './trainer.ts';
@@ -68,21 +69,6 @@ export interface RuntimeOptions {
 }
 
 export const DEFAULT_SEED = 'varpool';
-
-/** What one training takes of its options, or of those of its ensemble. */
-type FitSettings = Pick<
-  TrainSettings,
-  | 'classNames'
-  | 'signal'
-  | 'onProgress'
-  | 'validation'
-  | 'earlyStopping'
-  | 'select'
-  | 'diagnostics'
-  | 'checkpoint'
-  | 'resume'
-  | 'onReport'
->;
 
 /**
  * Starts a runtime.
@@ -149,9 +135,11 @@ export class Runtime implements AsyncDisposable {
   }
 
   #train(model: Model, data: TrainingData, options: TrainOptions, hooks: TrainingHooks = {}): TrainingRun {
+    const read = readNow('train', () =>
+      readTraining(model, data, checkOptions('train', trainOptions, options), this.seed),
+    );
     return new TrainingRun(async (report) => {
-      const settings = checkOptions('train', trainOptions, options);
-      const prepared = this.#prepare(model, data, settings);
+      const { prepared, settings } = read();
       return this.#job((host) => this.#fit(host, prepared, settings, report, hooks));
     });
   }
@@ -162,26 +150,17 @@ export class Runtime implements AsyncDisposable {
    * @throws (on await) as train; DivergedError and WorkerLostError name the member
    */
   trainEnsemble(model: Model, data: TrainingData, options: EnsembleOptions): EnsembleRun {
+    const read = readNow('trainEnsemble', () =>
+      readTraining(model, data, checkOptions('trainEnsemble', ensembleOptions, options), this.seed),
+    );
     return new EnsembleRun(async (report) => {
-      const settings = checkOptions('trainEnsemble', ensembleOptions, options);
-      const prepared = this.#prepare(model, data, settings);
+      const { prepared, settings } = read();
       return this.#job((host) =>
         trainMembers(host, prepared, settings, report, (place, member, own, each) =>
           this.#fit(place, member, { ...settings, ...own }, each),
         ),
       );
     });
-  }
-
-  #prepare(model: Model, data: TrainingData, settings: Omit<TrainSettings, 'onReport'>): PreparedTraining {
-    const { seed, validation } = settings;
-    const own = seed === undefined ? this.seed : seedText(seed);
-    const prepared = prepareTraining(model, data, settings, own);
-    if (validation !== undefined) {
-      const { x } = checkData('train: validation', model, prepared.problem.likelihood, validation);
-      checkInputs('train: validation', model, [prepared.standardization.features], x);
-    }
-    return prepared;
   }
 
   async #fit(
@@ -196,7 +175,13 @@ export class Runtime implements AsyncDisposable {
     const selector = epochSelector(options, likelihood, epochs);
     const validate = async (posterior: Posterior, epoch: number) => {
       const { x, y, draws } = validation as NonNullable<typeof validation>;
-      const metrics = await this.evaluate(posterior, { x, y }, draws === undefined ? {} : { draws });
+      const settings = readPredictOptions(
+        'train: validation',
+        posterior,
+        draws === undefined ? {} : { draws },
+      );
+      // Copies, as readTraining made them.
+      const metrics = await this.#evaluate(posterior, x as Matrix, y as Matrix, settings);
       return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
     };
     const trainer = await Trainer.create(prepared, host, {
@@ -226,11 +211,20 @@ export class Runtime implements AsyncDisposable {
    * @throws RangeError or TypeError for inputs that do not fit; WorkerLostError, or the signal's reason
    */
   async predict(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
-    const settings = checkOptions('predict', predictOptions, options);
-    const draws = predictDraws('predict', settings, membersOf(posterior).length);
-    const matrix = checkInputs('predict', posterior.model, featureUnits(posterior), x);
+    const { matrix, settings } = readable('predict', () => readPredict('predict', posterior, x, options));
+    return this.#predict('predict', posterior, matrix, settings);
+  }
+
+  #predict(
+    where: string,
+    posterior: AnyPosterior,
+    x: Matrix,
+    settings: PredictSettings,
+  ): Promise<Prediction> {
     return this.#job(async (host) => {
-      const predictor = new MixturePredictor(posterior, matrix, host, { ...settings, draws });
+      // Its memory may have been transferred since the call.
+      checkPosterior(where, posterior);
+      const predictor = new MixturePredictor(posterior, x, host, settings);
       const prediction = await predictor.summary();
       const { rows, outputs } = prediction;
       const levels = settings.quantiles;
@@ -243,14 +237,22 @@ export class Runtime implements AsyncDisposable {
    * Single draws, one after the other, each of one network for all rows: draw s is the same whatever `draws` is.
    * @throws as predict, and RangeError for mode `marginal`, which has no such networks
    */
-  async *draws(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
-    const settings = checkOptions('draws', predictOptions, options);
-    const draws = predictDraws('draws', settings, membersOf(posterior).length);
-    jointDraws('draws', settings);
-    const matrix = checkInputs('draws', posterior.model, featureUnits(posterior), x);
+  draws(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
+    const read = readNow('draws', () => {
+      const arguments_ = readPredict('draws', posterior, x, options);
+      jointDraws('draws', arguments_.settings);
+      return arguments_;
+    });
+    return this.#draws(posterior, read);
+  }
+
+  async *#draws(posterior: AnyPosterior, read: () => ReturnType<typeof readPredict>): AsyncGenerator<Draw> {
+    const { matrix, settings } = read();
     const release = this.#hold();
     try {
-      yield* new MixturePredictor(posterior, matrix, await this.#host(), { ...settings, draws }).eachDraw();
+      const host = await this.#host();
+      checkPosterior('draws', posterior);
+      yield* new MixturePredictor(posterior, matrix, host, settings).eachDraw();
     } finally {
       await release();
     }
@@ -265,19 +267,19 @@ export class Runtime implements AsyncDisposable {
     data: TrainingData,
     options: PredictOptions = {},
   ): Promise<Evaluation> {
-    const settings = checkOptions('evaluate', predictOptions, options);
-    const draws = predictDraws('evaluate', settings, membersOf(posterior).length);
+    const given = readable('evaluate', () => readEvaluation(posterior, data, options));
+    return this.#evaluate(posterior, given.x, given.y, given.settings);
+  }
+
+  /** Of a posterior that is known to be one; in a training it may have diverged, which is for the training to say. */
+  #evaluate(posterior: AnyPosterior, x: Matrix, y: Matrix, settings: PredictSettings): Promise<Evaluation> {
     const { likelihood } = posterior;
-    const { x, y } = checkData('evaluate', posterior.model, posterior.likelihood, data);
-    checkInputs('evaluate', posterior.model, featureUnits(posterior), x);
-    if (createLikelihood(likelihood).score === null) {
-      return this.#job((host) => {
-        const predictor = new MixturePredictor(posterior, x, host, { ...settings, draws });
-        return evaluateValues(predictor.memberChunks(), y, draws);
-      });
-    }
-    const prediction = await this.predict(posterior, x, options);
-    return evaluateDiscrete(likelihood, prediction, y, settings.mode !== 'mean');
+    return this.#job(async (host) => {
+      const predictor = new MixturePredictor(posterior, x, host, settings);
+      if (createLikelihood(likelihood).score === null)
+        return evaluateValues(predictor.memberChunks(), y, settings.draws);
+      return evaluateDiscrete(likelihood, await predictor.summary(), y, settings.mode !== 'mean');
+    });
   }
 
   /** Counts a job in; the function it returns counts it out. The last one out has idle workers let go of arenas that are gone. */

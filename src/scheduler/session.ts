@@ -3,11 +3,13 @@
 import { transfer } from 'comlink';
 import { LANES } from '../backend/backend.ts';
 import { pickBackend } from '../backend/registry.ts';
+import { checkPosterior } from '../core/arguments.ts';
 import { membersOf } from '../core/ensemble.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
+import { readable } from '../options/readable.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import { type PredictOptions, predictDraws } from './options.ts';
@@ -42,9 +44,14 @@ export interface Session extends AsyncDisposable {
  * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
  */
 export async function openSession(posterior: AnyPosterior, options: SessionOptions = {}): Promise<Session> {
-  const { backend, capacity, cacheBytes } = checkOptions('openSession', sessionOptions, options);
+  const { backend, capacity, cacheBytes } = readable('openSession', () => {
+    checkPosterior('openSession', posterior);
+    return checkOptions('openSession', sessionOptions, options);
+  });
   const factory = pickBackend(backend);
   const compiled = await factory.compile();
+  // Its memory may have been transferred since the call.
+  checkPosterior('openSession', posterior);
   const thread = new SessionThread();
   const setup = {
     posterior,
@@ -74,14 +81,17 @@ class ThreadSession implements Session {
   ) {}
 
   async predict(x: MatrixLike, options: SessionPredictOptions = {}): Promise<Prediction> {
-    const settings = checkOptions('predict', sessionPredictOptions, options);
+    const { settings, draws, table } = readable('predict', () => {
+      const settings = checkOptions('predict', sessionPredictOptions, options);
+      const draws = predictDraws('predict', settings, this.members);
+      return { settings, draws, table: checkInputs('predict', this.model, this.units, x) };
+    });
     const { mode, quantiles: levels } = settings;
-    const draws = predictDraws('predict', settings, this.members);
-    const { data, rows, columns } = checkInputs('predict', this.model, this.units, x);
-    // A copy, because it is moved: the caller keeps theirs, and a view of a large buffer does not take all of it along.
-    const moved = data.slice();
-    const request: SessionRequest = { x: { data: moved, rows, columns }, draws, mode, levels };
-    return this.thread.call((remote) => remote.predict(transfer(request, [moved.buffer])));
+    // The table is a copy, which may be moved.
+    const request: SessionRequest = { x: table, draws, mode, levels };
+    return this.thread.call((remote) =>
+      remote.predict(transfer(request, [table.data.buffer as ArrayBuffer])),
+    );
   }
 
   close(): Promise<void> {

@@ -66,7 +66,7 @@ export class WarningRecord {
    */
   restore({ extra }: TrainingState): void {
     if (extra.warnings === undefined) return;
-    const { nll, standing } = extra.warnings as SavedWarnings;
+    const { nll, standing } = (extra.warnings ?? {}) as SavedWarnings;
     const pairs = Array.isArray(nll) && Array.isArray(standing) ? [...nll, ...standing] : [null];
     const numbers = pairs.every((pair) => Array.isArray(pair) && Number.isFinite(pair[1]));
     if (!numbers || !standing.every(([code]) => Object.hasOwn(WITHDRAWALS, code))) {

@@ -181,11 +181,11 @@ describe('klCost', () => {
     ],
     [
       () => klCost('mu' as never, [1]),
-      'klCost: mu: expected rows of numbers, got string — pass number[][], a Float32Array with a shape, or a tensor',
+      'klCost: mu: expected rows of numbers, got "mu" — pass number[][], a Float32Array with a shape, or a tensor',
     ],
     [
       () => klCost([null] as never, [1]),
-      'klCost: mu: expected rows of numbers, got an array of object — pass number[][], a Float32Array with a shape, or a tensor',
+      'klCost: mu: expected numbers, got null in row 0 — fill it in or leave the row out',
     ],
   ])('refuses bad input %#', (call, message) => {
     expect(call).toThrow(message);

@@ -1,6 +1,7 @@
 // Mistakes at the public edge: each gives one exact line and the right type, and harms nothing.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ESTIMATORS } from '../../src/core/estimators/index.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { parseConfig } from '../../src/experiment/config/config.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type Runtime,
   type TrainOptions,
 } from '../../src/index.ts';
+import { listed } from '../../src/messages.ts';
 import { checkOptions } from '../../src/options/check.ts';
 import { predictOptions, trainOptions } from '../../src/scheduler/optionSchemas.ts';
 import { BATCH_SIZE } from '../../src/scheduler/trainingFields.ts';
@@ -218,8 +220,8 @@ describe('train', () => {
       'earlyStopping.minDetla: expected a known key, got "minDetla" — did you mean minDelta?',
     ],
     [
-      { estimator: 'flipout' },
-      'estimator: expected reparameterization, by name or as a map with kind and options, got "flipout" — change it',
+      { estimator: 'reparametrization' },
+      `estimator: expected ${listed(Object.keys(ESTIMATORS))}, by name or as a map with kind and options, got "reparametrization" — did you mean reparameterization?`,
     ],
     [
       { optimizer: 'sgd' },
@@ -228,6 +230,14 @@ describe('train', () => {
     [
       { optimizer: 'Adam' },
       'optimizer: expected adam or sgd, by name or as a map with kind and options, got "Adam" — did you mean adam?',
+    ],
+    [
+      { diagnostics: new Map([['every', 3]]) },
+      'diagnostics: expected a map of options, got a Map — write { name: value }',
+    ],
+    [
+      { optimizer: Promise.resolve({ kind: 'adam' }) },
+      'optimizer.kind: expected adam or sgd, got nothing — add it',
     ],
     [{ signal: {} }, 'signal: expected an AbortSignal, got a map — pass the signal of an AbortController'],
     [{ onReport: 5 }, 'onReport: expected a function, got 5 — change it'],
@@ -341,7 +351,7 @@ describe('train', () => {
       [],
       [],
       'gaussian',
-      'train: x: expected rows of numbers, got an empty array — pass number[][], a Float32Array with a shape, or a tensor',
+      'train: x: expected rows of numbers, got an empty list — pass number[][], a Float32Array with a shape, or a tensor',
     ],
     [
       { data: new Float32Array(5), shape: [3, 2] },
@@ -359,7 +369,7 @@ describe('train', () => {
       undefined,
       y,
       'gaussian',
-      'train: x: expected rows of numbers, got undefined — pass number[][], a Float32Array with a shape, or a tensor',
+      'train: x: expected rows of numbers, got nothing — pass number[][], a Float32Array with a shape, or a tensor',
     ],
     [
       { data: new Float32Array(0), shape: [0, 2] },

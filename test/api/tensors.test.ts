@@ -119,12 +119,12 @@ describe('tensors in', () => {
     [
       'a string tensor',
       () => tf.tensor2d([['a', 'b']]),
-      'expected a tensor of float32, int32, bool, got string — cast it to float32',
+      'expected a tensor of float32, int32, bool, got "string" — cast it to float32',
     ],
     [
       'a complex tensor',
       () => tf.complex(tf.tensor2d([[1, 2]]), tf.tensor2d([[1, 2]])),
-      'expected a tensor of float32, int32, bool, got complex64 — cast it to float32',
+      'expected a tensor of float32, int32, bool, got "complex64" — cast it to float32',
     ],
     ['a scalar', () => tf.scalar(1), 'expected shape [rows] or [rows, columns], got [] — reshape it first'],
     [

@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
-import { drawsOfMember, ensembleOf, membersOf } from '../../src/core/ensemble.ts';
+import { drawsOfMember, membersOf } from '../../src/core/ensemble.ts';
+import { ensembleOf } from '../../src/core/ensembleOf.ts';
 import type { LikelihoodSpec } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { interleave, type PredictiveChunk } from '../../src/core/predictive/drawQuantiles.ts';

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mixturePit } from '../../src/core/calibration/coverage.ts';
-import { ensembleOf } from '../../src/core/ensemble.ts';
+import { ensembleOf } from '../../src/core/ensembleOf.ts';
 import { mixtureNll } from '../../src/core/metrics/gaussianMixture.ts';
 import type { Ensemble, Posterior } from '../../src/core/posterior.ts';
 import type { Draw } from '../../src/core/predictive/prediction.ts';

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BACKEND_NAMES, backendFactory } from '../../src/backend/registry.ts';
 import { build } from '../../src/core/bayesian.ts';
-import { ensembleOf } from '../../src/core/ensemble.ts';
+import { ensembleOf } from '../../src/core/ensembleOf.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { predictionMemory } from '../../src/core/predictionMemory.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';

@@ -3,6 +3,9 @@
 
 import { LANES } from '../../backend/backend.ts';
 import { softplus } from '../../math/float64.ts';
+import { readable } from '../../options/readable.ts';
+import { checkPosterior } from '../arguments.ts';
+import { membersOf } from '../ensemble.ts';
 import { type LayerPriors, layerPriors } from '../layerPriors.ts';
 import type { LayerLayout, ParameterLayout } from '../parameters.ts';
 import type { Posterior } from '../posterior.ts';
@@ -128,7 +131,15 @@ export function diagnosePanels(
  * Diagnoses a posterior, as `load` gives it or a training ends with it: what does not need the training (`klShare`, `sigmaMoved` and
  * `smoothedGradientNorm` do, and are null).
  */
-export function diagnosePosterior(posterior: Posterior): ModelDiagnostics {
+export function diagnosePosterior(given: Posterior): ModelDiagnostics {
+  const [posterior, ...others] = readable('diagnosePosterior', () =>
+    membersOf(checkPosterior('diagnosePosterior', given)),
+  );
+  if (others.length > 0 || posterior !== given) {
+    throw new TypeError(
+      `diagnosePosterior: expected one posterior, got an ensemble of ${others.length + 1} — diagnose each of its members`,
+    );
+  }
   const context = { priors: layerPriors(posterior.model) };
   const parts = posterior.layers.flatMap((layer, l) =>
     (['weight', 'bias'] as const).map((tensor) => {

@@ -1,5 +1,8 @@
 // Predictions as tensors of the caller's own TensorFlow.js, which is seen through the one function that is called of it.
 
+import { describeValue } from '../../messages.ts';
+import { readable } from '../../options/readable.ts';
+import { isDetached } from '../matrix.ts';
 import type { Draw, Prediction } from './prediction.ts';
 
 /** What is called of TensorFlow.js: the module of any of its packages fits. */
@@ -34,6 +37,7 @@ export function toTensors<Tensor>(
   tf: TensorMaker<Tensor>,
   from: Prediction | Draw,
 ): TensorPrediction<Tensor> | TensorDraw<Tensor> {
+  checkArguments(tf, from);
   const { rows, outputs } = from;
   const tensor = (values: Float32Array | Float64Array, name: string) => {
     // One number a row is the entropy over classes, one an output the noise of a draw; a single output is a column like any other table.
@@ -48,4 +52,26 @@ export function toTensors<Tensor>(
   return Object.fromEntries(
     Object.entries(from).map(([name, value]) => [name, converted(value, name)]),
   ) as never;
+}
+
+function checkArguments(tf: unknown, from: unknown): void {
+  readable('toTensors', () => {
+    if (typeof (tf as { tensor?: unknown } | null | undefined)?.tensor !== 'function') {
+      throw new TypeError(
+        `toTensors: expected a module of TensorFlow.js, got ${describeValue(tf)} — import * as tf and pass it`,
+      );
+    }
+    const { rows, outputs, ...rest } = (from ?? {}) as Partial<Prediction>;
+    const fits = Object.values(rest).every((value) =>
+      Array.isArray(value) ? value.every(isLevel) : !ArrayBuffer.isView(value) || !isDetached(value),
+    );
+    if (Number.isInteger(rows) && Number.isInteger(outputs) && fits) return;
+    const next = describeValue(from) === 'a promise' ? 'await it first' : 'pass what predict or draws gave';
+    throw new TypeError(`toTensors: expected a prediction or a draw, got ${describeValue(from)} — ${next}`);
+  });
+}
+
+function isLevel(item: unknown): boolean {
+  const { values } = (item ?? {}) as { values?: unknown };
+  return (values instanceof Float32Array || values instanceof Float64Array) && !isDetached(values);
 }

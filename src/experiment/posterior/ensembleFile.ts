@@ -1,7 +1,8 @@
 // posterior.safetensors of an ensemble: the tensors of one member after the other, each as in a file of its own with
 // `members.M.` before its name. Functions here take and give a single posterior as well.
 
-import { ensembleOf, membersOf } from '../../core/ensemble.ts';
+import { membersOf } from '../../core/ensemble.ts';
+import { ensembleOf } from '../../core/ensembleOf.ts';
 import { MAX_MEMBERS } from '../../core/limits.ts';
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
 import { CheckpointError } from '../../errors.ts';
@@ -56,10 +57,18 @@ export function saveAnyPosterior(path: string, posterior: AnyPosterior): string 
  * @throws CheckpointError, in one line, naming the file and the tensor or field
  */
 export function loadAnyPosterior(path: string, options: LoadOptions = {}): AnyPosterior {
-  const file = readSafetensors(path);
+  return decodeAnyPosterior(readSafetensors(path), path, options);
+}
+
+/** The posterior or ensemble in a file that was read; `where` starts the message of an error. @throws CheckpointError */
+export function decodeAnyPosterior(
+  file: Safetensors,
+  where: string,
+  options: LoadOptions = {},
+): AnyPosterior {
   const isEnsemble = Object.hasOwn(file.metadata, 'members');
-  const posterior = isEnsemble ? decodeEnsemble(file, path) : decodePosterior(file, path);
-  holdToChecksum(file, path, options);
+  const posterior = isEnsemble ? decodeEnsemble(file, where) : decodePosterior(file, where);
+  holdToChecksum(file, where, options);
   return posterior;
 }
 

@@ -45,7 +45,7 @@ export const signal = given(
   (v) => v instanceof AbortSignal,
 );
 const rho = leaf(
-  (v) => typeof v === 'number' && v >= -100 && v <= 100,
+  (v) => typeof v === 'number' && v >= -20 && v <= 20,
   (random) => random.pick([-5, -2]),
 );
 const rate = above(0, (random) => random.pick([0.01, 0.001]));
