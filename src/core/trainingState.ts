@@ -131,7 +131,7 @@ export function checkStateShape(where: string, given: unknown): void {
     data.length === shape.reduce((product, size) => product * size, 1);
   const fits: Record<keyof TrainingState, boolean> = {
     origin: isMap(state.origin) && isMap(state.origin?.problem) && isJson(state.origin),
-    step: Number.isSafeInteger(state.step) && (state.step as number) >= 0,
+    step: typeof state.step === 'number',
     epochLoss: typeof state.epochLoss === 'number',
     seconds: typeof state.seconds === 'number',
     tensors:

@@ -181,7 +181,7 @@ export class Runtime implements AsyncDisposable {
         draws === undefined ? {} : { draws },
       );
       // Copies, as readTraining made them.
-      const metrics = await this.#evaluate(posterior, x as Matrix, y as Matrix, settings);
+      const metrics = await this.evaluateRead(posterior, x as Matrix, y as Matrix, settings);
       return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
     };
     const trainer = await Trainer.create(prepared, host, {
@@ -268,11 +268,16 @@ export class Runtime implements AsyncDisposable {
     options: PredictOptions = {},
   ): Promise<Evaluation> {
     const given = readable('evaluate', () => readEvaluation(posterior, data, options));
-    return this.#evaluate(posterior, given.x, given.y, given.settings);
+    return this.evaluateRead(posterior, given.x, given.y, given.settings);
   }
 
-  /** Of a posterior that is known to be one; in a training it may have diverged, which is for the training to say. */
-  #evaluate(posterior: AnyPosterior, x: Matrix, y: Matrix, settings: PredictSettings): Promise<Evaluation> {
+  /** @internal evaluate with arguments that were read; a posterior in training may have diverged, which is for the training to say */
+  evaluateRead(
+    posterior: AnyPosterior,
+    x: Matrix,
+    y: Matrix,
+    settings: PredictSettings,
+  ): Promise<Evaluation> {
     const { likelihood } = posterior;
     return this.#job(async (host) => {
       const predictor = new MixturePredictor(posterior, x, host, settings);

@@ -87,11 +87,10 @@ class ThreadSession implements Session {
       return { settings, draws, table: checkInputs('predict', this.model, this.units, x) };
     });
     const { mode, quantiles: levels } = settings;
-    // The table is a copy, which may be moved.
-    const request: SessionRequest = { x: table, draws, mode, levels };
-    return this.thread.call((remote) =>
-      remote.predict(transfer(request, [table.data.buffer as ArrayBuffer])),
-    );
+    // What is not a copy already must not be moved.
+    const data = table === x ? table.data.slice() : table.data;
+    const request: SessionRequest = { x: { ...table, data }, draws, mode, levels };
+    return this.thread.call((remote) => remote.predict(transfer(request, [data.buffer as ArrayBuffer])));
   }
 
   close(): Promise<void> {

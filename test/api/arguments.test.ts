@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sequential } from '../../src/core/sequential.ts';
 import * as varpool from '../../src/index.ts';
 
 const { build, createRuntime, openSession } = varpool;
@@ -146,7 +147,7 @@ const CALLS: Record<
     valid: () => [varpool.bayesianDense(varpool.input(2), 3), { priorSigma: 2 }],
   },
   sequential: {
-    run: varpool.sequential,
+    run: sequential,
     valid: () => [
       {
         inputShape: [2],

@@ -15,10 +15,12 @@ function member(
   more: Partial<Posterior> & { kind?: LikelihoodSpec['kind']; outputs?: number; inputs?: number } = {},
 ): Posterior {
   const { kind = 'gaussian', outputs = 1, inputs = 2, ...rest } = more;
+  const { model = build({ inputSize: inputs, hiddenSizes: [3], outputSize: outputs }) } = more;
+  const zeros = (size: number) => ({ mu: new Float32Array(size), rho: new Float32Array(size) });
   return {
-    model: build({ inputSize: inputs, hiddenSizes: [3], outputSize: outputs }),
+    model,
     likelihood: kind === 'gaussian' ? { kind, scale: 'learned' } : { kind },
-    layers: [],
+    layers: model.layers.map(({ inputSize: I, outputSize: O }) => ({ weight: zeros(I * O), bias: zeros(O) })),
     noiseScale: kind === 'gaussian' ? new Float32Array(outputs).fill(0.5) : null,
     standardization: { features: null, targets: null },
     classNames: null,
@@ -38,15 +40,13 @@ describe('ensembleOf', () => {
   });
 
   test('hidden layers, seeds, noise and standardization may differ', () => {
-    const other = {
-      ...member({ seed: 'b', noiseScale: new Float32Array([2]) }),
-      model: build({ inputSize: 2, hiddenSizes: [], outputSize: 1 }),
-    };
+    const model = build({ inputSize: 2, hiddenSizes: [], outputSize: 1 });
+    const other = member({ seed: 'b', noiseScale: new Float32Array([2]), model });
     expect(ensembleOf([member(), other]).members).toHaveLength(2);
   });
 
   test.each([
-    [[], /^ensembleOf: expected a list of at least one posterior, got none — .+$/],
+    [[], /^ensembleOf: expected a list of at least one posterior, got an empty list — .+$/],
     [[member(), member({ inputs: 3 })], /expected inputSize 2 as in member 0, got 3 in member 1 — /],
     [[member(), member(), member({ outputs: 2 })], /expected outputSize 1 as in member 0, got 2 in member 2/],
     [

@@ -143,9 +143,9 @@ describe('when states are saved', () => {
 
   test('when a validation loses its workers: a state whose epochs are all reported', async () => {
     await using other = createRuntime({ workers: 1, ...quiet });
-    const evaluate = other.evaluate.bind(other);
+    const evaluate = other.evaluateRead.bind(other);
     let calls = 0;
-    other.evaluate = (...words) => {
+    other.evaluateRead = (...words) => {
       if (++calls === 3) throw new WorkerLostError('predict: no workers');
       return evaluate(...words);
     };

@@ -2,8 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { unchangingMatrix } from '../../core/matrix.ts';
 import type { Model } from '../../core/model.ts';
 import type { Table, Task } from '../../data/dataset.ts';
 import { type LoadedData, loadData } from '../../data/load.ts';
@@ -116,10 +118,11 @@ export function dataTask(config: ResolvedConfig): Task {
   return createLikelihood(config.likelihood).task;
 }
 
-/** Rows and targets as the runtime takes them. */
+/** Rows and targets as the runtime takes them; nobody writes to a table that has been read, so it need not be copied. */
 export function trainingData(table: Table): TrainingData {
   const { targets } = table;
-  return { x: table.features, y: targets.kind === 'labels' ? targets.labels : targets.values };
+  const y = targets.kind === 'labels' ? targets.labels : unchangingMatrix(targets.values);
+  return { x: unchangingMatrix(table.features), y };
 }
 
 /** Numbers of a made data set: x from tensor 0, e from tensor 1 of its purpose. */
