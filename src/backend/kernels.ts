@@ -98,6 +98,15 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /**
+   * out = x, negated where the highest bit of a random word is set: of row r, lane l it is word (firstRow + r) mod 4 of the Philox block
+   * floor((firstRow + r) / 4)·16 + l at (step, draw, stream), as in stream.ts; out may be x. [rows, 16]
+   */
+  flip_f32: {
+    args: ['address out x', 'size rows', 'word key0 key1 step draw stream firstRow'],
+    result: 'void',
+  },
+
   /** out = gVariance·(softplus(rho)·2), the gradient of sigma from that of sigma²; out may be gVariance. [rows, 16] */
   sigma_gradient_f32: { args: ['address out gVariance rho', 'size rows'], result: 'void' },
 

@@ -3,12 +3,13 @@
 
 import { expNonPositive, fma, log, softplus, softplusFrom } from '../math/float32.ts';
 import { normal, normalBlock } from '../random/normal.ts';
+import { philox4x32 } from '../random/philox.ts';
 import { type Kernels, LANES, UPDATE_SCALARS } from './backend.ts';
 import { fold, type Views } from './referenceLinear.ts';
 
 const f = Math.fround;
 
-export function gaussianKernels({ f32 }: Views) {
+export function gaussianKernels({ f32, i32 }: Views) {
   const four = new Float32Array(4);
 
   /** Calls `use(i, noise)` for element i = r·16 + l of each row, with noise of address firstRow·16 + i. */
@@ -139,6 +140,18 @@ export function gaussianKernels({ f32 }: Views) {
             f32[(slope >>> 2) + i] = scale > 0 ? noise / f(scale * 2) : 0;
             f32[(z >>> 2) + i] = fma(scale, noise, f32[(mean >>> 2) + i]);
           }
+        }
+      }
+    },
+
+    flip_f32(out, x, rows, key0, key1, step, draw, stream, firstRow) {
+      const words = new Uint32Array(4);
+      for (let r = 0; r < rows; r++) {
+        const row = firstRow + r;
+        for (let l = 0; l < LANES; l++) {
+          philox4x32([Math.floor(row / 4) * LANES + l, step, draw, stream], [key0, key1], words);
+          const i = r * LANES + l;
+          i32[(out >>> 2) + i] = i32[(x >>> 2) + i] ^ (words[row % 4] & 0x80000000);
         }
       }
     },

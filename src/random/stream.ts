@@ -19,6 +19,8 @@ export const PURPOSE = {
   order: 7,
   /** ε of pre-activations in training: the row of the minibatch stands where the step does, step·draws + draw where the draw does. */
   local: 8,
+  /** Signs of flipout: the highest bit of the words of a panel of rows, tensor 2·layer for inputs and 2·layer + 1 for outputs. */
+  flip: 9,
 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 

@@ -97,6 +97,14 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     }
   });
 
+  test.each(SIZES)('flip_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      for (const firstRow of [0, 1, 3, 4, 4097])
+        pair.run('flip_f32', [s(0), s(1), rows, ...ADDRESS, firstRow], rowRanges(s(0), rows));
+      pair.run('flip_f32', [s(1), s(1), rows, ...ADDRESS, 6], rowRanges(s(1), rows));
+    });
+  });
+
   test.each(SIZES)('local_f32, %i units', (units) => {
     const [key0, key1] = ADDRESS;
     const run = (z: number, slope: number, panels: number, firstRow: number) =>
