@@ -6,8 +6,15 @@ import { mismatch, oneLine } from '../messages.ts';
 /** The class of error a caller wants for its kind of file. */
 export type ErrorType = new (message: string, options?: ErrorOptions) => Error;
 
+/** Linux's number. */
+const EDQUOT = 122;
+
 /** System error codes → what was got and what to do, for `verb` read or write. */
-function reason(code: string | undefined, verb: 'read' | 'write'): [got: string, next: string] {
+function reason(
+  code: string | undefined,
+  errno: number | undefined,
+  verb: 'read' | 'write',
+): [got: string, next: string] {
   switch (code) {
     case 'ENOENT':
       return verb === 'read' ? ['no such file', 'check the path'] : ['no such directory', 'create it first'];
@@ -36,7 +43,10 @@ function reason(code: string | undefined, verb: 'read' | 'write'): [got: string,
     case 'ENFILE':
       return ['too many open files', 'close some or raise the limit'];
     default:
-      return [`a system error (${code ?? 'unknown'})`, 'check the disk'];
+      // Node has no name for some numbers, as for a quota that is used up on Linux.
+      return errno === -EDQUOT
+        ? ['no space left in the disk quota', 'free some or choose another disk']
+        : [`a system error (${code ?? 'unknown'})`, 'check the disk'];
   }
 }
 
@@ -48,7 +58,8 @@ export function fileProblem(
   verb: 'read' | 'write',
   cause: unknown,
 ): Error {
-  const [got, next] = reason((cause as NodeJS.ErrnoException | null)?.code, verb);
+  const { code, errno } = (cause ?? {}) as NodeJS.ErrnoException;
+  const [got, next] = reason(code, errno, verb);
   return new type(mismatch(path, expected, got, next), { cause });
 }
 

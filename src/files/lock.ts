@@ -48,7 +48,7 @@ export class RunLock {
    * @throws CheckpointError when another process took the run over, which it may where this one stood still for long
    */
   check(): void {
-    if (!this.#held || isFile(this.path, this.#fd)) return;
+    if (!this.#held || this.#isOurs()) return;
     throw new CheckpointError(
       oneLine(
         `${this.path}: expected the lock of this process, got none or that of another — a second process works on this run: end one of the two`,
@@ -62,11 +62,20 @@ export class RunLock {
     this.#held = false;
     clearInterval(this.#beat);
     try {
-      if (isFile(this.path, this.#fd)) rmSync(this.path, { force: true });
+      if (this.#isOurs()) rmSync(this.path, { force: true });
     } catch (cause) {
-      warn(removalProblem(this.path, cause).message);
+      warn((cause instanceof CheckpointError ? cause : removalProblem(this.path, cause)).message);
     } finally {
       closeSync(this.#fd);
+    }
+  }
+
+  /** @throws CheckpointError where the system does not say */
+  #isOurs(): boolean {
+    try {
+      return isFile(this.path, this.#fd);
+    } catch (cause) {
+      throw fileProblem(CheckpointError, this.path, 'a lock that can be read', 'read', cause);
     }
   }
 
@@ -120,13 +129,26 @@ function passingName(): string {
   return `${LOCK_NAME}.${randomBytes(8).toString('hex')}`;
 }
 
-/** Files that are older than any that another process needs at this moment. */
+/** Removes files that are older than any that another process needs at this moment; what the system keeps is tried again next time. */
 function removePassing(dir: string, lock: string): void {
-  const { mtimeMs: now } = statSync(lock);
-  for (const name of readdirSync(dir)) {
-    if (!PASSING.test(name)) continue;
-    const file = statSync(join(dir, name), { throwIfNoEntry: false });
-    if (file !== undefined && now - file.mtimeMs > STALE_MS) rmSync(join(dir, name), { force: true });
+  try {
+    const { mtimeMs: now } = statSync(lock);
+    for (const name of readdirSync(dir)) {
+      if (!PASSING.test(name)) continue;
+      const file = statSync(join(dir, name), { throwIfNoEntry: false });
+      if (file !== undefined && now - file.mtimeMs > STALE_MS) discard(join(dir, name));
+    }
+  } catch {
+    // They are in nobody's way.
+  }
+}
+
+/** Removes a passing file; one that stays is removed by a later start. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It holds nothing, and its name is its own.
   }
 }
 
@@ -181,7 +203,7 @@ function now(dir: string): number {
       return fstatSync(fd).mtimeMs;
     } finally {
       closeSync(fd);
-      rmSync(probe, { force: true });
+      discard(probe);
     }
   } catch {
     return Date.now(); // A directory that nobody may write to: then no lock is taken here either.
@@ -202,7 +224,7 @@ function takeAway(dir: string, { path, text }: FoundLock): void {
   } catch {
     // Where it cannot be put back, its holder finds out before it saves (RunLock.check).
   } finally {
-    rmSync(aside, { force: true });
+    discard(aside);
   }
 }
 
@@ -222,7 +244,7 @@ function tryLock(dir: string, path: string): RunLock | null {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return null;
     throw fileProblem(CheckpointError, path, 'a file that can be written', 'write', cause);
   } finally {
-    rmSync(temporary, { force: true });
+    discard(temporary);
   }
 }
 

@@ -3,6 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { CheckpointError } from '../../errors.ts';
+import { mismatch } from '../../messages.ts';
 
 /** Chart library as text: script, style, and the license that has to travel with both. */
 export interface Assets {
@@ -11,13 +13,22 @@ export interface Assets {
   readonly license: string;
 }
 
-/** Reads uPlot's browser build. @throws Error if the package is not installed */
+/** Reads uPlot's browser build. @throws CheckpointError if it cannot be read */
 export function uplotAssets(): Assets {
   const require = createRequire(import.meta.url);
-  const read = (path: string) =>
-    readFileSync(require.resolve(`uplot/${path}`), 'utf8')
-      .replaceAll('\r', '')
-      .trim();
+  const read = (path: string) => {
+    try {
+      return readFileSync(require.resolve(`uplot/${path}`), 'utf8')
+        .replaceAll('\r', '')
+        .trim();
+    } catch (cause) {
+      const { code = 'an error' } = cause as NodeJS.ErrnoException;
+      throw new CheckpointError(
+        mismatch('report', `uplot/${path}, which is installed with varpool`, code, 'install varpool again'),
+        { cause },
+      );
+    }
+  };
   return {
     script: read('dist/uPlot.iife.min.js'),
     style: read('dist/uPlot.min.css'),
