@@ -81,7 +81,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'messages.ts',
     'errors.ts',
   ],
-  report: ['math', 'core', 'scheduler', 'data', 'experiment', 'errors.ts'],
+  report: ['math', 'core', 'scheduler', 'data', 'experiment', 'messages.ts', 'errors.ts'],
   serve: ['index.ts', 'core', 'scheduler', 'data', 'files', 'experiment', 'report', 'errors.ts'],
   cli: [
     'index.ts',
