@@ -1,5 +1,5 @@
 // The kernels as WebAssembly SIMD over the arena's shared memory: one compiled module, one instance a thread.
-// Reading the file is kernelFile.node.ts; what each kernel means is kernels.ts. There are two modules of the same bits:
+// Reading the file is platform/node/kernelFile.ts; what each kernel means is kernels.ts. There are two modules of the same bits:
 // one for engines whose relaxed multiply-add is fused, one that works it out in double and is slow.
 
 import { BackendUnavailableError } from '../errors.ts';
@@ -72,8 +72,8 @@ function available(): ReturnType<BackendFactory['available']> {
 
 async function compile(wanted: WasmModule | null): Promise<WebAssembly.Module> {
   const [{ readKernelFile }, { enableRelaxedSimd }] = await Promise.all([
-    import('./kernelFile.node.ts'),
-    import('./relaxedSimd.node.ts'),
+    import('../platform/node/kernelFile.ts'),
+    import('../platform/node/relaxedSimd.ts'),
   ]);
   enableRelaxedSimd();
   const bytes = await readKernelFile(FILES[wanted ?? wasmModule()]);

@@ -1,10 +1,10 @@
 // The arenas of the process: lent to a job, cleared and lent again. Making one costs 8 to 10 GiB of addresses that every worker
 // keeps until it collects garbage, so few are made, those in store are bounded, and letting go of one ends in a collection.
 
-import { noMemoryMessage } from '../backend/addressSpace.node.ts';
 import { Arena, type ArenaLayout, type ArenaMemory, arenaPages, MAX_PAGES } from '../backend/arena.ts';
-import { collectGarbage } from '../backend/garbage.node.ts';
-import { adviseHugePages } from '../backend/hugePages.node.ts';
+import { noMemoryMessage } from '../platform/node/addressSpace.ts';
+import { collectGarbage } from '../platform/node/garbage.ts';
+import { adviseHugePages } from '../platform/node/hugePages.ts';
 import { availableMemory } from './memory.node.ts';
 
 /** An arena in one job's hands. */

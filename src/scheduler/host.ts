@@ -1,8 +1,8 @@
 // What trainings and predictions need of the runtime around them.
 
 import type { BackendFactory } from '../backend/backend.ts';
+import type { WorkerPool } from '../platform/node/pool.ts';
 import type { ArenaPool } from './arenas.ts';
-import type { WorkerPool } from './pool.ts';
 import type { Seats } from './seats.ts';
 
 /** The runtime, as a job sees it. */

@@ -10,6 +10,7 @@ import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
 import { readable, readNow } from '../options/readable.ts';
+import { WorkerPool } from '../platform/node/pool.ts';
 import { seedText } from '../random/seed.ts';
 import { arenas } from './arenas.ts';
 import { cores } from './cores.node.ts';
@@ -29,7 +30,6 @@ import {
   type TrainingReport,
   type TrainOptions,
 } from './options.ts';
-import { WorkerPool } from './pool.ts';
 import type { PreparedTraining } from './prepare.ts';
 import { quantiles } from './quantiles.ts';
 import {

@@ -14,7 +14,7 @@ import type { SessionRequest } from '../workers/protocol.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import { type PredictOptions, predictDraws } from './options.ts';
 import { checkInputs, featureUnits } from './prepare.ts';
-import { SessionThread } from './sessionThread.node.ts';
+import { SessionThread } from './sessionThread.ts';
 
 export interface SessionOptions {
   /** As of `createRuntime`; default `auto`. */

@@ -2,9 +2,9 @@
 // therefore ended. Tells a hung worker by the words that count the progress of each slot.
 
 import { WorkerLostError } from '../errors.ts';
+import { LostRequestError, type WorkerPool } from '../platform/node/pool.ts';
 import type { PredictRequest, PrepareRequest } from '../workers/protocol.ts';
-import { LOOKS, PATIENCE_MS, patienceOf } from './liveness.node.ts';
-import { LostRequestError, type WorkerPool } from './pool.ts';
+import { LOOKS, PATIENCE_MS, patienceOf } from './liveness.ts';
 
 /** A tile whose worker was lost is tried again this often. */
 const MAX_TRIES = 4;

@@ -3,12 +3,12 @@
 
 import { Arena } from '../backend/arena.ts';
 import { type Kernels, LANES } from '../backend/backend.ts';
-import { collectGarbage } from '../backend/garbage.node.ts';
 import { backendFactory } from '../backend/registry.ts';
 import { predictionMemory } from '../core/predictionMemory.ts';
 import { TilePredictor } from '../core/predictTile.ts';
 import { TrainingStep } from '../core/step.ts';
 import { CONTROL_WORDS, trainingMemory } from '../core/trainingMemory.ts';
+import { collectGarbage } from '../platform/node/garbage.ts';
 import type { StretchHook } from './hook.ts';
 import type {
   JobBase,

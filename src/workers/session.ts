@@ -1,7 +1,6 @@
 // A long-lived predictor of one posterior or ensemble: weights packed once, drawn weights kept as far as there is room, requests
 // answered one at a time. No thread in it; it computes where it is called.
 
-import { noMemoryMessage } from '../backend/addressSpace.node.ts';
 import { Arena } from '../backend/arena.ts';
 import { backendFactory } from '../backend/registry.ts';
 import { drawsOfMember, membersOf } from '../core/ensemble.ts';
@@ -32,6 +31,7 @@ import {
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { PredictiveSummary } from '../core/predictive/summarize.ts';
 import { TilePredictor, type TileWork } from '../core/predictTile.ts';
+import { noMemoryMessage } from '../platform/node/addressSpace.ts';
 import type { SessionRequest, SessionSetup } from './protocol.ts';
 
 export class PredictionSession {

@@ -64,7 +64,7 @@ function checkContents({ files, size }) {
     'package.json',
     'dist/index.js',
     'dist/index.d.ts',
-    'dist/workers/entry.node.js',
+    'dist/platform/node/workerEntry.js',
     'dist/kernels/varpool.wasm',
     'dist/kernels/build.json',
     'dist/schema/config.schema.json',

@@ -11,9 +11,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { wasmFactory } from '../../src/backend/wasm.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { WorkerLostError } from '../../src/errors.ts';
-import { standsStill } from '../../src/scheduler/liveness.node.ts';
+import { standsStill } from '../../src/scheduler/liveness.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { SessionThread } from '../../src/scheduler/sessionThread.node.ts';
+import { SessionThread } from '../../src/scheduler/sessionThread.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
 
 const support = (name: string) => new URL(`../support/${name}`, import.meta.url);

@@ -23,7 +23,7 @@ import { BackendUnavailableError, WorkerLostError } from '../../src/errors.ts';
 import { savePosterior } from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { openSession, type SessionPredictOptions } from '../../src/scheduler/session.ts';
-import { SessionThread } from '../../src/scheduler/sessionThread.node.ts';
+import { SessionThread } from '../../src/scheduler/sessionThread.ts';
 import { buffersOf, PredictionSession } from '../../src/workers/session.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
 

@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import compute from '../../dist/workers/entry.node.js';
+import compute from '../../dist/platform/node/workerEntry.js';
 
 const [kind, times, how] = process.env.HANGS.split(':');
 

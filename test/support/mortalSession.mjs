@@ -2,7 +2,7 @@
 // nobody catches, 15 end it a moment after their answer, 16 hang it.
 
 import { parentPort } from 'node:worker_threads';
-import '../../dist/workers/sessionEntry.node.js';
+import '../../dist/platform/node/sessionEntry.js';
 
 parentPort.on('message', ({ argumentList }) => {
   const draws = argumentList?.[0]?.value?.draws;

@@ -2,11 +2,11 @@
 
 import { freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
-import { kernelBuild } from '../../backend/kernelFile.node.ts';
 import { nativeState } from '../../backend/native.node.ts';
 import { nativePackage } from '../../backend/nativeLibrary.node.ts';
 import { BACKEND_NAMES, backendFactory, pickBackend } from '../../backend/registry.ts';
 import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts';
+import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import { EXIT } from '../failure.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
 import { printJson, printTable, type Row } from '../output.ts';

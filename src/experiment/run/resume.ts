@@ -2,13 +2,13 @@
 // Nothing on disk is changed here; trainRun does that when it takes the run over.
 
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
-import { kernelBuild } from '../../backend/kernelFile.node.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { rateFactor } from '../../core/schedules/schedule.ts';
 import type { TrainingState } from '../../core/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { checkUnlocked } from '../../files/lock.ts';
 import { mismatch } from '../../messages.ts';
+import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import { NewerCheckpointError } from '../checkpoint/checkpoint.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';

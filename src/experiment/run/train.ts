@@ -1,12 +1,12 @@
 // Trains what a config says into a run directory: manifest first, metrics and checkpoints as they come, the posterior, test metrics,
 // manifest again; or goes on with a run that was cut short. What people look at (bars, tables, report.html) is left to the caller.
 
-import { kernelBuild } from '../../backend/kernelFile.node.ts';
 import { membersOf } from '../../core/ensemble.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import type { TrainingState } from '../../core/trainingState.ts';
 import { CheckpointError, DivergedError } from '../../errors.ts';
 import { lockRun, type RunLock } from '../../files/lock.ts';
+import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import type { Evaluation, TrainOptions, TrainProgress } from '../../scheduler/options.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import { BATCH_SIZE } from '../../scheduler/trainingFields.ts';

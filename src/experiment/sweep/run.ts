@@ -3,12 +3,12 @@
 
 import { join, relative, resolve } from 'node:path';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
-import { kernelBuild } from '../../backend/kernelFile.node.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import type { FileProvenance } from '../../data/dataset.ts';
 import type { LoadedData } from '../../data/load.ts';
 import { CheckpointError, ConfigError, DivergedError } from '../../errors.ts';
 import { oneLine } from '../../messages.ts';
+import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import type { Evaluation } from '../../scheduler/options.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import { isManifest } from '../manifest/manifest.ts';

@@ -2,10 +2,10 @@
 
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { expose, transfer } from 'comlink';
-import { loadBackend } from '../backend/registry.ts';
-import { nodeEndpoint, sendErrorCodes } from './endpoint.node.ts';
-import type { SessionCalls } from './protocol.ts';
-import { buffersOf, PredictionSession } from './session.ts';
+import { loadBackend } from '../../backend/registry.ts';
+import type { SessionCalls } from '../../workers/protocol.ts';
+import { buffersOf, PredictionSession } from '../../workers/session.ts';
+import { nodeEndpoint, sendErrorCodes } from './endpoint.ts';
 
 let session: PredictionSession;
 

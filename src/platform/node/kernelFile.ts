@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { BackendUnavailableError } from '../errors.ts';
+import { BackendUnavailableError } from '../../errors.ts';
 
 /**
- * dist/kernels/, seen from dist/backend/ or, under a test runner that loads the sources, from src/backend/.
+ * dist/kernels/, seen from dist/platform/node/ or, under a test runner that loads the sources, from src/platform/node/.
  */
-const FOLDER = import.meta.url.endsWith('.ts') ? '../../dist/kernels/' : '../kernels/';
+const FOLDER = import.meta.url.endsWith('.ts') ? '../../../dist/kernels/' : '../../kernels/';
 
 /** Bytes of a file of dist/kernels; throws BackendUnavailableError where it is missing. */
 export async function readKernelFile(name: string): Promise<Uint8Array<ArrayBuffer>> {

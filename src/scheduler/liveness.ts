@@ -2,7 +2,7 @@
 // stands still for very much longer than its usual step means that nobody will go on.
 
 import type { Worker } from 'node:worker_threads';
-import { exitWithoutThreads } from '../backend/hardExit.node.ts';
+import { exitWithoutThreads } from '../platform/node/hardExit.ts';
 
 /** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
 const PATIENT_STEPS = 1_000;

@@ -1,10 +1,10 @@
 // The worker threads: start as requests need them, hand out, replace the dead, close. Knows requests and replies, not what they mean.
 
 import { Piscina } from 'piscina';
-import { WorkerLostError } from '../errors.ts';
-import type { WorkerSetup } from '../workers/hook.ts';
-import type { Reply, Request } from '../workers/protocol.ts';
-import { threadsEnd } from './liveness.node.ts';
+import { WorkerLostError } from '../../errors.ts';
+import { threadsEnd } from '../../scheduler/liveness.ts';
+import type { WorkerSetup } from '../../workers/hook.ts';
+import type { Reply, Request } from '../../workers/protocol.ts';
 
 type Thread = Piscina['threads'][number];
 
@@ -14,8 +14,10 @@ export class LostRequestError extends Error {}
 /** Workers run compiled code; from source (tests) that is the build beside it. */
 function workerEntry(): string {
   const here = import.meta.url;
-  return new URL(here.endsWith('.ts') ? '../../dist/workers/entry.node.js' : '../workers/entry.node.js', here)
-    .href;
+  return new URL(
+    here.endsWith('.ts') ? '../../../dist/platform/node/workerEntry.js' : './workerEntry.js',
+    here,
+  ).href;
 }
 
 export interface PoolOptions {

@@ -1,10 +1,10 @@
 // The thread around `compute`: piscina calls the default export with each request.
 
 import { workerData } from 'node:worker_threads';
-import { loadBackend } from '../backend/registry.ts';
-import { createCompute } from './compute.ts';
-import type { StretchHook, WorkerSetup } from './hook.ts';
-import type { Reply, Request } from './protocol.ts';
+import { loadBackend } from '../../backend/registry.ts';
+import { createCompute } from '../../workers/compute.ts';
+import type { StretchHook, WorkerSetup } from '../../workers/hook.ts';
+import type { Reply, Request } from '../../workers/protocol.ts';
 
 const { hook } = (workerData ?? {}) as WorkerSetup;
 const compute = createCompute(

@@ -2,7 +2,7 @@
 // a core hold entries of 4 KiB for: measured, 8–10 % of a step of 2.4 million weights, on WebAssembly as on native code.
 
 import { createRequire } from 'node:module';
-import type { ArenaMemory } from './arena.ts';
+import type { ArenaMemory } from '../../backend/arena.ts';
 
 const require = createRequire(import.meta.url);
 const MADV_HUGEPAGE = 14;

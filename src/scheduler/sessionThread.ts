@@ -4,15 +4,15 @@
 import { Worker } from 'node:worker_threads';
 import { type Remote, wrap } from 'comlink';
 import { BackendUnavailableError, WorkerLostError } from '../errors.ts';
-import { nodeEndpoint } from '../workers/endpoint.node.ts';
+import { nodeEndpoint } from '../platform/node/endpoint.ts';
 import type { SessionCalls } from '../workers/protocol.ts';
-import { patienceOf, standsStill, threadsEnd } from './liveness.node.ts';
+import { patienceOf, standsStill, threadsEnd } from './liveness.ts';
 
 /** Workers run compiled code; from source (tests) that is the build beside it. */
 function sessionEntry(): URL {
   const here = import.meta.url;
-  const built = here.endsWith('.ts') ? '../../dist/workers/' : '../workers/';
-  return new URL(`${built}sessionEntry.node.js`, here);
+  const built = here.endsWith('.ts') ? '../../dist/platform/node/' : '../platform/node/';
+  return new URL(`${built}sessionEntry.js`, here);
 }
 
 export class SessionThread {
