@@ -8,10 +8,10 @@ import { Session } from 'node:inspector/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Arena } from '../dist/backend/arena.js';
-import { backendFactory } from '../dist/backend/registry.js';
 import { build } from '../dist/core/bayesian.js';
 import { TrainingStep } from '../dist/core/step.js';
 import { CONTROL_WORDS, trainingMemory } from '../dist/core/trainingMemory.js';
+import { nodeBackends } from '../dist/platform/node/backends.js';
 import { Team } from '../dist/workers/team.js';
 import { trainStretch } from '../dist/workers/trainStretch.js';
 
@@ -36,7 +36,7 @@ const FEW = 50;
 const MANY = 400;
 
 async function stretches({ sizes, batchSize, draws, kind }, backend) {
-  const factory = backendFactory(backend);
+  const factory = nodeBackends.named(backend);
   const problem = {
     model: build({ inputSize: sizes[0], hiddenSizes: sizes.slice(1, -1), outputSize: sizes.at(-1) }),
     likelihood: kind === 'gaussian' ? { kind, scale: 'learned' } : { kind },
@@ -111,7 +111,7 @@ function arraysMade(work) {
 
 async function measureHere(sites) {
   const result = {};
-  for (const backend of ['wasm', 'native'].filter((name) => backendFactory(name).available().ok)) {
+  for (const backend of ['wasm', 'native'].filter((name) => nodeBackends.named(name).available().ok)) {
     for (const [name, problem] of Object.entries(PROBLEMS)) {
       const { run, nextEpoch } = await stretches(problem, backend);
       for (let warm = 0; warm < problem.warm; warm += MANY) run(MANY);

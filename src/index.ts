@@ -42,6 +42,14 @@ export type { StateTensor, TrainingOrigin, TrainingState } from './core/training
 export * from './errors.ts';
 export type { Checkpoint } from './experiment/checkpoint/checkpoint.ts';
 export { load, posteriorDigest, readCheckpoint, save, writeCheckpoint } from './experiment/publicFiles.ts';
+export {
+  createRuntime,
+  openSession,
+  type Runtime,
+  type RuntimeOptions,
+  type Session,
+  type SessionOptions,
+} from './node.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type { Diagnostics } from './scheduler/diagnosis.ts';
 export type {
@@ -62,11 +70,5 @@ export type {
   TrainProgress,
 } from './scheduler/options.ts';
 export { epochRows, stepRows } from './scheduler/rowOrder.ts';
-export { createRuntime, type Runtime, type RuntimeOptions } from './scheduler/runtime.ts';
-export {
-  openSession,
-  type Session,
-  type SessionOptions,
-  type SessionPredictOptions,
-} from './scheduler/session.ts';
+export type { SessionPredictOptions } from './scheduler/session.ts';
 export type { EnsembleResult, EnsembleRun, TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';

@@ -199,7 +199,7 @@ test('node: modules are seen in *.node.ts, files, experiment, data, serve and cl
     ({ from, to }) =>
       to.startsWith('node:') &&
       !from.endsWith('.node.ts') &&
-      !['platform/node', 'scheduler', 'files', 'experiment', 'data', 'serve', 'cli'].includes(room(from)),
+      !['platform/node', 'files', 'experiment', 'data', 'serve', 'cli'].includes(room(from)),
   );
   expect(bad.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
 });

@@ -7,7 +7,6 @@ import type { Arena } from './arena.ts';
 import type { Backend, BackendFactory, Kernels } from './backend.ts';
 import { type Tfjs, tfjsGemm } from './tfjsGemm.ts';
 import { describeTfjs, findTfjs, loadTfjs, quietOneThread, type TfjsChoice } from './tfjsPackage.node.ts';
-import { wasmFactory } from './wasm.ts';
 
 interface Compiled {
   readonly wasm: unknown;
@@ -19,42 +18,45 @@ const loaded = new Map<string, Tfjs>();
 /** Packages found to work, by folder. */
 const proven = new Set<string>();
 
-export const tfjsFactory: BackendFactory = {
-  name: 'tfjs',
-  reproducible: false,
+/** @param wasm the backend whose other kernels it uses */
+export function tfjsFactoryOf(wasm: BackendFactory): BackendFactory {
+  return {
+    name: 'tfjs',
+    reproducible: false,
 
-  available() {
-    const state = wasmFactory.available();
-    if (!state.ok) return state;
-    const found = findTfjs();
-    return found.ok ? { ok: true, note: describeTfjs(found.choice) } : found;
-  },
+    available() {
+      const state = wasm.available();
+      if (!state.ok) return state;
+      const found = findTfjs();
+      return found.ok ? { ok: true, note: describeTfjs(found.choice) } : found;
+    },
 
-  /** @throws BackendUnavailableError when there is no TensorFlow.js, or it does not run in a thread */
-  async compile(): Promise<Compiled> {
-    const found = findTfjs();
-    if (!found.ok)
-      throw new BackendUnavailableError(`tfjs: expected TensorFlow.js, got none: ${found.reason}`);
-    quietOneThread();
-    const { choice } = found;
-    if (!proven.has(choice.folder)) await probe(choice);
-    proven.add(choice.folder);
-    return { wasm: await wasmFactory.compile(), tfjs: choice };
-  },
+    /** @throws BackendUnavailableError when there is no TensorFlow.js, or it does not run in a thread */
+    async compile(): Promise<Compiled> {
+      const found = findTfjs();
+      if (!found.ok)
+        throw new BackendUnavailableError(`tfjs: expected TensorFlow.js, got none: ${found.reason}`);
+      quietOneThread();
+      const { choice } = found;
+      if (!proven.has(choice.folder)) await probe(choice);
+      proven.add(choice.folder);
+      return { wasm: await wasm.compile(), tfjs: choice };
+    },
 
-  load(compiled: unknown): Promise<void> | undefined {
-    const { tfjs } = compiled as Compiled;
-    if (loaded.has(tfjs.folder)) return undefined;
-    return loadTfjs(tfjs).then((tf) => void loaded.set(tfjs.folder, tf));
-  },
+    load(compiled: unknown): Promise<void> | undefined {
+      const { tfjs } = compiled as Compiled;
+      if (loaded.has(tfjs.folder)) return undefined;
+      return loadTfjs(tfjs).then((tf) => void loaded.set(tfjs.folder, tf));
+    },
 
-  create(arena: Arena, compiled: unknown, thread: number): Backend {
-    const { wasm, tfjs } = compiled as Compiled;
-    const tf = loaded.get(tfjs.folder);
-    const gemm = tf === undefined ? notLoaded : tfjsGemm(tf, arena);
-    return { ...wasmFactory.create(arena, wasm, thread), name: 'tfjs', gemm_f32: gemm };
-  },
-};
+    create(arena: Arena, compiled: unknown, thread: number): Backend {
+      const { wasm: module, tfjs } = compiled as Compiled;
+      const tf = loaded.get(tfjs.folder);
+      const gemm = tf === undefined ? notLoaded : tfjsGemm(tf, arena);
+      return { ...wasm.create(arena, module, thread), name: 'tfjs', gemm_f32: gemm };
+    },
+  };
+}
 
 /** The TensorFlow.js this thread has loaded for what compile() gave. */
 export function tfjsOf(compiled: unknown): Tfjs | undefined {

@@ -1,5 +1,5 @@
 // The kernels as WebAssembly SIMD over the arena's shared memory: one compiled module, one instance a thread.
-// Reading the file is platform/node/kernelFile.ts; what each kernel means is kernels.ts. There are two modules of the same bits:
+// Reading the file is the platform's part; what each kernel means is kernels.ts. There are two modules of the same bits:
 // one for engines whose relaxed multiply-add is fused, one that works it out in double and is slow.
 
 import { BackendUnavailableError } from '../errors.ts';
@@ -51,12 +51,15 @@ function stackTop(thread: number): number {
   return 65_536 + (thread + 1) * STACK_BYTES;
 }
 
-/** The module that suits the engine. */
-export const wasmFactory = wasmFactoryOf(null);
+/**
+ * Bytes of a file of dist/kernels, as the platform reads it. What it has to switch on in the engine first it does before it asks for
+ * the file's name, which depends on that.
+ */
+export type ReadModule = (choose: () => string) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** One of the two modules, whatever the engine; null: the one that suits it. */
-export function wasmFactoryOf(wanted: WasmModule | null): BackendFactory {
-  return { name: 'wasm', reproducible: true, available, compile: () => compile(wanted), create };
+/** @param wanted one of the two modules, whatever the engine; null: the one that suits it */
+export function createWasmFactory(read: ReadModule, wanted: WasmModule | null = null): BackendFactory {
+  return { name: 'wasm', reproducible: true, available, compile: () => compile(read, wanted), create };
 }
 
 function available(): ReturnType<BackendFactory['available']> {
@@ -70,13 +73,8 @@ function available(): ReturnType<BackendFactory['available']> {
   return { ok: true };
 }
 
-async function compile(wanted: WasmModule | null): Promise<WebAssembly.Module> {
-  const [{ readKernelFile }, { enableRelaxedSimd }] = await Promise.all([
-    import('../platform/node/kernelFile.ts'),
-    import('../platform/node/relaxedSimd.ts'),
-  ]);
-  enableRelaxedSimd();
-  const bytes = await readKernelFile(FILES[wanted ?? wasmModule()]);
+async function compile(read: ReadModule, wanted: WasmModule | null): Promise<WebAssembly.Module> {
+  const bytes = await read(() => FILES[wanted ?? wasmModule()]);
   try {
     return await WebAssembly.compile(bytes);
   } catch (cause) {

@@ -3,7 +3,7 @@
 import { Piscina } from 'piscina';
 import { Arena, ArenaLayout } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
-import { backendFactory } from '../backend/registry.ts';
+import { nodeBackends } from '../platform/node/backends.ts';
 import type { KernelReply, KernelRequest } from './kernelThread.node.ts';
 import { type KernelWork, kernelCost, regionBytes, workName } from './kernelWork.ts';
 import type { Sampler } from './rounds.ts';
@@ -47,7 +47,8 @@ export class KernelBench {
 
   /** @throws BackendUnavailableError when the backend cannot run here */
   async sampler(name: string, work: KernelWork, backend: string, workers: number): Promise<Sampler> {
-    if (!this.#compiled.has(backend)) this.#compiled.set(backend, await backendFactory(backend).compile());
+    if (!this.#compiled.has(backend))
+      this.#compiled.set(backend, await nodeBackends.named(backend).compile());
     const { flops, bytes } = kernelCost(work);
     let calls = 0;
     return {

@@ -3,7 +3,7 @@
 
 import { Arena, type ArenaMemory } from '../backend/arena.ts';
 import type { Kernels } from '../backend/backend.ts';
-import { backendFactory, loadBackend } from '../backend/registry.ts';
+import { nodeBackends } from '../platform/node/backends.ts';
 import { type KernelWork, prepareKernel } from './kernelWork.ts';
 
 export interface KernelRequest {
@@ -36,7 +36,7 @@ function instance(request: KernelRequest, arena: Arena): Kernels {
   const key = `${request.backend} ${request.rank}`;
   let kernels = instances.get(key);
   if (kernels === undefined) {
-    kernels = backendFactory(request.backend).create(arena, request.compiled, request.rank);
+    kernels = nodeBackends.named(request.backend).create(arena, request.compiled, request.rank);
     instances.set(key, kernels);
   }
   return kernels;
@@ -67,7 +67,7 @@ function meet(meeting: Int32Array<SharedArrayBuffer>, size: number): void {
 }
 
 export default async function timeKernel(request: KernelRequest): Promise<KernelReply> {
-  await loadBackend(request.backend, request.compiled);
+  await nodeBackends.load(request.backend, request.compiled);
   const { work, memory, threads, base, size, meeting, calls, milliseconds } = request;
   const arena = new Arena(memory, threads);
   const call = prepareKernel(work, instance(request, arena), arena, base);

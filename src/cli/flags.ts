@@ -1,12 +1,12 @@
 // Options that several commands share, and how their values are checked.
 
 import { type Command, Option } from 'commander';
-import { BACKEND_NAMES } from '../backend/registry.ts';
 import { MAX_DRAWS } from '../core/limits.ts';
 import type { PredictionMode } from '../core/predictionMemory.ts';
 import { ConfigError } from '../errors.ts';
 import { describeValue, mismatch } from '../messages.ts';
-import { createRuntime, type Runtime, type RuntimeOptions } from '../scheduler/runtime.ts';
+import { createRuntime, type Runtime, type RuntimeOptions } from '../node.ts';
+import { nodeBackends } from '../platform/node/backends.ts';
 import { warn } from './output.ts';
 
 /** More threads than this is a typing mistake on any machine there is. */
@@ -33,7 +33,7 @@ export function withRuntime(command: Command): Command {
     )
     .option(
       '--backend <name>',
-      `auto or one of ${BACKEND_NAMES.join(', ')}; the bits are the same, but for tfjs`,
+      `auto or one of ${nodeBackends.names.join(', ')}; the bits are the same, but for tfjs`,
       'auto',
     );
 }

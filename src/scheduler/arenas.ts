@@ -1,11 +1,8 @@
-// The arenas of the process: lent to a job, cleared and lent again. Making one costs 8 to 10 GiB of addresses that every worker
+// The arenas of a platform: lent to a job, cleared and lent again. Making one costs 8 to 10 GiB of addresses that every worker
 // keeps until it collects garbage, so few are made, those in store are bounded, and letting go of one ends in a collection.
 
 import { Arena, type ArenaLayout, type ArenaMemory, arenaPages, MAX_PAGES } from '../backend/arena.ts';
-import { noMemoryMessage } from '../platform/node/addressSpace.ts';
-import { collectGarbage } from '../platform/node/garbage.ts';
-import { adviseHugePages } from '../platform/node/hugePages.ts';
-import { availableMemory } from './memory.node.ts';
+import type { Platform } from '../platform/platform.ts';
 
 /** An arena in one job's hands. */
 export interface Loan {
@@ -30,12 +27,20 @@ export interface ArenaBounds {
   readonly goneBytes: number;
 }
 
-const BOUNDS: ArenaBounds = {
-  free: 16,
-  freeBytes: () => Math.min(1 << 30, availableMemory() / 4),
-  gone: 8,
-  goneBytes: 256 << 20,
-};
+/** What a pool of arenas needs of the platform. */
+export type ArenaPlatform = Pick<
+  Platform,
+  'availableMemory' | 'adviseHugePages' | 'collectGarbage' | 'noMemoryMessage'
+>;
+
+function defaultBounds(platform: ArenaPlatform): ArenaBounds {
+  return {
+    free: 16,
+    freeBytes: () => Math.min(1 << 30, platform.availableMemory() / 4),
+    gone: 8,
+    goneBytes: 256 << 20,
+  };
+}
 /** What may be kept when no runtime is open any more. */
 const IDLE_BYTES = 64 << 20;
 const PAGE = 65_536;
@@ -58,10 +63,11 @@ export class ArenaPool {
 
   /** @param allocate makes memory; another in tests of what happens when there is none */
   constructor(
+    readonly platform: ArenaPlatform,
     bounds: Partial<ArenaBounds> = {},
     readonly allocate = Arena.allocate,
   ) {
-    this.#bounds = { ...BOUNDS, ...bounds };
+    this.#bounds = { ...defaultBounds(platform), ...bounds };
   }
 
   /** Collections of arenas let go of, so far: a worker that has seen fewer must let go as well. */
@@ -137,8 +143,8 @@ export class ArenaPool {
   async #make(layout: ArenaLayout, pages: number): Promise<Entry> {
     this.settle();
     const entry = (size: number): Entry => {
-      const { memory } = this.allocate(layout, size, noMemoryMessage);
-      adviseHugePages(memory);
+      const { memory } = this.allocate(layout, size, (bytes) => this.platform.noMemoryMessage(bytes));
+      this.platform.adviseHugePages(memory);
       return { id: ++this.#made, memory, pages: size, dirty: 0 };
     };
     try {
@@ -164,7 +170,7 @@ export class ArenaPool {
   #collect(): void {
     this.#evictions++;
     this.#gone = { count: 0, bytes: 0 };
-    collectGarbage();
+    this.platform.collectGarbage();
   }
 }
 
@@ -175,5 +181,11 @@ export function sizeClass(pages: number): number {
   return Math.min(MAX_PAGES, Math.max(16, Math.ceil(pages / step) * step));
 }
 
-/** Of all runtimes of the process. */
-export const arenas = new ArenaPool();
+const pools = new WeakMap<ArenaPlatform, ArenaPool>();
+
+/** The pool of all runtimes on a platform. */
+export function arenasOf(platform: ArenaPlatform): ArenaPool {
+  const pool = pools.get(platform) ?? new ArenaPool(platform);
+  pools.set(platform, pool);
+  return pool;
+}

@@ -10,7 +10,6 @@ import { DivergedError, WorkerLostError } from '../errors.ts';
 import { memberSeed } from '../random/seed.ts';
 import type { PhaseTimes } from '../workers/protocol.ts';
 import type { TrainerHost } from './host.ts';
-import { availableMemory } from './memory.node.ts';
 import type {
   EnsembleOptions,
   EnsembleSettings,
@@ -102,7 +101,7 @@ export async function trainMembers(
   };
   const team = teamSize(prepared.problem, parameterLayout(prepared.problem.model), host.pool.size);
   const { bytes } = trainingMemory(prepared.problem, team + 1).arena;
-  const atOnce = Math.min(todo.length, membersAtOnce(M, host.pool.size, bytes, availableMemory()));
+  const atOnce = Math.min(todo.length, membersAtOnce(M, host.pool.size, bytes, host.availableMemory()));
   await Promise.all(Array.from({ length: atOnce }, lane));
   failure.signal.throwIfAborted();
   const posteriors = Array.from({ length: M }, (_, m) => done.get(m) as Posterior);

@@ -1,7 +1,7 @@
 // What trainings and predictions need of the runtime around them.
 
 import type { BackendFactory } from '../backend/backend.ts';
-import type { WorkerPool } from '../platform/node/pool.ts';
+import type { WorkerPool } from '../platform/platform.ts';
 import type { ArenaPool } from './arenas.ts';
 import type { Seats } from './seats.ts';
 
@@ -12,6 +12,8 @@ export interface TrainerHost {
   readonly compiled: unknown;
   /** Cores of the machine. */
   readonly cores: number;
+  /** Bytes of memory there may still be. */
+  availableMemory(): number;
   nextJobId(): number;
   readonly arenas: ArenaPool;
   /** How the trainings under way share the workers out. */

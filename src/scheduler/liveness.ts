@@ -1,8 +1,5 @@
-// Telling a hung worker from a slow one, and the end of a hung one. Workers count their progress in shared memory; only a count that
+// Telling a hung worker from a slow one. Workers count their progress in shared memory; only a count that
 // stands still for very much longer than its usual step means that nobody will go on.
-
-import type { Worker } from 'node:worker_threads';
-import { exitWithoutThreads } from '../platform/node/hardExit.ts';
 
 /** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
 const PATIENT_STEPS = 1_000;
@@ -11,8 +8,6 @@ export const PATIENCE_MS = 60_000;
 const FIRST_PATIENCE_MS = 600_000;
 /** Looks in the time of the patience. Looks are counted, not time: a machine that sleeps does not look either. */
 export const LOOKS = 20;
-/** Longer than any kernel takes. */
-const END_MS = 30_000;
 
 /** Milliseconds without progress after which a worker is stuck. @param msPerStep what a step takes, 0 while it is not known */
 export function patienceOf(msPerStep: number): number {
@@ -43,28 +38,4 @@ export function standsStill(
       () => done(false),
     );
   });
-}
-
-/**
- * Waits until threads that were told to end are gone, at most so long; resolves to whether they are. One in machine code that never
- * returns cannot be ended; it no longer keeps the process.
- */
-export async function threadsEnd(threads: readonly Worker[], ms = END_MS): Promise<boolean> {
-  const left = new Set(threads.filter(({ threadId }) => threadId !== -1));
-  if (left.size === 0) return true;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-    for (const thread of left) {
-      thread.once('exit', () => {
-        left.delete(thread);
-        if (left.size === 0) resolve();
-      });
-    }
-  });
-  clearTimeout(timer);
-  if (left.size === 0) return true;
-  for (const thread of left) thread.unref();
-  exitWithoutThreads();
-  return false;
 }

@@ -1,7 +1,6 @@
 // The runtime: a pool of workers with a backend and a seed, and the calls that use it. Closing it ends every thread.
 
 import type { BackendFactory } from '../backend/backend.ts';
-import { pickBackend } from '../backend/registry.ts';
 import { checkPosterior } from '../core/arguments.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { Matrix, MatrixLike } from '../core/matrix.ts';
@@ -10,10 +9,9 @@ import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
 import { readable, readNow } from '../options/readable.ts';
-import { WorkerPool } from '../platform/node/pool.ts';
+import type { Platform, WorkerPool } from '../platform/platform.ts';
 import { seedText } from '../random/seed.ts';
-import { arenas } from './arenas.ts';
-import { cores } from './cores.node.ts';
+import { type ArenaPool, arenasOf } from './arenas.ts';
 import { epochSelector } from './earlyStopping.ts';
 import { trainMembers } from './ensembleTraining.ts';
 import { evaluateDiscrete, evaluateValues } from './evaluate.ts';
@@ -58,7 +56,7 @@ export interface RuntimeOptions {
   readonly backend?: string;
   /** Seed of everything random, a string or an integer; default `varpool`. */
   readonly seed?: string | number;
-  /** Told of what was mended without failing, such as a lost worker. Default: process.emitWarning. */
+  /** Told of what was mended without failing, such as a lost worker. Default: a warning of the process, or of the console where there is none. */
   readonly onWarning?: (message: string) => void;
   /** @internal limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
   readonly workerHeapMb?: number;
@@ -69,14 +67,6 @@ export interface RuntimeOptions {
 }
 
 export const DEFAULT_SEED = 'varpool';
-
-/**
- * Starts a runtime.
- * @throws BackendUnavailableError when the backend cannot run here; RangeError or TypeError for a bad option
- */
-export function createRuntime(options: RuntimeOptions = {}): Runtime {
-  return new Runtime(options);
-}
 
 export class Runtime implements AsyncDisposable {
   readonly workers: number;
@@ -96,18 +86,28 @@ export class Runtime implements AsyncDisposable {
   readonly #seats: Seats;
   #jobs = 0;
   #active = 0;
+  readonly #arenas: ArenaPool;
   /** Collections of arenas that the workers were told of. */
-  #evictions = arenas.evictions;
+  #evictions: number;
   #leaveArenas: () => void = () => undefined;
   #closed = false;
 
-  constructor(options: RuntimeOptions) {
+  /**
+   * @param platform what the runtime finds its cores, memory and threads through
+   * @throws BackendUnavailableError when the backend cannot run here; RangeError or TypeError for a bad option
+   */
+  constructor(
+    readonly platform: Platform,
+    options: RuntimeOptions = {},
+  ) {
+    this.#arenas = arenasOf(platform);
+    this.#evictions = this.#arenas.evictions;
     const settings = checkOptions('createRuntime', runtimeOptions, options);
     const { workers, backend, seed = DEFAULT_SEED, workerHeapMb, workerHook, testing, onWarning } = settings;
-    this.workers = workers === 'auto' ? Math.min(MAX_WORKERS, cores()) : workers;
+    this.workers = workers === 'auto' ? Math.min(MAX_WORKERS, platform.cores()) : workers;
     this.#seats = new Seats(this.workers);
     this.seed = seedText(seed);
-    this.#factory = pickBackend(backend);
+    this.#factory = platform.backends.pick(backend);
     this.backend = this.#factory.name;
     this.reproducible = this.#factory.reproducible;
     const state = this.#factory.available();
@@ -115,7 +115,7 @@ export class Runtime implements AsyncDisposable {
     this.#workerHeapMb = workerHeapMb;
     this.#workerHook = workerHook;
     this.#testing = testing;
-    this.#warn = onWarning ?? ((message) => process.emitWarning(message, 'VarpoolWarning'));
+    this.#warn = onWarning ?? ((message) => platform.warn(message));
   }
 
   /**
@@ -138,7 +138,7 @@ export class Runtime implements AsyncDisposable {
     const read = readNow('train', () =>
       readTraining(model, data, checkOptions('train', trainOptions, options), this.seed),
     );
-    return new TrainingRun(async (report) => {
+    return new TrainingRun(this.platform, async (report) => {
       const { prepared, settings } = read();
       return this.#job((host) => this.#fit(host, prepared, settings, report, hooks));
     });
@@ -153,7 +153,7 @@ export class Runtime implements AsyncDisposable {
     const read = readNow('trainEnsemble', () =>
       readTraining(model, data, checkOptions('trainEnsemble', ensembleOptions, options), this.seed),
     );
-    return new EnsembleRun(async (report) => {
+    return new EnsembleRun(this.platform, async (report) => {
       const { prepared, settings } = read();
       return this.#job((host) =>
         trainMembers(host, prepared, settings, report, (place, member, own, each) =>
@@ -292,9 +292,9 @@ export class Runtime implements AsyncDisposable {
     this.#active++;
     return async () => {
       if (--this.#active > 0) return;
-      arenas.settle();
-      if (arenas.evictions === this.#evictions) return;
-      this.#evictions = arenas.evictions;
+      this.#arenas.settle();
+      if (this.#arenas.evictions === this.#evictions) return;
+      this.#evictions = this.#arenas.evictions;
       await this.#pool?.release();
     };
   }
@@ -312,17 +312,18 @@ export class Runtime implements AsyncDisposable {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
     this.#compiled ??= this.#factory.compile();
     const [heapMb, hook] = [this.#workerHeapMb, this.#workerHook];
-    const pool = this.#pool ?? new WorkerPool(this.workers, { heapMb, hook, ...this.#testing });
-    if (this.#pool === null) this.#leaveArenas = arenas.join(() => pool.release());
+    const pool = this.#pool ?? this.platform.startPool(this.workers, { heapMb, hook, ...this.#testing });
+    if (this.#pool === null) this.#leaveArenas = this.#arenas.join(() => pool.release());
     this.#pool = pool;
     const compiled = await this.#compiled;
     return {
       pool,
       factory: this.#factory,
       compiled,
-      cores: cores(),
+      cores: this.platform.cores(),
+      availableMemory: () => this.platform.availableMemory(),
       nextJobId: () => ++this.#jobs,
-      arenas,
+      arenas: this.#arenas,
       seats: this.#seats,
       warn: this.#warn,
       patience: this.#testing?.patience,

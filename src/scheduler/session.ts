@@ -2,7 +2,6 @@
 
 import { transfer } from 'comlink';
 import { LANES } from '../backend/backend.ts';
-import { pickBackend } from '../backend/registry.ts';
 import { checkPosterior } from '../core/arguments.ts';
 import { membersOf } from '../core/ensemble.ts';
 import type { MatrixLike } from '../core/matrix.ts';
@@ -10,6 +9,7 @@ import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
 import { readable } from '../options/readable.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import { type PredictOptions, predictDraws } from './options.ts';
@@ -43,16 +43,20 @@ export interface Session extends AsyncDisposable {
  * Starts a thread that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
  * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
  */
-export async function openSession(posterior: AnyPosterior, options: SessionOptions = {}): Promise<Session> {
+export async function openSession(
+  platform: Platform,
+  posterior: AnyPosterior,
+  options: SessionOptions = {},
+): Promise<Session> {
   const { backend, capacity, cacheBytes } = readable('openSession', () => {
     checkPosterior('openSession', posterior);
     return checkOptions('openSession', sessionOptions, options);
   });
-  const factory = pickBackend(backend);
+  const factory = platform.backends.pick(backend);
   const compiled = await factory.compile();
   // Its memory may have been transferred since the call.
   checkPosterior('openSession', posterior);
-  const thread = new SessionThread();
+  const thread = new SessionThread(platform);
   const setup = {
     posterior,
     backend: factory.name,

@@ -1,22 +1,24 @@
 // The thread of a session, as its owner holds it: calls through comlink that settle even when the thread dies or hangs, and its end.
 // comlink alone would leave a call to a dead worker waiting for ever.
 
-import { Worker } from 'node:worker_threads';
-import { type Remote, wrap } from 'comlink';
+import { type Endpoint, type Remote, wrap } from 'comlink';
 import { BackendUnavailableError, WorkerLostError } from '../errors.ts';
-import { nodeEndpoint } from '../platform/node/endpoint.ts';
+import type { Platform, SessionPort } from '../platform/platform.ts';
 import type { SessionCalls } from '../workers/protocol.ts';
-import { patienceOf, standsStill, threadsEnd } from './liveness.ts';
+import { patienceOf, standsStill } from './liveness.ts';
 
-/** Workers run compiled code; from source (tests) that is the build beside it. */
-function sessionEntry(): URL {
-  const here = import.meta.url;
-  const built = here.endsWith('.ts') ? '../../dist/platform/node/' : '../platform/node/';
-  return new URL(`${built}sessionEntry.js`, here);
+/** What tests change of a session's thread. */
+export interface SessionThreadTesting {
+  /** Another program for the thread. */
+  readonly entry?: string | undefined;
+  /** Milliseconds it may stand still. */
+  readonly patience?: number | undefined;
+  /** Milliseconds it may take to end. */
+  readonly endMs?: number | undefined;
 }
 
 export class SessionThread {
-  readonly #worker: Worker;
+  readonly #port: SessionPort;
   readonly #remote: Remote<SessionCalls>;
   /** How to reject each call that waits. A race with one promise of the thread's end would keep every call in memory. */
   readonly #waiting = new Set<(reason: Error) => void>();
@@ -32,27 +34,15 @@ export class SessionThread {
   /** Milliseconds in which calls waited. */
   #busyMs = 0;
 
-  /**
-   * @param entry another program for the thread, in tests
-   * @param patience milliseconds it may stand still, in tests
-   */
   constructor(
-    entry = sessionEntry(),
-    readonly patience?: number,
-    readonly endMs?: number,
+    platform: Pick<Platform, 'startSession'>,
+    readonly testing: SessionThreadTesting = {},
   ) {
-    // A program given as text was started with a flag that no program in a file may have, and threads inherit flags.
-    const isText = process.execArgv.some((flag) => flag.startsWith('--input-type'));
-    this.#worker = new Worker(entry, { name: 'varpool-session', ...(isText ? { execArgv: [] } : {}) });
-    this.#worker.on('messageerror', (cause) => this.#lose(cause));
-    // Its exit follows. Answers it sent before are delivered by then, and have their callers by the next turn of the event loop.
-    this.#worker.on('error', (cause) => (this.#lost ??= { cause }));
-    this.#worker.on('exit', (code) =>
-      setImmediate(() => this.#lose(new Error(`it ended with exit code ${code}`))),
-    );
+    const { entry, endMs } = testing;
+    this.#port = platform.startSession({ entry, endMs, onLost: (cause) => this.#lose(cause) });
     // Only a call in flight keeps the process alive.
-    this.#worker.unref();
-    this.#remote = wrap<SessionCalls>(nodeEndpoint(this.#worker));
+    this.#port.keepAlive(false);
+    this.#remote = wrap<SessionCalls>(this.#port.wire as Endpoint);
   }
 
   /** @throws what the call threw in the thread, of the same class; WorkerLostError when the thread died or had died before */
@@ -61,14 +51,14 @@ export class SessionThread {
       throw new Error('session: expected an open session, got a closed one — open another');
     if (this.#lost !== null) throw lostError(this.#lost.cause);
     const answer = new Promise<T>((resolve, reject) => {
-      if (this.#waiting.size === 0) this.#worker.ref();
+      if (this.#waiting.size === 0) this.#port.keepAlive(true);
       this.#waiting.add(reject);
       if (this.#idle === null) void this.#watch();
       send(this.#remote)
         .finally(() => {
           this.#waiting.delete(reject);
           if (this.#waiting.size > 0) return;
-          this.#worker.unref();
+          this.#port.keepAlive(false);
           this.#idle?.settle();
         })
         .then(resolve, (error) => reject(revived(error)));
@@ -85,7 +75,7 @@ export class SessionThread {
     });
     this.#idle = { promise, settle };
     const steps = Atomics.load(this.pulse, 0);
-    const patience = this.patience ?? patienceOf(steps === 0 ? 0 : this.#busyMs / steps);
+    const patience = this.testing.patience ?? patienceOf(steps === 0 ? 0 : this.#busyMs / steps);
     const start = performance.now();
     const stuck = await standsStill(promise, patience, () => Atomics.load(this.pulse, 0));
     this.#busyMs += performance.now() - start;
@@ -95,7 +85,7 @@ export class SessionThread {
       return;
     }
     this.#lose(new Error(`no sign of life for ${patience / 1000} s`));
-    await this.#end();
+    await this.#port.end();
   }
 
   #lose(cause: unknown): void {
@@ -105,15 +95,9 @@ export class SessionThread {
     this.#idle?.settle();
   }
 
-  /** Resolves when the thread is gone, or is known to be stuck. */
-  async #end(): Promise<void> {
-    void this.#worker.terminate();
-    await threadsEnd([this.#worker], this.endMs);
-  }
-
   /** Waits for the calls that were made, then ends the thread. */
   close(): Promise<void> {
-    this.#closed ??= this.#newest.then(() => this.#end());
+    this.#closed ??= this.#newest.then(() => this.#port.end());
     return this.#closed;
   }
 }

@@ -2,7 +2,7 @@
 // therefore ended. Tells a hung worker by the words that count the progress of each slot.
 
 import { WorkerLostError } from '../errors.ts';
-import { LostRequestError, type WorkerPool } from '../platform/node/pool.ts';
+import { LostRequestError, type WorkerPool } from '../platform/platform.ts';
 import type { PredictRequest, PrepareRequest } from '../workers/protocol.ts';
 import { LOOKS, PATIENCE_MS, patienceOf } from './liveness.ts';
 

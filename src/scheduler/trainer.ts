@@ -7,7 +7,7 @@ import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory, trainingMemory } from '../core/trainingMemory.ts';
 import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
-import { LostRequestError } from '../platform/node/pool.ts';
+import { LostRequestError } from '../platform/platform.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from '../workers/protocol.ts';
 import type { Loan } from './arenas.ts';
 import { onAbort } from './cancellation.ts';

@@ -1,6 +1,7 @@
 // A training under way, of one posterior or of an ensemble: an async iterator of reports that is also a promise of what it fits.
 
 import type { Ensemble, Posterior } from '../core/posterior.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { PhaseTimes } from '../workers/protocol.ts';
 import type { SelectionOutcome } from './earlyStopping.ts';
 import type { MemberReport, TrainingReport } from './options.ts';
@@ -30,12 +31,16 @@ abstract class Run<Report, Result extends { readonly posterior: unknown }>
   abstract readonly [Symbol.toStringTag]: string;
   readonly #reports: Report[] = [];
   readonly #result: Promise<Result>;
-  readonly #failure = new Failure();
+  readonly #failure: Failure;
   /** Iterators that have read all reports there are, any number of them. */
   #waiting: (() => void)[] = [];
   #ended = false;
 
-  constructor(work: (report: (report: Report) => void) => Promise<Result>) {
+  constructor(
+    platform: Pick<Platform, 'beforeExit'>,
+    work: (report: (report: Report) => void) => Promise<Result>,
+  ) {
+    this.#failure = new Failure(platform);
     const report = (next: Report) => {
       this.#reports.push(next);
       this.#wake();

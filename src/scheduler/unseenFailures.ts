@@ -1,18 +1,22 @@
 // Failures that nobody looks at. A run may be awaited or read long after it has failed, so it cannot count as unhandled at once, as a
 // promise would; it does when nobody can look any more: when the run is collected as garbage, or the process has nothing left to do.
 
+import type { Platform } from '../platform/platform.ts';
+
 /** How a run failed, if it did, and whether anybody asks. */
 export class Failure {
   #error: { readonly reason: unknown } | null = null;
   #seen = false;
+  #forget: () => void = () => undefined;
+
+  constructor(readonly platform: Pick<Platform, 'beforeExit'>) {}
 
   set(reason: unknown): void {
     if (this.#seen) return;
     this.#error = { reason };
     // Until it is asked for, a stack holds on to everything in its frames, and so to the run.
     if (reason instanceof Error) void reason.stack;
-    if (unseen.size === 0) process.on('beforeExit', raiseAll);
-    unseen.add(this);
+    this.#forget = this.platform.beforeExit(() => this.raise());
   }
 
   /** Somebody awaits or reads the run: what it throws is theirs. */
@@ -31,14 +35,8 @@ export class Failure {
 
   #drop(): void {
     this.#error = null;
-    if (unseen.delete(this) && unseen.size === 0) process.off('beforeExit', raiseAll);
+    this.#forget();
   }
-}
-
-const unseen = new Set<Failure>();
-
-function raiseAll(): void {
-  for (const failure of [...unseen]) failure.raise();
 }
 
 const collected = new FinalizationRegistry<Failure>((failure) => failure.raise());

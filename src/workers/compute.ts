@@ -3,13 +3,12 @@
 
 import { Arena } from '../backend/arena.ts';
 import { type Kernels, LANES } from '../backend/backend.ts';
-import { backendFactory } from '../backend/registry.ts';
 import { predictionMemory } from '../core/predictionMemory.ts';
 import { TilePredictor } from '../core/predictTile.ts';
 import { TrainingStep } from '../core/step.ts';
 import { CONTROL_WORDS, trainingMemory } from '../core/trainingMemory.ts';
-import { collectGarbage } from '../platform/node/garbage.ts';
 import type { StretchHook } from './hook.ts';
+import type { WorkerHost } from './host.ts';
 import type {
   JobBase,
   PredictRequest,
@@ -32,12 +31,12 @@ interface Known {
 }
 
 /** Makes a `compute` with its own memory of arenas; `hook` runs the stretches that come with an order. */
-export function createCompute(hook?: StretchHook): (request: Request) => Reply {
+export function createCompute(host: WorkerHost, hook?: StretchHook): (request: Request) => Reply {
   const arenas = new Map<number, Known>();
   let evictions = 0;
   const forget = () => {
     arenas.clear();
-    collectGarbage();
+    host.collectGarbage();
   };
   return (request) => {
     if (request.kind === 'release') {
@@ -61,7 +60,9 @@ export function createCompute(hook?: StretchHook): (request: Request) => Reply {
       let run = known.runs.get(thread);
       if (run === undefined) {
         run =
-          request.kind === 'train' ? trainer(request.job, thread, known, hook) : predictor(request, known);
+          request.kind === 'train'
+            ? trainer(host, request.job, thread, known, hook)
+            : predictor(host, request, known);
         known.runs.set(thread, run);
       }
       return run(request);
@@ -73,21 +74,22 @@ export function createCompute(hook?: StretchHook): (request: Request) => Reply {
   };
 }
 
-function open(job: JobBase, thread: number, known: Known) {
+function open(host: WorkerHost, job: JobBase, thread: number, known: Known) {
   const arena = new Arena(job.memory, job.threads);
   const kernels =
-    known.kernels.get(thread) ?? backendFactory(job.backend).create(arena, job.compiled, thread);
+    known.kernels.get(thread) ?? host.backends.named(job.backend).create(arena, job.compiled, thread);
   known.kernels.set(thread, kernels);
   return { arena, kernels };
 }
 
 function trainer(
+  host: WorkerHost,
   job: TrainingJob,
   thread: number,
   known: Known,
   hook?: StretchHook,
 ): (request: Request) => Reply {
-  const { arena, kernels } = open(job, thread, known);
+  const { arena, kernels } = open(host, job, thread, known);
   const memory = trainingMemory(job.problem, job.threads);
   const step = new TrainingStep(job.problem, memory, arena, kernels, thread);
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
@@ -99,9 +101,13 @@ function trainer(
   };
 }
 
-function predictor(first: PrepareRequest | PredictRequest, known: Known): (request: Request) => Reply {
+function predictor(
+  host: WorkerHost,
+  first: PrepareRequest | PredictRequest,
+  known: Known,
+): (request: Request) => Reply {
   const { job, slot } = first;
-  const { arena, kernels } = open(job, slot, known);
+  const { arena, kernels } = open(host, job, slot, known);
   const memory = predictionMemory(job.problem, job.threads);
   const pulse = (memory.pulse >>> 2) + slot * LANES;
   const beat = () => void Atomics.add(arena.i32, pulse, 1);

@@ -2,7 +2,6 @@
 // answered one at a time. No thread in it; it computes where it is called.
 
 import { Arena } from '../backend/arena.ts';
-import { backendFactory } from '../backend/registry.ts';
 import { drawsOfMember, membersOf } from '../core/ensemble.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { parameterLayout } from '../core/parameters.ts';
@@ -31,7 +30,7 @@ import {
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { PredictiveSummary } from '../core/predictive/summarize.ts';
 import { TilePredictor, type TileWork } from '../core/predictTile.ts';
-import { noMemoryMessage } from '../platform/node/addressSpace.ts';
+import type { WorkerHost } from './host.ts';
 import type { SessionRequest, SessionSetup } from './protocol.ts';
 
 export class PredictionSession {
@@ -40,10 +39,10 @@ export class PredictionSession {
   readonly #outputs: number;
 
   /** @throws RangeError when there is no memory for it, BackendUnavailableError when the backend cannot run in this thread */
-  constructor(setup: SessionSetup) {
+  constructor(host: WorkerHost, setup: SessionSetup) {
     const members = membersOf(setup.posterior);
     const cacheBytes = setup.cacheBytes / members.length;
-    this.#members = members.map((posterior) => new MemberSession({ ...setup, posterior, cacheBytes }));
+    this.#members = members.map((posterior) => new MemberSession(host, { ...setup, posterior, cacheBytes }));
     this.#capacity = setup.capacity;
     this.#outputs = setup.posterior.model.outputSize;
   }
@@ -87,14 +86,8 @@ class MemberSession {
   /** What mode marginal needs is there. */
   #prepared = false;
 
-  constructor({
-    posterior,
-    backend,
-    compiled,
-    capacity,
-    cacheBytes,
-    pulse,
-  }: SessionSetup & { posterior: Posterior }) {
+  constructor(host: WorkerHost, setup: SessionSetup & { posterior: Posterior }) {
+    const { posterior, backend, compiled, capacity, cacheBytes, pulse } = setup;
     const { model, likelihood, seed, kernelEpoch } = posterior;
     // Once packed, the row-major weights are not needed again.
     this.posterior = { ...posterior, layers: [] };
@@ -113,8 +106,8 @@ class MemberSession {
       cachedDraws: Math.floor(cacheBytes / (parameterLayout(model).size * 4)),
     };
     this.memory = predictionMemory(problem, 1);
-    this.#arena = Arena.allocate(this.memory.arena, undefined, noMemoryMessage);
-    const kernels = backendFactory(backend).create(this.#arena, compiled, 0);
+    this.#arena = Arena.allocate(this.memory.arena, undefined, (bytes) => host.noMemoryMessage(bytes));
+    const kernels = host.backends.named(backend).create(this.#arena, compiled, 0);
     const beat = () => void Atomics.add(pulse, 0, 1);
     this.#tiles = new TilePredictor(problem, this.memory, this.#arena, kernels, beat);
     loadParameters(this.#arena, this.memory, posterior);

@@ -4,8 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import type { MatrixLike } from '../../src/core/matrix.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { openSession } from '../../src/scheduler/session.ts';
+import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 
 let runtime: Runtime;
 beforeAll(() => {

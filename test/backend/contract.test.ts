@@ -12,8 +12,7 @@ import {
 } from '../../src/backend/backend.ts';
 import { nativeFactoryOf, nativeVariants } from '../../src/backend/native.node.ts';
 import { referenceFactory } from '../../src/backend/reference.ts';
-import { tfjsFactory } from '../../src/backend/tfjs.node.ts';
-import { wasmFactoryOf } from '../../src/backend/wasm.ts';
+import { tfjsFactory, wasmFactoryOf } from '../../src/platform/node/backends.ts';
 import { KernelPair, panelRanges, rowRanges, SIZES, TestValues } from '../support/kernelPair.ts';
 
 const UNDER_TEST: BackendFactory[] = [

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { GemmStart } from '../../src/backend/backend.ts';
-import { backendFactory, pickBackend } from '../../src/backend/registry.ts';
-import { tfjsFactory, tfjsOf } from '../../src/backend/tfjs.node.ts';
+import { tfjsOf } from '../../src/backend/tfjs.node.ts';
 import { type Tfjs, tfjsGemm } from '../../src/backend/tfjsGemm.ts';
 import { loadTfjs, type TfjsChoice } from '../../src/backend/tfjsPackage.node.ts';
 import { BackendUnavailableError } from '../../src/errors.ts';
+import { nodeBackends, tfjsFactory } from '../../src/platform/node/backends.ts';
 import { KernelMemory } from '../support/kernelMemory.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-tfjs-'));
@@ -42,8 +42,8 @@ describe('which package', () => {
       note: expect.stringMatching(/^@tensorflow\/tfjs[a-z-]* 4\.\d+\.\d+ \(.+\)$/),
     });
     expect(tfjsFactory.reproducible).toBe(false);
-    expect(pickBackend('tfjs').name).toBe('tfjs');
-    expect(backendFactory(pickBackend('auto').name).reproducible).toBe(true);
+    expect(nodeBackends.pick('tfjs').name).toBe('tfjs');
+    expect(nodeBackends.named(nodeBackends.pick('auto').name).reproducible).toBe(true);
   });
 
   test('VARPOOL_TFJS names a package or a folder', () => {
@@ -63,7 +63,7 @@ describe('which package', () => {
   ])('VARPOOL_TFJS=%s is refused with the reason', async (name, reason) => {
     vi.stubEnv('VARPOOL_TFJS', name);
     expect(tfjsFactory.available()).toEqual({ ok: false, reason: expect.stringMatching(reason) });
-    expect(() => pickBackend('tfjs')).toThrow(BackendUnavailableError);
+    expect(() => nodeBackends.pick('tfjs')).toThrow(BackendUnavailableError);
     await expect(tfjsFactory.compile()).rejects.toThrow(BackendUnavailableError);
   });
 
@@ -127,7 +127,7 @@ describe('the process', () => {
 
   test('a thread that did not load TensorFlow.js has every kernel but the product', async () => {
     vi.stubEnv('VARPOOL_TFJS', fakePackage('never loaded', '@tensorflow/tfjs', fakeTfjs('11')).folder);
-    const { arena, start } = await KernelMemory.create(backendFactory('reference'));
+    const { arena, start } = await KernelMemory.create(nodeBackends.named('reference'));
     const kernels = tfjsFactory.create(arena, await tfjsFactory.compile(), 0);
     kernels.sum_f32(start, start, 0);
     expect(() => kernels.gemm_f32(start, 1, start, 1, 0, start, 1, 1, 1, 1, GemmStart.zero, 0)).toThrow(

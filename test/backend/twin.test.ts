@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ACTIVATIONS, GemmStart, LANES } from '../../src/backend/backend.ts';
-import { wasmFactory } from '../../src/backend/wasm.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { normal } from '../../src/random/normal.ts';
 import { KernelMemory } from '../support/kernelMemory.ts';
 import { TestValues } from '../support/kernelPair.ts';

@@ -7,16 +7,18 @@ import { serialize } from 'node:v8';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
 import { ACTIVATIONS, type Kernels, LANES } from '../../src/backend/backend.ts';
-import { wasmFactory, wasmFactoryOf } from '../../src/backend/wasm.ts';
 import { type KernelWork, kernelCost, prepareKernel, workName } from '../../src/bench/kernelWork.ts';
 import { NETWORKS, type Network, networkName, parameterCount, stepWork } from '../../src/bench/networks.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { OptimizerSettings } from '../../src/core/optimizers/index.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import { checkOptions } from '../../src/options/check.ts';
+import { wasmFactory, wasmFactoryOf } from '../../src/platform/node/backends.ts';
 import { readKernelFile } from '../../src/platform/node/kernelFile.ts';
-import type { WorkerPool } from '../../src/platform/node/pool.ts';
 import { enableRelaxedSimd } from '../../src/platform/node/relaxedSimd.ts';
+import { nodeWorkerHost } from '../../src/platform/node/workerHost.ts';
+import { nodePlatform } from '../../src/platform/node.ts';
+import type { WorkerPool } from '../../src/platform/platform.ts';
 import { ArenaPool } from '../../src/scheduler/arenas.ts';
 import { trainOptions } from '../../src/scheduler/optionSchemas.ts';
 import { prepareTraining } from '../../src/scheduler/prepare.ts';
@@ -205,7 +207,7 @@ describe('messages', () => {
   /** Bytes of what a stretch sends to one worker and gets back; memory and code are shared, not sent. */
   async function messages(network: Network) {
     const sizes: { request: number; reply: number }[] = [];
-    const compute = createCompute();
+    const compute = createCompute(nodeWorkerHost);
     const pool = {
       size: 1,
       run: async (request: Request) => {
@@ -230,8 +232,9 @@ describe('messages', () => {
         factory: wasmFactory,
         compiled: await wasmFactory.compile(),
         cores: 1,
+        availableMemory: () => 1 << 30,
         nextJobId: () => 1,
-        arenas: new ArenaPool(),
+        arenas: new ArenaPool(nodePlatform),
         seats: new Seats(1),
         warn: () => undefined,
       },

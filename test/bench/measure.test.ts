@@ -5,7 +5,6 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
 import { LANES } from '../../src/backend/backend.ts';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import { watchBeside } from '../../src/bench/beside.node.ts';
 import {
   type KernelWork,
@@ -21,6 +20,7 @@ import { spread } from '../../src/bench/statistics.ts';
 import { columns, time } from '../../src/bench/table.ts';
 import { build } from '../../src/core/bayesian.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { KernelCounter } from '../support/countingKernels.ts';
 
 describe('spread', () => {

@@ -5,10 +5,10 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ACTIVATIONS, type Activation } from '../../src/backend/backend.ts';
 import { referenceFactory } from '../../src/backend/reference.ts';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
 import { batchRows, type TrainingProblem } from '../../src/core/problem.ts';
 import type { KlWeightingSpec } from '../../src/core/schedules/klWeighting.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
 import {
   centralDifferences,
   negativeElbo,

@@ -2,11 +2,11 @@
 // the learned noise scale.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { OptimizerSettings } from '../../src/core/optimizers/index.ts';
 import { createOptimizer } from '../../src/core/optimizers/index.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { TrainingHarness, testNormals } from '../support/trainingHarness.ts';
 
 let compiled: unknown;

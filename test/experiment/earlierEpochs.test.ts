@@ -18,9 +18,8 @@ import { recordedData, repeatableRun } from '../../src/experiment/run/repeatable
 import { openResume } from '../../src/experiment/run/resume.ts';
 import { runRows } from '../../src/experiment/run/rows.ts';
 import { readSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
+import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import { epochOrderOf } from '../../src/random/earlierEpochs.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { openSession } from '../../src/scheduler/session.ts';
 
 const FOLDER = 'test/experiment/epoch2';
 

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
 import { KERNELS } from '../../src/backend/backend.ts';
-import { wasmFactory, wasmFactoryOf, wasmModule } from '../../src/backend/wasm.ts';
+import { wasmModule } from '../../src/backend/wasm.ts';
 import { BackendUnavailableError } from '../../src/errors.ts';
+import { wasmFactory, wasmFactoryOf } from '../../src/platform/node/backends.ts';
 import { kernelBuild, readKernelFile } from '../../src/platform/node/kernelFile.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

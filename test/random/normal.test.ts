@@ -4,8 +4,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
 import type { Backend } from '../../src/backend/backend.ts';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import { normalCdf } from '../../src/math/float32.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { boxMuller, normal } from '../../src/random/normal.ts';
 import { seedKey } from '../../src/random/seed.ts';
 import { PURPOSE, stream } from '../../src/random/stream.ts';

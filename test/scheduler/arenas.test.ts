@@ -7,9 +7,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { createRuntime } from '../../src/node.ts';
 import { noMemoryMessage } from '../../src/platform/node/addressSpace.ts';
-import { ArenaPool, arenas, sizeClass } from '../../src/scheduler/arenas.ts';
-import { createRuntime } from '../../src/scheduler/runtime.ts';
+import { nodePlatform } from '../../src/platform/node.ts';
+import { ArenaPool, arenasOf, sizeClass } from '../../src/scheduler/arenas.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const MIB = 1 << 20;
@@ -22,7 +23,7 @@ function layoutOf(mib: number, threads = 1): ArenaLayout {
 
 describe('a pool of arenas', () => {
   test('lends a used one as it lends a new one: zeros in all of its memory, whatever was in it', async () => {
-    const pool = new ArenaPool();
+    const pool = new ArenaPool(nodePlatform);
     for (const [mib, threads] of [
       [3, 1],
       [2, 5],
@@ -42,7 +43,7 @@ describe('a pool of arenas', () => {
   });
 
   test('lends no arena twice at the same time, and takes one back once', async () => {
-    const pool = new ArenaPool();
+    const pool = new ArenaPool(nodePlatform);
     const [a, b] = [await pool.lend(layoutOf(1)), await pool.lend(layoutOf(1))];
     expect(b.id).not.toBe(a.id);
     pool.giveBack(a);
@@ -53,7 +54,7 @@ describe('a pool of arenas', () => {
   });
 
   test('never lends again what a stuck worker may write to', async () => {
-    const pool = new ArenaPool();
+    const pool = new ArenaPool(nodePlatform);
     const loan = await pool.lend(layoutOf(1));
     pool.giveBack(loan, true);
     expect(pool.free.count).toBe(0);
@@ -61,7 +62,12 @@ describe('a pool of arenas', () => {
   });
 
   test('keeps no more than its bounds, and collects once enough is gone', async () => {
-    const pool = new ArenaPool({ free: 3, freeBytes: () => 64 * MIB, gone: 4, goneBytes: 1024 * MIB });
+    const pool = new ArenaPool(nodePlatform, {
+      free: 3,
+      freeBytes: () => 64 * MIB,
+      gone: 4,
+      goneBytes: 1024 * MIB,
+    });
     for (let round = 0; round < 5; round++) {
       const loans = [];
       for (let n = 0; n < 5; n++) loans.push(await pool.lend(layoutOf(30)));
@@ -75,7 +81,7 @@ describe('a pool of arenas', () => {
 
   test('gives up all it keeps, and has the workers let go, before it says that there is no memory', async () => {
     let room = 2;
-    const pool = new ArenaPool({}, (layout, ...how) => {
+    const pool = new ArenaPool(nodePlatform, {}, (layout, ...how) => {
       if (room === 0) throw new RangeError('full');
       room--;
       return Arena.allocate(layout, ...how);
@@ -124,11 +130,11 @@ describe('runtimes', () => {
       return { digests: [q, deep].map(posteriorDigest), predictions };
     };
     const first = await results();
-    const before = await arenas.lend(layoutOf(1));
-    arenas.giveBack(before);
+    const before = await arenasOf(nodePlatform).lend(layoutOf(1));
+    arenasOf(nodePlatform).giveBack(before);
     for (let n = 0; n < 3; n++) expect(await results()).toEqual(first);
-    const after = await arenas.lend(layoutOf(1));
-    arenas.giveBack(after);
+    const after = await arenasOf(nodePlatform).lend(layoutOf(1));
+    arenasOf(nodePlatform).giveBack(after);
     expect(after.id).toBe(before.id);
   });
 });

@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { build } from '../../src/core/bayesian.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { createRuntime, type Runtime } from '../../src/node.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
 

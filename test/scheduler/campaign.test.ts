@@ -6,8 +6,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parameterLayout } from '../../src/core/parameters.ts';
 import type { TrainingState } from '../../src/core/trainingState.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { createRuntime } from '../../src/node.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
-import { createRuntime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

@@ -2,18 +2,18 @@
 // way or what else was asked for.
 
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { BACKEND_NAMES, backendFactory } from '../../src/backend/registry.ts';
 import { build } from '../../src/core/bayesian.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { createRuntime, type Runtime } from '../../src/node.ts';
+import { nodeBackends } from '../../src/platform/node/backends.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const WORKERS = [1, 2, 3, 7];
 /** Every backend that promises these bits and can run here, besides wasm. */
-const OTHERS = BACKEND_NAMES.filter((name) => {
-  const { reproducible, available } = backendFactory(name);
+const OTHERS = nodeBackends.names.filter((name) => {
+  const { reproducible, available } = nodeBackends.named(name);
   return name !== 'wasm' && reproducible && available().ok;
 });
 const warnings: string[] = [];

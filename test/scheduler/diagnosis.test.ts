@@ -6,9 +6,9 @@ import { build } from '../../src/core/bayesian.ts';
 import { diagnosePosterior } from '../../src/core/metrics/diagnostics.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { createRuntime, type Runtime } from '../../src/node.ts';
 import { diagnosisInterval } from '../../src/scheduler/diagnosis.ts';
 import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

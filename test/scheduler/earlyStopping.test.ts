@@ -11,9 +11,9 @@ import type { TrainingState } from '../../src/core/trainingState.ts';
 import { CheckpointError } from '../../src/errors.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/experiment/checkpoint/checkpoint.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { createRuntime, type Runtime } from '../../src/node.ts';
 import { EpochSelector } from '../../src/scheduler/earlyStopping.ts';
 import type { Evaluation, TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 

@@ -10,10 +10,9 @@ import { DivergedError } from '../../src/errors.ts';
 import { anyPosteriorDigest } from '../../src/experiment/posterior/ensembleFile.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { logSumExp } from '../../src/math/float64.ts';
+import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import { memberSeed } from '../../src/random/seed.ts';
 import type { MemberReport, TrainProgress } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { openSession } from '../../src/scheduler/session.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const runtimes = new Map<number, Runtime>();

@@ -3,8 +3,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import type { TrainingState } from '../../src/core/trainingState.ts';
+import { createRuntime } from '../../src/node.ts';
 import type { TrainOptions } from '../../src/scheduler/options.ts';
-import { createRuntime } from '../../src/scheduler/runtime.ts';
 
 const runtime = createRuntime({ workers: 2, backend: 'wasm', seed: 'means', onWarning: () => undefined });
 afterAll(() => runtime.close());

@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { WorkerLostError } from '../../src/errors.ts';
+import { createRuntime, type Runtime } from '../../src/node.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
+import { nodePlatform } from '../../src/platform/node.ts';
 import { standsStill } from '../../src/scheduler/liveness.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { SessionThread } from '../../src/scheduler/sessionThread.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
 
@@ -105,7 +106,10 @@ describe('a worker that hangs in a prediction', () => {
 
 test("a session's thread that hangs rejects what waits for it and what follows, and can be closed", async () => {
   const posterior = await fitted();
-  const thread = new SessionThread(support('mortalSession.mjs'), PATIENCE);
+  const thread = new SessionThread(nodePlatform, {
+    entry: support('mortalSession.mjs').href,
+    patience: PATIENCE,
+  });
   const compiled = await wasmFactory.compile();
   const setup = { posterior, backend: 'wasm', compiled, capacity: 16, cacheBytes: 0, pulse: thread.pulse };
   await thread.call((remote) => remote.open(setup));

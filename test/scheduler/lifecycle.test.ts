@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DivergedError, WorkerLostError } from '../../src/errors.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { createRuntime, type Runtime } from '../../src/node.ts';
 import type { TrainProgress } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 

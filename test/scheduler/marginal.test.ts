@@ -2,15 +2,14 @@
 // same bits for any number of workers, backend and way to ask.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BACKEND_NAMES, backendFactory } from '../../src/backend/registry.ts';
 import { build } from '../../src/core/bayesian.ts';
 import { ensembleOf } from '../../src/core/ensembleOf.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { predictionMemory } from '../../src/core/predictionMemory.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
+import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
+import { nodeBackends } from '../../src/platform/node/backends.ts';
 import type { PredictOptions } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { openSession } from '../../src/scheduler/session.ts';
 import { tileRows } from '../../src/scheduler/tiles.ts';
 import { madeUpPosterior } from '../support/predictionHarness.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
@@ -22,8 +21,8 @@ const KINDS = [
 ] as const;
 
 /** Every backend that can run here and promises its bits. */
-const REPRODUCIBLE = BACKEND_NAMES.filter((name) => {
-  const { reproducible, available } = backendFactory(name);
+const REPRODUCIBLE = nodeBackends.names.filter((name) => {
+  const { reproducible, available } = nodeBackends.named(name);
   return reproducible && available().ok;
 });
 

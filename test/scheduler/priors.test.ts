@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { BACKEND_NAMES, backendFactory } from '../../src/backend/registry.ts';
 import type { PriorSpec } from '../../src/core/priors/index.ts';
 import { sequential } from '../../src/core/sequential.ts';
 import type { TrainingState } from '../../src/core/trainingState.ts';
@@ -15,7 +14,8 @@ import {
   posteriorDigest,
   savePosterior,
 } from '../../src/experiment/posterior/posteriorFile.ts';
-import { createRuntime } from '../../src/scheduler/runtime.ts';
+import { createRuntime } from '../../src/node.ts';
+import { nodeBackends } from '../../src/platform/node/backends.ts';
 import { curveData } from '../support/problems.ts';
 
 const PRIORS: PriorSpec[] = [
@@ -23,8 +23,8 @@ const PRIORS: PriorSpec[] = [
   { kind: 'laplace', scale: 0.4 },
 ];
 
-const OTHERS = BACKEND_NAMES.filter((name) => {
-  const { reproducible, available } = backendFactory(name);
+const OTHERS = nodeBackends.names.filter((name) => {
+  const { reproducible, available } = nodeBackends.named(name);
   return name !== 'wasm' && reproducible && available().ok;
 });
 const quiet = { seed: 'priors', onWarning: () => undefined };

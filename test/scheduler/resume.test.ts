@@ -7,8 +7,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { TrainingState } from '../../src/core/trainingState.ts';
 import { CheckpointError, DivergedError, WorkerLostError } from '../../src/errors.ts';
 import { posteriorDigest, readCheckpoint, writeCheckpoint } from '../../src/index.ts';
+import { createRuntime } from '../../src/node.ts';
 import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
-import { createRuntime } from '../../src/scheduler/runtime.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

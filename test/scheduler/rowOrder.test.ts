@@ -3,9 +3,9 @@
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import { build } from '../../src/core/bayesian.ts';
 import { type TrainingProblem, totalSteps } from '../../src/core/problem.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { epochRows, stepRows } from '../../src/scheduler/rowOrder.ts';
 import { TrainingHarness, testNormals } from '../support/trainingHarness.ts';
 

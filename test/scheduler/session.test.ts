@@ -10,7 +10,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Arena } from '../../src/backend/arena.ts';
 import { nativeFactory } from '../../src/backend/native.node.ts';
 import { referenceFactory } from '../../src/backend/reference.ts';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { MatrixLike } from '../../src/core/matrix.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
@@ -21,8 +20,11 @@ import type { Prediction } from '../../src/core/predictive/prediction.ts';
 import { TilePredictor } from '../../src/core/predictTile.ts';
 import { BackendUnavailableError, WorkerLostError } from '../../src/errors.ts';
 import { savePosterior } from '../../src/experiment/posterior/posteriorFile.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { openSession, type SessionPredictOptions } from '../../src/scheduler/session.ts';
+import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
+import { nodeWorkerHost } from '../../src/platform/node/workerHost.ts';
+import { nodePlatform } from '../../src/platform/node.ts';
+import type { SessionPredictOptions } from '../../src/scheduler/session.ts';
 import { SessionThread } from '../../src/scheduler/sessionThread.ts';
 import { buffersOf, PredictionSession } from '../../src/workers/session.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
@@ -209,7 +211,7 @@ describe('inside the thread', () => {
 
   test('every array of an answer is moved, and has a buffer of its own', async () => {
     for (const { kind } of KINDS) {
-      const session = new PredictionSession({
+      const session = new PredictionSession(nodeWorkerHost, {
         posterior: posterior(kind),
         backend: 'wasm',
         compiled: await wasmFactory.compile(),
@@ -303,7 +305,7 @@ describe('an error in the thread arrives with its class, name, code and message'
   });
 
   test('TypeError and an error with a code, of a thread that cannot have its backend', async () => {
-    const thread = new SessionThread();
+    const thread = new SessionThread(nodePlatform);
     const sizes = { capacity: 16, cacheBytes: 0 };
     const setup = { posterior: posterior('gaussian'), ...sizes, compiled: null, pulse: thread.pulse };
     const type = await caught(thread.call((remote) => remote.open({ ...setup, backend: 'wasm' })));
@@ -337,7 +339,7 @@ describe('an error in the thread arrives with its class, name, code and message'
 });
 
 describe('a thread that dies', () => {
-  const entry = new URL('../support/mortalSession.mjs', import.meta.url);
+  const entry = new URL('../support/mortalSession.mjs', import.meta.url).href;
   const request = (draws: number) => ({
     x: { data: rows(2).data.slice(), rows: 2, columns: 4 },
     draws,
@@ -346,7 +348,7 @@ describe('a thread that dies', () => {
   });
 
   async function mortal(): Promise<SessionThread> {
-    const thread = new SessionThread(entry);
+    const thread = new SessionThread(nodePlatform, { entry });
     const compiled = await wasmFactory.compile();
     const setup = {
       posterior: posterior('gaussian'),
@@ -390,7 +392,7 @@ describe('a thread that dies', () => {
   });
 
   test('before it starts rejects too', async () => {
-    const thread = new SessionThread(new URL('./nowhere.mjs', entry));
+    const thread = new SessionThread(nodePlatform, { entry: new URL('./nowhere.mjs', entry).href });
     const error = await caught(thread.call((remote) => remote.predict(request(1))));
     expect(error).toBeInstanceOf(WorkerLostError);
     expect(error.message).toContain('nowhere.mjs');

@@ -5,9 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LikelihoodSpec } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { DivergedError } from '../../src/errors.ts';
+import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import type { TrainingReport } from '../../src/scheduler/options.ts';
-import { createRuntime, type Runtime } from '../../src/scheduler/runtime.ts';
-import { openSession } from '../../src/scheduler/session.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

@@ -8,7 +8,6 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import seedrandom from 'seedrandom';
-import { backendFactory } from '../../dist/backend/registry.js';
 import { readCheckpoint } from '../../dist/experiment/checkpoint/checkpoint.js';
 import { CheckpointStore } from '../../dist/experiment/checkpoint/store.js';
 import { readConfig } from '../../dist/experiment/config/config.js';
@@ -17,6 +16,7 @@ import { prepareRun, trainingData } from '../../dist/experiment/run/data.js';
 import { openRun } from '../../dist/experiment/run/directory.js';
 import { trainOptions } from '../../dist/experiment/run/train.js';
 import { createRuntime } from '../../dist/index.js';
+import { nodeBackends } from '../../dist/platform/node/backends.js';
 
 const { values } = parseArgs({
   options: {
@@ -29,7 +29,7 @@ const KILLS = Number(values.kills);
 const MAIN = resolve('dist/cli/main.js');
 const random = seedrandom.alea(values.seed);
 const below = (n) => Math.floor(random() * n);
-const BACKENDS = ['wasm', 'native'].filter((name) => backendFactory(name).available().ok);
+const BACKENDS = ['wasm', 'native'].filter((name) => nodeBackends.named(name).available().ok);
 /** At most so many lives of one run are killed. */
 const LIVES = 3;
 

@@ -3,10 +3,10 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import type { PriorSpec } from '../../src/core/priors/index.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import { sequential } from '../../src/core/sequential.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { centralDifferences, forward, softplus, type TwinTensors } from '../reference/negativeElbo.ts';
 import { autodiffStep, type LayerParameters } from './networkAutodiff.ts';
 import { layerNoise, randomParameters, TrainingHarness, testNormals, twinBatch } from './trainingHarness.ts';

@@ -3,7 +3,7 @@
 // `node test/tfjs/gemmTimes.mjs`, after npm run build; VARPOOL_TFJS names the TensorFlow.js.
 
 import { Arena, ArenaLayout } from '../../dist/backend/arena.js';
-import { backendFactory } from '../../dist/backend/registry.js';
+import { nodeBackends } from '../../dist/platform/node/backends.js';
 
 /** [m, panels of 16 columns, k, transposeA]: the products of a step of 784-1200-1200-10 with 128 rows. */
 const SIZES = [
@@ -15,7 +15,7 @@ const SIZES = [
 const ROUNDS = 31;
 
 async function open(name) {
-  const factory = backendFactory(name);
+  const factory = nodeBackends.named(name);
   const state = factory.available();
   if (!state.ok) {
     console.log(`${name}: not available: ${state.reason}`);

@@ -3,9 +3,10 @@
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { wasmFactory } from '../../src/backend/wasm.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
+import { wasmFactory } from '../../src/platform/node/backends.ts';
+import { nodeWorkerHost } from '../../src/platform/node/workerHost.ts';
 import { createCompute } from '../../src/workers/compute.ts';
 import type { StretchHook } from '../../src/workers/hook.ts';
 import { CONTROL, type Request, type TrainingJob, type TrainReply } from '../../src/workers/protocol.ts';
@@ -76,7 +77,7 @@ function fresh() {
 
 function wholeRun(): Uint8Array {
   const { harness, train } = fresh();
-  createCompute()(train(0, STEPS));
+  createCompute(nodeWorkerHost)(train(0, STEPS));
   return harness.state();
 }
 
@@ -87,11 +88,11 @@ describe('train', () => {
     fc.assert(
       fc.property(cuts, fc.boolean(), (unsorted, renew) => {
         const { harness, train, control } = fresh();
-        let compute = createCompute();
+        let compute = createCompute(nodeWorkerHost);
         let from = 0;
         for (const to of [...unsorted.sort((a, b) => a - b), STEPS]) {
           if (renew) {
-            compute = createCompute();
+            compute = createCompute(nodeWorkerHost);
             // As after a rollback: weights and minibatch in the arena count for nothing.
             Atomics.store(control, CONTROL.readyFor, 0);
           }
@@ -108,7 +109,7 @@ describe('train', () => {
 
   test('the loss of each step is recorded, and the KL of each epoch', () => {
     const { harness, train } = fresh();
-    createCompute()(train(0, STEPS));
+    createCompute(nodeWorkerHost)(train(0, STEPS));
     const losses = Array.from({ length: STEPS }, (_, step) => harness.loss(step));
     expect(losses.every((loss) => Number.isFinite(loss) && loss !== 0)).toBe(true);
     expect(new Set(losses).size).toBe(STEPS);
@@ -119,7 +120,7 @@ describe('train', () => {
   test('the cancel flag ends it after the step under way', () => {
     const { train, control } = fresh();
     Atomics.store(control, CONTROL.cancel, 1);
-    const reply = createCompute()(train(2, STEPS)) as TrainReply;
+    const reply = createCompute(nodeWorkerHost)(train(2, STEPS)) as TrainReply;
     expect([reply.ended, reply.step]).toEqual(['canceled', 3]);
   });
 
@@ -127,7 +128,7 @@ describe('train', () => {
     const { harness, train, control } = fresh();
     const before = harness.state();
     Atomics.store(control, CONTROL.abort, 1);
-    const reply = createCompute()(train(0, STEPS)) as TrainReply;
+    const reply = createCompute(nodeWorkerHost)(train(0, STEPS)) as TrainReply;
     expect([reply.ended, reply.step]).toEqual(['aborted', 0]);
     expect(harness.state()).toEqual(before);
   });
@@ -135,13 +136,13 @@ describe('train', () => {
   test('a parameter that is NaN ends it as diverged after that step', () => {
     const { harness, train } = fresh();
     harness.arena.f32[harness.memory.mu / 4] = Number.NaN;
-    const reply = createCompute()(train(0, STEPS)) as TrainReply;
+    const reply = createCompute(nodeWorkerHost)(train(0, STEPS)) as TrainReply;
     expect([reply.ended, reply.step]).toEqual(['diverged', 1]);
   });
 
   test('an order without a hook changes nothing', () => {
     const { harness, train } = fresh();
-    createCompute()(train(0, STEPS, { kind: 'throw', step: 3 }));
+    createCompute(nodeWorkerHost)(train(0, STEPS, { kind: 'throw', step: 3 }));
     expect(harness.state()).toEqual(wholeRun());
   });
 
@@ -153,7 +154,7 @@ describe('train', () => {
     const hook = faultHook(() => {
       throw new Error('exited');
     });
-    const compute = createCompute(hook);
+    const compute = createCompute(nodeWorkerHost, hook);
     expect(() => compute(train(0, 5, { kind: 'throw', rank: 0, step: 3 }))).toThrow(
       'fault injected at step 3',
     );
@@ -167,7 +168,7 @@ describe('train', () => {
 
 test('release forgets, and the job goes on when asked again', () => {
   const { harness, train } = fresh();
-  const compute = createCompute();
+  const compute = createCompute(nodeWorkerHost);
   compute(train(0, 4));
   const meeting = new Int32Array(new SharedArrayBuffer(4));
   expect(compute({ kind: 'release', size: 1, meeting })).toEqual({ kind: 'released' });
@@ -178,7 +179,7 @@ test('release forgets, and the job goes on when asked again', () => {
 
 test('two jobs may take turns on one worker', () => {
   const [a, b] = [fresh(), fresh()];
-  const compute = createCompute();
+  const compute = createCompute(nodeWorkerHost);
   for (let step = 0; step < STEPS; step++) for (const { train } of [a, b]) compute(train(step, step + 1));
   const whole = wholeRun();
   expect(a.harness.state()).toEqual(whole);

@@ -1,16 +1,16 @@
 // varpool itself, as built in dist/: steps, draws, whole trainings, products, normals and the machine's limits, every backend there is.
 //   node varpool.mjs [one-core]   (one-core: whole trainings of small networks on one worker, and nothing else)
 
-import { backendFactory } from '../../../dist/backend/registry.js';
 import { KernelBench } from '../../../dist/bench/kernelBench.js';
 import { NetworkBench } from '../../../dist/bench/networkBench.js';
 import { NETWORKS } from '../../../dist/bench/networks.js';
 import { SWEEP, streams } from '../../../dist/bench/suite.js';
 import { varpoolVersion } from '../../../dist/experiment/provenance.js';
+import { nodeBackends } from '../../../dist/platform/node/backends.js';
 import { serve } from './peer.mjs';
 
 const oneCore = process.argv[2] === 'one-core';
-const backends = ['native', 'wasm'].filter((name) => backendFactory(name).available().ok);
+const backends = ['native', 'wasm'].filter((name) => nodeBackends.named(name).available().ok);
 const cases = new Map();
 const add = (name, variant, sample) => cases.set(`${name}/${variant}`, { case: name, variant, sample });
 const name = ({ sizes }) => sizes.join('-');

@@ -1,13 +1,13 @@
 // varpool bench: the project's own measurements on this machine.
 
 import { Command, Option } from 'commander';
-import { BACKEND_NAMES, backendFactory, pickBackend } from '../../backend/registry.ts';
 import type { Network } from '../../bench/networks.ts';
 import { BENCH_NAMES, type BenchName, type BenchOptions, FULL, runBench, TINY } from '../../bench/suite.ts';
 import { benchTables, besideText } from '../../bench/table.ts';
 import { BackendUnavailableError, ConfigError } from '../../errors.ts';
 import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts';
 import { describeValue, nearest } from '../../messages.ts';
+import { nodeBackends } from '../../platform/node/backends.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
 import { note, print, printJson } from '../output.ts';
 
@@ -30,7 +30,10 @@ export function benchCommand(): Command {
       .description("the project's own measurements on this machine")
       .argument('[names...]', `some of ${BENCH_NAMES.join(', ')}; default: all`)
       .addOption(
-        new Option('--backend <names>', `auto or some of ${BACKEND_NAMES.join(', ')}, separated by commas`)
+        new Option(
+          '--backend <names>',
+          `auto or some of ${nodeBackends.names.join(', ')}, separated by commas`,
+        )
           .argParser((text) => text.split(','))
           .default(undefined, 'wasm and native, where there are'),
       )
@@ -93,9 +96,9 @@ function checkName(name: string): BenchName {
 /** The backends asked for, or those of the fast ones that run here; a note says which do not. */
 function chooseBackends(wanted: readonly string[] | undefined): readonly string[] {
   if (wanted !== undefined) {
-    const names = wanted.map((name) => (name === 'auto' ? pickBackend('auto').name : name));
+    const names = wanted.map((name) => (name === 'auto' ? nodeBackends.pick('auto').name : name));
     for (const name of names) {
-      const state = backendFactory(name).available();
+      const state = nodeBackends.named(name).available();
       if (!state.ok)
         throw new BackendUnavailableError(
           `--backend: expected one that runs here, got ${name}: ${state.reason}`,
@@ -104,7 +107,7 @@ function chooseBackends(wanted: readonly string[] | undefined): readonly string[
     return [...new Set(names)];
   }
   return FAST_BACKENDS.filter((name) => {
-    const state = backendFactory(name).available();
+    const state = nodeBackends.named(name).available();
     if (!state.ok) note(`varpool: without ${name}: ${state.reason}`);
     return state.ok;
   });

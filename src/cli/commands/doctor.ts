@@ -4,8 +4,8 @@ import { freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { nativeState } from '../../backend/native.node.ts';
 import { nativePackage } from '../../backend/nativeLibrary.node.ts';
-import { BACKEND_NAMES, backendFactory, pickBackend } from '../../backend/registry.ts';
 import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts';
+import { nodeBackends } from '../../platform/node/backends.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import { EXIT } from '../failure.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
@@ -34,7 +34,7 @@ async function doctor(flags: OutputFlags): Promise<void> {
   const [major, minor] = platform.node.split('.').map(Number);
   const supported = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
   const backends: BackendState[] = [];
-  for (const name of BACKEND_NAMES) backends.push(await probe(name));
+  for (const name of nodeBackends.names) backends.push(await probe(name));
   const auto = backends.find(({ name, ok }) => ok && name === autoName())?.name ?? null;
   const kernels = await kernelBuild().catch((error: Error) => error);
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -78,7 +78,7 @@ async function doctor(flags: OutputFlags): Promise<void> {
 
 /** Whether a backend can run here, its compiled code included. */
 async function probe(name: string): Promise<BackendState> {
-  const factory = backendFactory(name);
+  const factory = nodeBackends.named(name);
   const state = factory.available();
   if (!state.ok) return { name, ok: false, reason: state.reason };
   try {
@@ -118,7 +118,7 @@ function nativeJson() {
 
 function autoName(): string | null {
   try {
-    return pickBackend('auto').name;
+    return nodeBackends.pick('auto').name;
   } catch {
     return null; // The rows of the backends say why.
   }

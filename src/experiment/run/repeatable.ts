@@ -5,11 +5,11 @@ import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import { parse } from 'yaml';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
-import { BACKEND_NAMES, backendFactory } from '../../backend/registry.ts';
 import type { LoadedData } from '../../data/load.ts';
 import { CheckpointError, ConfigError, DataError } from '../../errors.ts';
 import { readTextFile } from '../../files/fileProblems.ts';
 import { describeValue, mismatch, oneLine } from '../../messages.ts';
+import { nodeBackends } from '../../platform/node/backends.ts';
 import { changedField } from '../manifest/configRecord.ts';
 import { type SplitRecord, splitRecord } from '../manifest/splitRecord.ts';
 import { loadRunData, type PreparedRun, prepareRun, trainingSeed } from './data.ts';
@@ -83,7 +83,7 @@ export function checkEpoch({ manifest, path }: Run, todo: string): void {
 }
 
 /** Backends whose bits are those of every other one here. */
-export const REPRODUCIBLE = BACKEND_NAMES.filter((name) => backendFactory(name).reproducible);
+export const REPRODUCIBLE = nodeBackends.names.filter((name) => nodeBackends.named(name).reproducible);
 
 function checkBackends({ manifest, path }: Run): void {
   const used = [manifest.backend, ...(manifest.resumptions ?? []).map(({ backend }) => backend)];

@@ -1,8 +1,8 @@
 // The rows of a sweep's cells: read once for all cells that train on the same, and what a cell will take in time and memory.
 
-import { freemem } from 'node:os';
 import type { FileProvenance } from '../../data/dataset.ts';
 import type { LoadedData } from '../../data/load.ts';
+import { availableMemory } from '../../platform/node/resources.ts';
 import type { ResolvedConfig } from '../config/config.ts';
 import { memberCount } from '../ensemble/memberRuns.ts';
 import { dataTask, loadRunData, type PreparedRun, prepareRun } from '../run/data.ts';
@@ -34,8 +34,7 @@ export function need({ config, data, model }: PreparedRun): Need {
 export function lanesFor(needs: readonly Need[], workers: number): number {
   const largest = needs.reduce((most, { bytes }) => Math.max(most, bytes), 1);
   // One more: while a cell is read, measured or written, the others keep every worker busy. Half of the memory is for the rest.
-  const available = process.availableMemory?.() ?? freemem();
-  return Math.min(needs.length, workers + 1, Math.max(1, Math.floor(available / 2 / largest)));
+  return Math.min(needs.length, workers + 1, Math.max(1, Math.floor(availableMemory() / 2 / largest)));
 }
 
 /** Rows by what they depend on: cells of the same data share one copy of them, as long as there is room. */

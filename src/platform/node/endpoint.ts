@@ -1,12 +1,13 @@
 // The two ends of a comlink connection over worker_threads: messages, and errors that keep what tells them apart.
 
 import type { MessagePort, Worker } from 'node:worker_threads';
-import { type Endpoint, transferHandlers } from 'comlink';
+import { transferHandlers } from 'comlink';
+import type { Wire } from '../platform.ts';
 
 type Listener = (event: { readonly data: unknown }) => void;
 
 /** A worker, or the port to one's parent, as comlink wants to see it: with the listeners of a browser's. */
-export function nodeEndpoint(port: Worker | MessagePort): Endpoint {
+export function nodeEndpoint(port: Worker | MessagePort): Wire {
   const listeners = new Map<Listener, (data: unknown) => void>();
   return {
     postMessage: (message, transfer) => port.postMessage(message, transfer as never),

@@ -1,15 +1,13 @@
-// The worker threads: start as requests need them, hand out, replace the dead, close. Knows requests and replies, not what they mean.
+// The worker threads, by piscina: start as requests need them, hand out, replace the dead, close. Knows requests and replies, not what they mean.
 
 import { Piscina } from 'piscina';
 import { WorkerLostError } from '../../errors.ts';
-import { threadsEnd } from '../../scheduler/liveness.ts';
 import type { WorkerSetup } from '../../workers/hook.ts';
 import type { Reply, Request } from '../../workers/protocol.ts';
+import { LostRequestError, type PoolOptions, type WorkerPool } from '../platform.ts';
+import { threadsEnd } from './threads.ts';
 
 type Thread = Piscina['threads'][number];
-
-/** A request that came back without a reply because its worker died or threw. */
-export class LostRequestError extends Error {}
 
 /** Workers run compiled code; from source (tests) that is the build beside it. */
 function workerEntry(): string {
@@ -20,18 +18,7 @@ function workerEntry(): string {
   ).href;
 }
 
-export interface PoolOptions {
-  /** Limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it. */
-  readonly heapMb?: number | undefined;
-  /** Module that workers load (workers/hook.ts), in tests. */
-  readonly hook?: string | undefined;
-  /** Another program for the workers, in tests. */
-  readonly entry?: string | undefined;
-  /** Milliseconds a thread may take to end, in tests. */
-  readonly endMs?: number | undefined;
-}
-
-export class WorkerPool {
+export class PiscinaPool implements WorkerPool {
   readonly #pending = new Set<Promise<unknown>>();
   #piscina: Piscina<Request, Reply> | null = null;
   /** Threads that a pool in use has at least: those that were needed at the same time. */

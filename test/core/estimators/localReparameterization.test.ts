@@ -4,10 +4,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { referenceFactory } from '../../../src/backend/reference.ts';
-import { wasmFactory } from '../../../src/backend/wasm.ts';
 import type { Model } from '../../../src/core/model.ts';
 import type { TrainingProblem } from '../../../src/core/problem.ts';
 import { createRuntime, posteriorDigest } from '../../../src/index.ts';
+import { wasmFactory } from '../../../src/platform/node/backends.ts';
 import { normal } from '../../../src/random/normal.ts';
 import { seedKey } from '../../../src/random/seed.ts';
 import { PURPOSE, stream } from '../../../src/random/stream.ts';

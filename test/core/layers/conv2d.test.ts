@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { referenceFactory } from '../../../src/backend/reference.ts';
-import { wasmFactory } from '../../../src/backend/wasm.ts';
 import { type Conv2dSpec, conv2dOutput } from '../../../src/core/layers/conv2d.ts';
 import type { LayerSpec } from '../../../src/core/model.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
@@ -22,6 +21,7 @@ import {
   sequential,
   type TrainOptions,
 } from '../../../src/index.ts';
+import { wasmFactory } from '../../../src/platform/node/backends.ts';
 import { autodiffStep, defineLayerGraph } from '../../support/networkAutodiff.ts';
 import { testOnPublicData } from '../../support/publicData.ts';
 import {

@@ -3,10 +3,10 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { wasmFactory } from '../../../src/backend/wasm.ts';
 import { build } from '../../../src/core/bayesian.ts';
 import { createPrior } from '../../../src/core/priors/index.ts';
-import { createRuntime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime } from '../../../src/node.ts';
+import { wasmFactory } from '../../../src/platform/node/backends.ts';
 import { softplus } from '../../reference/negativeElbo.ts';
 import { bestGaussian } from '../../support/bestGaussian.ts';
 import { gaussianTwin, PriorStep, type PriorTwin } from '../../support/priorStep.ts';

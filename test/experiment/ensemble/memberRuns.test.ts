@@ -12,7 +12,7 @@ import { prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun, RunWriter } from '../../../src/experiment/run/directory.ts';
 import { openResume } from '../../../src/experiment/run/resume.ts';
 import { trainRun } from '../../../src/experiment/run/train.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-members-'));
 let runtime: Runtime;

@@ -19,8 +19,8 @@ import { type TrainRunOptions, trainRun } from '../../../src/experiment/run/trai
 import { EVENT_FILE } from '../../../src/experiment/tensorboard/eventLog.ts';
 import { checkpointBefore } from '../../../src/experiment/verify/checkpointBefore.ts';
 import { describeDifference, verifyRun } from '../../../src/experiment/verify/verify.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 import { stepRows } from '../../../src/scheduler/rowOrder.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-member-selection-'));
 const M = 3;

@@ -19,7 +19,7 @@ import {
   savePosterior,
 } from '../../../src/experiment/posterior/posteriorFile.ts';
 import { readSafetensors, type Tensor, writeSafetensors } from '../../../src/files/safetensors.ts';
-import { createRuntime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime } from '../../../src/node.ts';
 import { smallProblem } from '../../support/problems.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-ensemble-'));

@@ -9,7 +9,7 @@ import type { Table } from '../../../src/data/dataset.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
 import { loadRunData, prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { trainOptions } from '../../../src/experiment/run/train.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 import { messageOf, scratch } from '../../data/support.ts';
 
 const FOLDER = resolve('test/data/cases');

@@ -19,7 +19,7 @@ import { CheckpointError, ConfigError, DataError } from '../../../src/errors.ts'
 import type { Manifest } from '../../../src/experiment/manifest/manifest.ts';
 import type { TrainRunOptions } from '../../../src/experiment/run/train.ts';
 import { decodeSafetensors, writeSafetensors } from '../../../src/files/safetensors.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 type System = typeof import('node:fs');
 /** What writing to files throws in place of writing. */

@@ -9,7 +9,7 @@ import { prepareRun } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun } from '../../../src/experiment/run/directory.ts';
 import { openResume, type ResumePoint } from '../../../src/experiment/run/resume.ts';
 import { type TrainRunOptions, trainRun } from '../../../src/experiment/run/train.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-select-'));
 let runtime: Runtime;

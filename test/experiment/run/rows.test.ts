@@ -13,8 +13,8 @@ import { loadRunData, prepareRun } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun, type Run } from '../../../src/experiment/run/directory.ts';
 import { runRows } from '../../../src/experiment/run/rows.ts';
 import { trainRun } from '../../../src/experiment/run/train.ts';
+import { createRuntime } from '../../../src/node.ts';
 import { stepRows } from '../../../src/scheduler/rowOrder.ts';
-import { createRuntime } from '../../../src/scheduler/runtime.ts';
 import { idxBytes } from '../../data/support.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-rows-'));

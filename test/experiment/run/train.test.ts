@@ -11,7 +11,7 @@ import { parseConfig } from '../../../src/experiment/config/config.ts';
 import { prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun } from '../../../src/experiment/run/directory.ts';
 import { trainOptions, trainRun } from '../../../src/experiment/run/train.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-train-'));
 let runtime: Runtime;

@@ -15,7 +15,7 @@ import { readSweep } from '../../../src/experiment/sweep/cells.ts';
 import { readResults, readSweepManifest, SweepDirectory } from '../../../src/experiment/sweep/directory.ts';
 import { runSweep, type SweepOptions } from '../../../src/experiment/sweep/run.ts';
 import { LOCK_NAME } from '../../../src/files/lock.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-sweep-'));
 const runtimes = new Map<number, Runtime>();

@@ -19,7 +19,7 @@ import { checkpointBefore } from '../../../src/experiment/verify/checkpointBefor
 import { posteriorDifference } from '../../../src/experiment/verify/differences.ts';
 import { describeDifference, type Verification, verifyRun } from '../../../src/experiment/verify/verify.ts';
 import { decodeSafetensors } from '../../../src/files/safetensors.ts';
-import { createRuntime, type Runtime } from '../../../src/scheduler/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-verify-'));
 let runtime: Runtime;
