@@ -63,22 +63,24 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   options: ['messages.ts', 'errors.ts'],
   math: [],
   random: ['math', 'errors.ts'],
-  backend: ['math', 'random', 'platform/node', 'errors.ts'],
+  backend: ['math', 'random', 'errors.ts'],
   core: ['math', 'random', 'backend', 'options', 'messages.ts', 'errors.ts'],
-  workers: ['math', 'random', 'backend', 'core', 'platform/node', 'errors.ts'],
-  'platform/node': ['backend', 'workers', 'scheduler', 'errors.ts'],
+  workers: ['math', 'random', 'backend', 'core', 'errors.ts'],
+  platform: ['backend', 'workers'],
+  'platform/node': ['backend', 'workers', 'platform', 'errors.ts'],
   scheduler: [
     'math',
     'random',
     'backend',
     'core',
     'workers',
-    'platform/node',
+    'platform',
     'options',
     'messages.ts',
     'errors.ts',
   ],
-  bench: ['random', 'backend', 'core', 'scheduler', 'errors.ts'],
+  'node.ts': ['core', 'platform/node', 'scheduler'],
+  bench: ['random', 'backend', 'core', 'platform/node', 'scheduler', 'node.ts', 'errors.ts'],
   files: ['messages.ts', 'errors.ts'],
   data: ['messages.ts', 'errors.ts', 'core'],
   experiment: [
@@ -98,6 +100,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   serve: ['index.ts', 'core', 'scheduler', 'data', 'files', 'experiment', 'report', 'errors.ts'],
   cli: [
     'index.ts',
+    'node.ts',
     'math',
     'backend',
     'core',
@@ -112,7 +115,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'messages.ts',
     'errors.ts',
   ],
-  'index.ts': ['backend', 'core', 'scheduler', 'experiment', 'errors.ts'],
+  'index.ts': ['backend', 'core', 'scheduler', 'node.ts', 'experiment', 'errors.ts'],
 };
 
 /** What a room may see of another, where that is less than all of it. */
@@ -128,19 +131,13 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
     from: 'scheduler',
     of: 'workers',
     allows: ({ to }) => to === 'workers/protocol.ts' || to === 'workers/hook.ts',
-    rule: 'scheduler sees of workers only the protocol, the seam for tests',
+    rule: 'scheduler sees of workers only the protocol and the seam for tests',
   },
   {
     from: 'scheduler',
     of: 'backend',
     allows: ({ to }) =>
-      [
-        'backend/backend.ts',
-        'backend/kernels.ts',
-        'backend/arena.ts',
-        'backend/kernelEpoch.ts',
-        'backend/registry.ts',
-      ].includes(to),
+      ['backend/backend.ts', 'backend/kernels.ts', 'backend/arena.ts', 'backend/kernelEpoch.ts'].includes(to),
     rule: 'scheduler picks a backend by name and never names one',
   },
   { from: 'data', of: 'core', allows: ({ typeOnly }) => typeOnly, rule: 'data sees only types of core' },
@@ -194,14 +191,70 @@ test('no two files import each other, directly or in a circle', () => {
   expect(circles).toEqual([]);
 });
 
-test('node: modules are seen in *.node.ts, files, experiment, data, serve and cli only', () => {
-  const bad = imports.filter(
-    ({ from, to }) =>
-      to.startsWith('node:') &&
-      !from.endsWith('.node.ts') &&
-      !['platform/node', 'files', 'experiment', 'data', 'serve', 'cli'].includes(room(from)),
-  );
-  expect(bad.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+describe('the host', () => {
+  const ON_NODE = ['platform/node', 'files', 'experiment', 'data', 'serve', 'cli', 'bench'];
+  const mayKnowNode = (name: string) =>
+    ON_NODE.includes(room(name)) || /^(backend|report)\/.*\.node\.ts$/.test(name);
+  const isNodes = (to: string) => to.startsWith('node:') || /^(piscina|comlink\/.*node-adapter.*)$/.test(to);
+  const NODES_GLOBALS =
+    /\b(process\s*(?:\?\.|\.|\[)\s*\w+|Buffer|setImmediate|clearImmediate|__dirname|__filename|NodeJS)\b|\brequire\(|\.(?:unref|ref)\(/;
+
+  test.each([
+    'process.env.A',
+    'process?.emitWarning(x)',
+    'Buffer.from(x)',
+    'setImmediate(f)',
+    'timer.unref()',
+    "require('koffi')",
+  ])('the rule sees %s', (text) => expect(text).toMatch(NODES_GLOBALS));
+
+  test("Node's modules and piscina are imported where the host is known, and nowhere else", () => {
+    const bad = imports.filter(({ from, to }) => isNodes(to) && !mayKnowNode(from));
+    expect(bad.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+    expect(imports.some(({ from, to }) => from === 'platform/node/pool.ts' && to === 'piscina')).toBe(true);
+  });
+
+  test("Node's globals are named where the host is known, and nowhere else", () => {
+    const found = files
+      .filter((name) => !mayKnowNode(name))
+      .flatMap(
+        (name) =>
+          code(name)
+            .match(NODES_GLOBALS)
+            ?.slice(0, 1)
+            .map((text) => `${name}: ${text}`) ?? [],
+      );
+    expect(found).toEqual([]);
+  });
+
+  test('nothing that a browser would load leads to Node, types included', () => {
+    const entries = files.filter(
+      (name) =>
+        ['math', 'random', 'core', 'workers', 'scheduler', 'runtime', 'platform'].includes(room(name)) ||
+        ['backend/wasm.ts', 'backend/reference.ts', 'backend/registry.ts'].includes(name),
+    );
+    const reached = new Map<string, string>();
+    const walk = (name: string, path: string) => {
+      if (reached.has(name)) return;
+      reached.set(name, path);
+      for (const { from, to } of imports) if (from === name) walk(to, `${path} → ${to}`);
+    };
+    for (const name of entries) walk(name, name);
+    expect(reached.size).toBeGreaterThan(100);
+    // Each of these runs in browsers; seedrandom says in its package.json what to leave out there.
+    const packages = [...reached.keys()].filter((name) => !files.includes(name)).sort();
+    expect(packages).toEqual([
+      '@noble/hashes/sha2.js',
+      'comlink',
+      'fastest-levenshtein',
+      'seedrandom',
+      'zod',
+    ]);
+    const hosted = [...reached].filter(
+      ([name]) => room(name) === 'platform/node' || name.endsWith('.node.ts'),
+    );
+    expect(hosted.map(([, path]) => path)).toEqual([]);
+  });
 });
 
 describe('the reproducible path', () => {

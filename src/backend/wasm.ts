@@ -102,7 +102,9 @@ function create(arena: Arena, compiled: unknown, thread: number): Backend {
       `wasm: expected a WebAssembly.Module, got ${typeof compiled} — pass what compile() gave`,
     );
   }
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory: arena.memory } });
+  const { exports } = new WebAssembly.Instance(compiled, {
+    env: { memory: arena.memory as WebAssembly.Memory },
+  });
   (exports.__stack_pointer as WebAssembly.Global).value = stackTop(thread);
   // The exports themselves, with no wrapper: a call costs what a WebAssembly call costs.
   return { name: 'wasm', ...makeKernels((name) => exports[name]) };

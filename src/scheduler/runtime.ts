@@ -56,7 +56,7 @@ export interface RuntimeOptions {
   readonly backend?: string;
   /** Seed of everything random, a string or an integer; default `varpool`. */
   readonly seed?: string | number;
-  /** Told of what was mended without failing, such as a lost worker. Default: a warning of the process, or of the console where there is none. */
+  /** Told of what was mended without failing, such as a lost worker. Default: the host's own warnings, on Node process.emitWarning. */
   readonly onWarning?: (message: string) => void;
   /** @internal limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
   readonly workerHeapMb?: number;
@@ -76,6 +76,7 @@ export class Runtime implements AsyncDisposable {
   /** What the backend is made of, where its name does not say. */
   readonly backendNote: string | null;
   readonly seed: string;
+  readonly #platform: Platform;
   readonly #factory: BackendFactory;
   readonly #warn: (message: string) => void;
   readonly #testing: RuntimeTesting | undefined;
@@ -93,13 +94,12 @@ export class Runtime implements AsyncDisposable {
   #closed = false;
 
   /**
-   * @param platform what the runtime finds its cores, memory and threads through
+   * @internal `createRuntime` of the host's entry calls it
+   * @param platform where cores, memory and threads come from
    * @throws BackendUnavailableError when the backend cannot run here; RangeError or TypeError for a bad option
    */
-  constructor(
-    readonly platform: Platform,
-    options: RuntimeOptions = {},
-  ) {
+  constructor(platform: Platform, options: RuntimeOptions = {}) {
+    this.#platform = platform;
     this.#arenas = arenasOf(platform);
     this.#evictions = this.#arenas.evictions;
     const settings = checkOptions('createRuntime', runtimeOptions, options);
@@ -138,7 +138,7 @@ export class Runtime implements AsyncDisposable {
     const read = readNow('train', () =>
       readTraining(model, data, checkOptions('train', trainOptions, options), this.seed),
     );
-    return new TrainingRun(this.platform, async (report) => {
+    return new TrainingRun(this.#platform, async (report) => {
       const { prepared, settings } = read();
       return this.#job((host) => this.#fit(host, prepared, settings, report, hooks));
     });
@@ -153,7 +153,7 @@ export class Runtime implements AsyncDisposable {
     const read = readNow('trainEnsemble', () =>
       readTraining(model, data, checkOptions('trainEnsemble', ensembleOptions, options), this.seed),
     );
-    return new EnsembleRun(this.platform, async (report) => {
+    return new EnsembleRun(this.#platform, async (report) => {
       const { prepared, settings } = read();
       return this.#job((host) =>
         trainMembers(host, prepared, settings, report, (place, member, own, each) =>
@@ -312,7 +312,7 @@ export class Runtime implements AsyncDisposable {
     if (this.#closed) throw new Error('runtime: expected an open runtime, got a closed one — create another');
     this.#compiled ??= this.#factory.compile();
     const [heapMb, hook] = [this.#workerHeapMb, this.#workerHook];
-    const pool = this.#pool ?? this.platform.startPool(this.workers, { heapMb, hook, ...this.#testing });
+    const pool = this.#pool ?? this.#platform.startPool(this.workers, { heapMb, hook, ...this.#testing });
     if (this.#pool === null) this.#leaveArenas = this.#arenas.join(() => pool.release());
     this.#pool = pool;
     const compiled = await this.#compiled;
@@ -320,8 +320,8 @@ export class Runtime implements AsyncDisposable {
       pool,
       factory: this.#factory,
       compiled,
-      cores: this.platform.cores(),
-      availableMemory: () => this.platform.availableMemory(),
+      cores: this.#platform.cores(),
+      availableMemory: () => this.#platform.availableMemory(),
       nextJobId: () => ++this.#jobs,
       arenas: this.#arenas,
       seats: this.#seats,

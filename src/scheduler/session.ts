@@ -40,7 +40,7 @@ export interface Session extends AsyncDisposable {
 }
 
 /**
- * Starts a thread that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
+ * Starts a thread of `platform` that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
  * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
  */
 export async function openSession(

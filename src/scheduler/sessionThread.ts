@@ -42,7 +42,7 @@ export class SessionThread {
     this.#port = platform.startSession({ entry, endMs, onLost: (cause) => this.#lose(cause) });
     // Only a call in flight keeps the process alive.
     this.#port.keepAlive(false);
-    this.#remote = wrap<SessionCalls>(this.#port.wire as Endpoint);
+    this.#remote = wrap<SessionCalls>(this.#port.wire as unknown as Endpoint);
   }
 
   /** @throws what the call threw in the thread, of the same class; WorkerLostError when the thread died or had died before */
