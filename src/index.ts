@@ -52,23 +52,16 @@ export {
 } from './node.ts';
 export type { CheckpointOptions } from './scheduler/checkpointer.ts';
 export type { Diagnostics } from './scheduler/diagnosis.ts';
-export type {
-  EarlyStoppingSpec,
-  JudgedEpoch,
-  SelectSpec,
-  ValidationMetric,
-} from './scheduler/earlyStopping.ts';
+export type { EarlyStoppingSpec, SelectSpec, ValidationMetric } from './scheduler/earlyStopping.ts';
 export { memberSeed } from './scheduler/ensembleTraining.ts';
+export type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './scheduler/options.ts';
 export type {
-  EnsembleOptions,
   Evaluation,
+  JudgedEpoch,
   MemberReport,
-  PredictOptions,
-  TrainingData,
   TrainingReport,
-  TrainOptions,
   TrainProgress,
-} from './scheduler/options.ts';
+} from './scheduler/reports.ts';
 export { epochRows, stepRows } from './scheduler/rowOrder.ts';
 export type { SessionPredictOptions } from './scheduler/session.ts';
 export type { EnsembleResult, EnsembleRun, TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';

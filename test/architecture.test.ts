@@ -175,10 +175,15 @@ test.each(ONLY)('$rule', ({ from, of, allows }) => {
   expect(between.filter((found) => !allows(found)).map((found) => `${found.from} → ${found.to}`)).toEqual([]);
 });
 
-test('no two files import each other, directly or in a circle', () => {
+/** Circles there are, of types alone. */
+const CIRCLES = [
+  'core/predictTile.ts → core/estimators/drawnOutputs.ts → core/predictTile.ts',
+  'core/predictTile.ts → core/estimators/marginalOutputs.ts → core/predictTile.ts',
+];
+
+test('no two files import each other, directly or in a circle, types included', () => {
   const next = new Map<string, string[]>();
-  for (const { from, to, local, typeOnly } of imports)
-    if (local && !typeOnly) next.set(from, [...(next.get(from) ?? []), to]);
+  for (const { from, to, local } of imports) if (local) next.set(from, [...(next.get(from) ?? []), to]);
   const done = new Set<string>();
   const circles: string[] = [];
   const visit = (name: string, path: string[]) => {
@@ -188,7 +193,7 @@ test('no two files import each other, directly or in a circle', () => {
     done.add(name);
   };
   for (const name of files) visit(name, []);
-  expect(circles).toEqual([]);
+  expect(circles).toEqual(CIRCLES);
 });
 
 describe('the host', () => {

@@ -11,7 +11,8 @@ import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
 import type { Table } from '../data/dataset.ts';
 import { trainingData } from '../experiment/run/data.ts';
 import { evaluateDiscrete } from '../scheduler/evaluate.ts';
-import type { Evaluation, PredictOptions } from '../scheduler/options.ts';
+import type { PredictOptions } from '../scheduler/options.ts';
+import type { Evaluation } from '../scheduler/reports.ts';
 import type { Runtime } from '../scheduler/runtime.ts';
 import type { CoverageSection, RegressionPicture, ReliabilitySection } from './reportData.ts';
 

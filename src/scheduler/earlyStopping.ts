@@ -5,7 +5,7 @@ import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { ValidationMetric } from '../core/likelihoods/likelihood.ts';
 import type { LikelihoodSpec } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
-import type { Evaluation, TrainSettings } from './options.ts';
+import type { Evaluation, JudgedEpoch, SelectionReport } from './reports.ts';
 
 export type { ValidationMetric };
 
@@ -19,21 +19,18 @@ export interface EarlyStoppingSpec {
 }
 
 /** Which epoch's posterior is the result: `best` of the validated ones by the metric (default that of early stopping, else `nll`). */
-export type SelectSpec = 'last' | 'best' | { readonly kind: 'best'; readonly metric?: ValidationMetric };
+export type SelectSpec =
+  | 'last'
+  | 'best'
+  | { readonly kind: 'best'; readonly metric?: ValidationMetric | undefined };
 
-/** An epoch with what its posterior came to on the validation rows. */
-export interface JudgedEpoch {
-  readonly epoch: number;
-  readonly metric: ValidationMetric;
-  readonly value: number;
-}
-
-/** What a report says of the choice so far. */
-export interface SelectionReport {
-  /** The best epoch until now, by the metric epochs are selected by. */
-  readonly best?: JudgedEpoch;
-  /** Training ends here, before its last epoch. */
-  readonly stopped?: 'earlyStopping';
+/** The options of a training that decide which epoch is kept. */
+export interface SelectionOptions {
+  readonly earlyStopping?: Required<EarlyStoppingSpec> | undefined;
+  readonly select?: SelectSpec | undefined;
+  readonly validation?:
+    | { readonly every?: number | undefined; readonly draws?: number | undefined }
+    | undefined;
 }
 
 /** What became of the posterior at the end of an epoch on the validation rows. */
@@ -68,7 +65,7 @@ export function validationMetrics(likelihood: LikelihoodSpec): readonly Validati
  * @throws RangeError or TypeError for options that do not fit the likelihood or need validation rows that are not there
  */
 export function epochSelector(
-  { earlyStopping, select, validation }: Pick<TrainSettings, 'earlyStopping' | 'select' | 'validation'>,
+  { earlyStopping, select, validation }: SelectionOptions,
   likelihood: LikelihoodSpec,
   epochs: number,
 ): EpochSelector | null {

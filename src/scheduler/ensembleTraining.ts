@@ -6,27 +6,42 @@ import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { totalSteps } from '../core/problem.ts';
 import { trainingMemory } from '../core/trainingMemory.ts';
+import type { TrainingState } from '../core/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../errors.ts';
 import { memberSeed } from '../random/seed.ts';
 import type { PhaseTimes } from '../workers/protocol.ts';
+import type { CheckpointOptions } from './checkpointer.ts';
 import type { TrainerHost } from './host.ts';
-import type {
-  EnsembleOptions,
-  EnsembleSettings,
-  MemberReport,
-  TrainingReport,
-  TrainOptions,
-  TrainProgress,
-} from './options.ts';
-import type { PreparedTraining } from './prepare.ts';
+import type { PreparedTraining } from './preparedTraining.ts';
+import type { MemberReport, TrainingReport, TrainProgress } from './reports.ts';
 import { teamSize } from './tiles.ts';
 import type { EnsembleResult, TrainingResult } from './trainingRun.ts';
 
 export { memberSeed };
 
+/** How the state of a member is saved, and from which it goes on. */
+interface MemberState {
+  readonly checkpoint?: CheckpointOptions | undefined;
+  readonly resume?: TrainingState | undefined;
+}
+
 /** What differs between members besides the seed. */
-type MemberOptions = Pick<TrainOptions, 'signal' | 'onProgress' | 'checkpoint' | 'resume'> &
-  Required<Pick<TrainOptions, 'onReport'>>;
+interface MemberOptions extends MemberState {
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: TrainProgress) => void;
+  readonly onReport: (report: TrainingReport) => void;
+}
+
+/** The options of an ensemble that its members do not see. */
+export interface MembersOptions {
+  readonly members: number;
+  readonly trained?: ReadonlyMap<number, Posterior> | undefined;
+  readonly onMember?: ((member: number, posterior: Posterior) => void) | undefined;
+  readonly onReport?: ((report: MemberReport) => void) | undefined;
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  readonly memberOptions?: ((member: number) => MemberState) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Trains one member; the runtime's own way to train. */
 type Train = (
@@ -53,7 +68,7 @@ export function membersAtOnce(M: number, workers: number, bytes: number, availab
 export async function trainMembers(
   host: TrainerHost,
   prepared: PreparedTraining,
-  options: EnsembleSettings,
+  options: MembersOptions,
   report: (report: MemberReport) => void,
   train: Train,
 ): Promise<EnsembleResult> {
@@ -141,8 +156,8 @@ class MemberProgress {
   constructor(
     readonly prepared: PreparedTraining,
     done: ReadonlyMap<number, unknown>,
-    of: NonNullable<EnsembleOptions['memberOptions']>,
-    readonly options: EnsembleSettings,
+    of: NonNullable<MembersOptions['memberOptions']>,
+    readonly options: MembersOptions,
   ) {
     this.#each = totalSteps(prepared.problem);
     this.#steps = Array.from({ length: options.members }, (_, m) =>

@@ -12,7 +12,7 @@ import type { Posterior } from '../core/posterior.ts';
 import { type DrawChunk, originalNoiseScale, toOriginalUnits } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { exp, log, logSumExp } from '../math/float64.ts';
-import type { Evaluation } from './options.ts';
+import type { Evaluation } from './reports.ts';
 
 /** Metrics of a prediction of discrete targets. @param drawn false in mode `mean` */
 export function evaluateDiscrete(

@@ -5,8 +5,8 @@ import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem } from '..
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../core/trainingMemory.ts';
 import { log } from '../math/float64.ts';
 import { Diagnosis } from './diagnosis.ts';
-import type { TrainingReport } from './options.ts';
-import type { PreparedTraining } from './prepare.ts';
+import type { PreparedTraining } from './preparedTraining.ts';
+import type { TrainingReport } from './reports.ts';
 
 export class Ledger {
   readonly problem: TrainingProblem;

@@ -1,6 +1,5 @@
-// Options of the public calls with their defaults, and the checks at the edge.
+// Options of the public calls, as a caller gives them.
 
-import type * as z from 'zod';
 import type { EstimatorSpec } from '../core/estimators/index.ts';
 import type { LikelihoodInput } from '../core/likelihoods/index.ts';
 import type { MatrixLike } from '../core/matrix.ts';
@@ -10,17 +9,10 @@ import type { PredictionMode } from '../core/predictionMemory.ts';
 import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
 import type { ScheduleSpec } from '../core/schedules/schedule.ts';
 import type { TrainingState } from '../core/trainingState.ts';
-import { describeValue } from '../messages.ts';
 import type { BareName } from '../options/kinds.ts';
 import type { CheckpointOptions } from './checkpointer.ts';
-import type { Diagnostics } from './diagnosis.ts';
-import type { EarlyStoppingSpec, SelectionReport, SelectSpec } from './earlyStopping.ts';
-import type {
-  ensembleOptions,
-  predictOptions,
-  sessionPredictOptions,
-  trainOptions,
-} from './optionSchemas.ts';
+import type { EarlyStoppingSpec, SelectSpec } from './earlyStopping.ts';
+import type { MemberReport, TrainingReport, TrainProgress } from './reports.ts';
 
 /** Options of an ensemble: those of a training, the same for every member, and how many there are. */
 export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkpoint' | 'resume'> {
@@ -84,58 +76,6 @@ export interface TrainOptions {
   readonly resume?: TrainingState;
 }
 
-export interface TrainProgress {
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  readonly epochs: number;
-}
-
-/** One epoch. elbo, nll and kl are nats per training row, for targets in the data's own units: elbo = −(nll + kl). */
-export interface TrainingReport extends SelectionReport {
-  readonly epoch: number;
-  /** Steps done by the end of the epoch. */
-  readonly step: number;
-  readonly elbo: number;
-  /** Mean over the epoch's minibatches of the negative log-likelihood, at the weights drawn in each step. */
-  readonly nll: number;
-  /** KL(q ‖ prior) / N at the end of the epoch. */
-  readonly kl: number;
-  readonly learningRate: number;
-  readonly validation: Evaluation | null;
-  /** KL, collapse, signal-to-noise and gradients of the weights at the end of the epoch; absent where no diagnosis was due. */
-  readonly diagnostics?: Diagnostics;
-  /** Seconds since training began. */
-  readonly seconds: number;
-}
-
-/** An epoch of one member of an ensemble. */
-export interface MemberReport extends TrainingReport {
-  readonly member: number;
-}
-
-/** Metrics of predictions against known targets; those that do not apply to the likelihood are absent. */
-export interface Evaluation {
-  readonly rows: number;
-  readonly draws: number;
-  /** −log predictive density (or probability) of the target, mean per row, in nats and original units. */
-  readonly nll: number;
-  /**
-   * How far `nll` may be off because it averages a finite number of draws, in nats per row; 0 where nothing is drawn (docs/mathematics.md). More draws
-   * make it smaller.
-   */
-  readonly nllMonteCarloError?: number;
-  /** Share of rows whose most probable class is wrong. */
-  readonly error?: number;
-  readonly brier?: number;
-  /** Expected calibration error, 15 bins. */
-  readonly ece?: number;
-  readonly rmse?: number;
-  readonly mae?: number;
-  /** Share of targets inside the central 90 % predictive interval. */
-  readonly coverage90?: number;
-}
-
 export interface PredictOptions {
   /** Posterior draws averaged; default 100. Draw s of an ensemble of M is draw floor(s / M) of member s mod M. */
   readonly draws?: number;
@@ -156,47 +96,4 @@ export interface PredictOptions {
   readonly quantiles?: readonly number[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
-}
-
-export type { Posterior };
-
-/** Options of a training, or of an ensemble, with every default filled in. */
-export type TrainSettings = z.output<typeof trainOptions>;
-export type EnsembleSettings = z.output<typeof ensembleOptions>;
-export type PredictSettings = z.output<typeof predictOptions>;
-export type SessionPredictSettings = z.output<typeof sessionPredictOptions>;
-
-/**
- * Draws a prediction takes: in mode `mean` one a member.
- * @throws RangeError for draws that leave a member out
- */
-export function predictDraws(
-  where: string,
-  { mode, draws }: Pick<PredictSettings, 'draws' | 'mode'>,
-  members = 1,
-): number {
-  if (mode === 'mean') return members;
-  if (draws < members) {
-    throw new RangeError(
-      `${where}: draws: expected at least ${members} draws for ${members} members, got ${draws} — ask for a multiple of ${members}`,
-    );
-  }
-  return draws;
-}
-
-/** @throws RangeError for mode `marginal`, which has no draws of the network that all rows share */
-export function jointDraws(where: string, { mode }: Pick<PredictSettings, 'mode'>): void {
-  if (mode === 'marginal')
-    throw new RangeError(
-      `${where}: mode: expected sample or mean, got marginal — its draws are of each row alone, not of a function over rows`,
-    );
-}
-
-export function positiveInteger(where: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new RangeError(
-      `${where}: expected a positive integer, got ${describeValue(value)} — use 1 or more`,
-    );
-  }
-  return value;
 }

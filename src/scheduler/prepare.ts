@@ -12,19 +12,10 @@ import type { TrainingProblem } from '../core/problem.ts';
 import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
 import { describeValue } from '../messages.ts';
 import { isEarlier } from '../random/earlierEpochs.ts';
-import type { TrainingData, TrainSettings } from './options.ts';
+import type { TrainingData } from './options.ts';
+import type { PreparedTraining } from './preparedTraining.ts';
+import type { TrainSettings } from './settings.ts';
 import { BATCH_SIZE, DEFAULT_ESTIMATOR } from './trainingFields.ts';
-
-export interface PreparedTraining {
-  readonly problem: TrainingProblem;
-  readonly x: Matrix;
-  readonly y: Matrix;
-  readonly standardization: {
-    readonly features: Standardization | null;
-    readonly targets: Standardization | null;
-  };
-  readonly initialRho: number;
-}
 
 /** @throws TypeError or RangeError naming the option or the row that does not fit */
 export function prepareTraining(

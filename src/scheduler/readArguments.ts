@@ -9,14 +9,10 @@ import { checkStateShape } from '../core/trainingState.ts';
 import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';
 import { predictOptions } from './optionSchemas.ts';
-import {
-  type PredictOptions,
-  type PredictSettings,
-  predictDraws,
-  type TrainingData,
-  type TrainSettings,
-} from './options.ts';
-import { checkData, checkInputs, featureUnits, type PreparedTraining, prepareTraining } from './prepare.ts';
+import type { PredictOptions, TrainingData } from './options.ts';
+import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
+import type { PreparedTraining } from './preparedTraining.ts';
+import { type PredictSettings, predictDraws, type TrainSettings } from './settings.ts';
 
 /** What one training takes of its options, or of those of its ensemble. */
 export type FitSettings = Pick<

@@ -2,9 +2,9 @@
 
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { MAX_STEPS } from '../core/limits.ts';
+import { describeValue } from '../messages.ts';
 import { epochOrderOf } from '../random/earlierEpochs.ts';
 import type { Seed } from '../random/seed.ts';
-import { positiveInteger } from './options.ts';
 
 /**
  * The order in which an epoch visits the training rows 0 … rows − 1: a function of these three alone, the same on every machine, for any
@@ -53,4 +53,13 @@ const MAX_ROWS = 2 ** 30;
 function upTo(where: string, value: number, most: number): number {
   if (positiveInteger(where, value) <= most) return value;
   throw new RangeError(`${where}: expected at most ${most}, got ${value} — count again from 1`);
+}
+
+function positiveInteger(where: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(
+      `${where}: expected a positive integer, got ${describeValue(value)} — use 1 or more`,
+    );
+  }
+  return value;
 }

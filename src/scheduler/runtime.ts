@@ -18,17 +18,8 @@ import { evaluateDiscrete, evaluateValues } from './evaluate.ts';
 import type { TrainerHost } from './host.ts';
 import { MixturePredictor } from './mixturePredictor.ts';
 import { ensembleOptions, MAX_WORKERS, runtimeOptions, trainOptions } from './optionSchemas.ts';
-import {
-  type EnsembleOptions,
-  type Evaluation,
-  jointDraws,
-  type PredictOptions,
-  type PredictSettings,
-  type TrainingData,
-  type TrainingReport,
-  type TrainOptions,
-} from './options.ts';
-import type { PreparedTraining } from './prepare.ts';
+import type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './options.ts';
+import type { PreparedTraining } from './preparedTraining.ts';
 import { quantiles } from './quantiles.ts';
 import {
   type FitSettings,
@@ -37,7 +28,9 @@ import {
   readPredictOptions,
   readTraining,
 } from './readArguments.ts';
+import type { Evaluation, TrainingReport } from './reports.ts';
 import { Seats } from './seats.ts';
+import { jointDraws, type PredictSettings } from './settings.ts';
 import type { TrainingHooks } from './teamRunner.ts';
 import { Trainer } from './trainer.ts';
 import { EnsembleRun, type TrainingResult, TrainingRun } from './trainingRun.ts';

@@ -12,9 +12,10 @@ import { readable } from '../options/readable.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
-import { type PredictOptions, predictDraws } from './options.ts';
+import type { PredictOptions } from './options.ts';
 import { checkInputs, featureUnits } from './prepare.ts';
 import { SessionThread } from './sessionThread.ts';
+import { predictDraws } from './settings.ts';
 
 export interface SessionOptions {
   /** As of `createRuntime`; default `auto`. */

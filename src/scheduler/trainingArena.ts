@@ -22,7 +22,7 @@ import {
 } from '../core/trainingState.ts';
 import { seedKey } from '../random/seed.ts';
 import { CONTROL } from '../workers/protocol.ts';
-import type { PreparedTraining } from './prepare.ts';
+import type { PreparedTraining } from './preparedTraining.ts';
 
 export class TrainingArena {
   readonly control: Int32Array<SharedArrayBuffer>;

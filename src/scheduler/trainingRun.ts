@@ -4,7 +4,7 @@ import type { Ensemble, Posterior } from '../core/posterior.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { PhaseTimes } from '../workers/protocol.ts';
 import type { SelectionOutcome } from './earlyStopping.ts';
-import type { MemberReport, TrainingReport } from './options.ts';
+import type { MemberReport, TrainingReport } from './reports.ts';
 import { Failure, watchFailure } from './unseenFailures.ts';
 
 /** What a training leaves besides its reports. */

@@ -8,7 +8,8 @@ import { parameterLayout } from '../../src/core/parameters.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
 import { diagnosisInterval } from '../../src/scheduler/diagnosis.ts';
-import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainingReport } from '../../src/scheduler/reports.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

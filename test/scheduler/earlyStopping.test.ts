@@ -13,7 +13,8 @@ import { readCheckpoint, writeCheckpoint } from '../../src/experiment/checkpoint
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
 import { EpochSelector } from '../../src/scheduler/earlyStopping.ts';
-import type { Evaluation, TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainOptions } from '../../src/scheduler/options.ts';
+import type { Evaluation, TrainingReport } from '../../src/scheduler/reports.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 

@@ -12,7 +12,7 @@ import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts
 import { logSumExp } from '../../src/math/float64.ts';
 import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import { memberSeed } from '../../src/random/seed.ts';
-import type { MemberReport, TrainProgress } from '../../src/scheduler/options.ts';
+import type { MemberReport, TrainProgress } from '../../src/scheduler/reports.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 
 const runtimes = new Map<number, Runtime>();

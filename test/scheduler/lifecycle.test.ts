@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DivergedError, WorkerLostError } from '../../src/errors.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
-import type { TrainProgress } from '../../src/scheduler/options.ts';
+import type { TrainProgress } from '../../src/scheduler/reports.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 

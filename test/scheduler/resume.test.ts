@@ -8,7 +8,8 @@ import type { TrainingState } from '../../src/core/trainingState.ts';
 import { CheckpointError, DivergedError, WorkerLostError } from '../../src/errors.ts';
 import { posteriorDigest, readCheckpoint, writeCheckpoint } from '../../src/index.ts';
 import { createRuntime } from '../../src/node.ts';
-import type { TrainingReport, TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainingReport } from '../../src/scheduler/reports.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

@@ -6,7 +6,7 @@ import { keepLines, LineLog, readLines } from '../../files/lineLog.ts';
 import { parseStrictJson } from '../../files/strictJson.ts';
 import { oneLine } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
-import type { TrainingReport } from '../../scheduler/options.ts';
+import type { TrainingReport } from '../../scheduler/reports.ts';
 import { VALIDATION_METRICS } from '../../scheduler/trainingFields.ts';
 import { diagnosticsSchema } from './diagnosticsSchema.ts';
 

@@ -9,7 +9,7 @@ import type { LoadedData } from '../../data/load.ts';
 import { CheckpointError, ConfigError, DivergedError } from '../../errors.ts';
 import { oneLine } from '../../messages.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
-import type { Evaluation } from '../../scheduler/options.ts';
+import type { Evaluation } from '../../scheduler/reports.ts';
 import type { Runtime } from '../../scheduler/runtime.ts';
 import { isManifest } from '../manifest/manifest.ts';
 import { currentPlatform, varpoolVersion } from '../provenance.ts';
