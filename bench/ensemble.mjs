@@ -11,7 +11,7 @@ import { meanAndErrorText, meanAndStandardError } from '../dist/core/metrics/mea
 import { readInputs } from '../dist/data/inputs.js';
 import { loadData } from '../dist/data/load.js';
 import { build, createRuntime } from '../dist/index.js';
-import { evaluateClasses } from '../dist/scheduler/evaluate.js';
+import { evaluateClasses } from '../dist/scheduler/prediction/evaluate.js';
 import { uciSplit } from './uciData.mjs';
 
 const { values, positionals } = parseArgs({

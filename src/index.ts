@@ -50,18 +50,18 @@ export {
   type Session,
   type SessionOptions,
 } from './node.ts';
-export type { CheckpointOptions } from './scheduler/checkpointer.ts';
-export type { Diagnostics } from './scheduler/diagnosis.ts';
-export type { EarlyStoppingSpec, SelectSpec, ValidationMetric } from './scheduler/earlyStopping.ts';
-export { memberSeed } from './scheduler/ensembleTraining.ts';
-export type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './scheduler/options.ts';
+export type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './runtime/options.ts';
+export { epochRows, stepRows } from './runtime/rowOrder.ts';
+export type { SessionPredictOptions } from './runtime/session.ts';
+export type { CheckpointOptions } from './scheduler/training/checkpointer.ts';
+export type { Diagnostics } from './scheduler/training/diagnosis.ts';
+export type { EarlyStoppingSpec, SelectSpec, ValidationMetric } from './scheduler/training/earlyStopping.ts';
+export { memberSeed } from './scheduler/training/ensemble.ts';
 export type {
   Evaluation,
   JudgedEpoch,
   MemberReport,
   TrainingReport,
   TrainProgress,
-} from './scheduler/reports.ts';
-export { epochRows, stepRows } from './scheduler/rowOrder.ts';
-export type { SessionPredictOptions } from './scheduler/session.ts';
-export type { EnsembleResult, EnsembleRun, TrainingResult, TrainingRun } from './scheduler/trainingRun.ts';
+} from './scheduler/training/reports.ts';
+export type { EnsembleResult, EnsembleRun, TrainingResult, TrainingRun } from './scheduler/training/run.ts';

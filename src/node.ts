@@ -2,8 +2,8 @@
 
 import type { AnyPosterior } from './core/posterior.ts';
 import { nodePlatform } from './platform/node.ts';
-import { Runtime, type RuntimeOptions } from './scheduler/runtime.ts';
-import { openSession as openSessionOn, type Session, type SessionOptions } from './scheduler/session.ts';
+import { Runtime, type RuntimeOptions } from './runtime/runtime.ts';
+import { openSession as openSessionOn, type Session, type SessionOptions } from './runtime/session.ts';
 
 export type { Runtime, RuntimeOptions, Session, SessionOptions };
 

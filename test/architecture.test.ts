@@ -79,8 +79,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'messages.ts',
     'errors.ts',
   ],
-  'node.ts': ['core', 'platform/node', 'scheduler'],
-  bench: ['random', 'backend', 'core', 'platform/node', 'scheduler', 'node.ts', 'errors.ts'],
+  runtime: [
+    'math',
+    'random',
+    'backend',
+    'core',
+    'workers',
+    'platform',
+    'scheduler',
+    'options',
+    'messages.ts',
+    'errors.ts',
+  ],
+  'node.ts': ['core', 'platform/node', 'scheduler', 'runtime'],
+  bench: ['random', 'backend', 'core', 'platform/node', 'scheduler', 'runtime', 'node.ts', 'errors.ts'],
   files: ['messages.ts', 'errors.ts'],
   data: ['messages.ts', 'errors.ts', 'core'],
   experiment: [
@@ -90,14 +102,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'core',
     'platform/node',
     'scheduler',
+    'runtime',
     'data',
     'files',
     'options',
     'messages.ts',
     'errors.ts',
   ],
-  report: ['math', 'core', 'scheduler', 'data', 'experiment', 'messages.ts', 'errors.ts'],
-  serve: ['index.ts', 'core', 'scheduler', 'data', 'files', 'experiment', 'report', 'errors.ts'],
+  report: ['math', 'core', 'scheduler', 'runtime', 'data', 'experiment', 'messages.ts', 'errors.ts'],
+  serve: ['index.ts', 'core', 'scheduler', 'runtime', 'data', 'files', 'experiment', 'report', 'errors.ts'],
   cli: [
     'index.ts',
     'node.ts',
@@ -107,6 +120,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'bench',
     'platform/node',
     'scheduler',
+    'runtime',
     'data',
     'files',
     'experiment',
@@ -115,7 +129,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'messages.ts',
     'errors.ts',
   ],
-  'index.ts': ['backend', 'core', 'scheduler', 'node.ts', 'experiment', 'errors.ts'],
+  'index.ts': ['backend', 'core', 'scheduler', 'runtime', 'node.ts', 'experiment', 'errors.ts'],
 };
 
 /** What a room may see of another, where that is less than all of it. */
@@ -280,7 +294,7 @@ describe('the reproducible path', () => {
     expect(powers.map(([text]) => text)).toEqual([]);
   });
 
-  test.each([...path, ...files.filter((name) => room(name) === 'scheduler')])(
+  test.each([...path, ...files.filter((name) => ['scheduler', 'runtime'].includes(room(name)))])(
     '%s asks no clock or chance for a number',
     (name) => {
       expect(code(name)).not.toMatch(/\bDate\b|\bMath\.random\b|\bcrypto\b|\brandomBytes\b|\bhrtime\b/);
@@ -325,7 +339,7 @@ describe('members of a kind are asked, never named', () => {
       'files from before there were kinds hold a gaussian prior as priorSigma',
     'experiment/posterior/modelRecord.ts DEFAULT_LAYER':
       'files from before there were kinds hold dense layers without one',
-    'scheduler/prepare.ts DEFAULT_ESTIMATOR':
+    'runtime/prepare.ts DEFAULT_ESTIMATOR':
       'problems from before there were kinds name no estimator; they and new ones are the same training',
     'core/sequential.ts DEFAULT_LAYER': 'a model made of dense layers is the one that build makes',
   };

@@ -4,7 +4,7 @@ import { build } from '../core/bayesian.ts';
 import type { Model } from '../core/model.ts';
 import type { Posterior } from '../core/posterior.ts';
 import { createRuntime, type Runtime } from '../node.ts';
-import type { TrainingData, TrainOptions } from '../scheduler/options.ts';
+import type { TrainingData, TrainOptions } from '../runtime/options.ts';
 import { drawWork, type Network, networkName, stepWork } from './networks.ts';
 import type { Sampler } from './rounds.ts';
 

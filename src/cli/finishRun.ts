@@ -12,7 +12,7 @@ import { lockRun } from '../files/lock.ts';
 import { measureTable } from '../report/measure.ts';
 import { renderReport } from '../report/page/renderReport.ts';
 import { regressionPicture, runReport } from '../report/runReport.ts';
-import type { Evaluation } from '../scheduler/reports.ts';
+import type { Evaluation } from '../scheduler/training/reports.ts';
 import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
 import { warn } from './output.ts';

@@ -3,7 +3,7 @@
 import cliProgress from 'cli-progress';
 import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
 import { number, percent, seconds } from '../report/numbers.ts';
-import type { Evaluation, TrainProgress } from '../scheduler/reports.ts';
+import type { Evaluation, TrainProgress } from '../scheduler/training/reports.ts';
 import { note } from './output.ts';
 
 /** Beyond this many epochs, plain lines are for every n-th, so that there are about so many. */

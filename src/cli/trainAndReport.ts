@@ -15,7 +15,7 @@ import { seconds } from '../report/numbers.ts';
 import { renderReport } from '../report/page/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
 import { regressionPicture, runReport } from '../report/runReport.ts';
-import type { Runtime } from '../scheduler/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { InterruptedError } from './failure.ts';
 import { checkMember, type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';

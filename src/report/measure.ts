@@ -10,10 +10,10 @@ import type { Prediction } from '../core/predictive/prediction.ts';
 import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
 import type { Table } from '../data/dataset.ts';
 import { trainingData } from '../experiment/run/data.ts';
-import { evaluateDiscrete } from '../scheduler/evaluate.ts';
-import type { PredictOptions } from '../scheduler/options.ts';
-import type { Evaluation } from '../scheduler/reports.ts';
-import type { Runtime } from '../scheduler/runtime.ts';
+import type { PredictOptions } from '../runtime/options.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { evaluateDiscrete } from '../scheduler/prediction/evaluate.ts';
+import type { Evaluation } from '../scheduler/training/reports.ts';
 import type { CoverageSection, RegressionPicture, ReliabilitySection } from './reportData.ts';
 
 /** Metrics of a table, and what a report shows of it. */

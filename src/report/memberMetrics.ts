@@ -1,7 +1,7 @@
 // The members of an ensemble beside the mixture: what one of them is worth on average, and each alone.
 
 import type { Manifest } from '../experiment/manifest/manifest.ts';
-import type { Evaluation } from '../scheduler/reports.ts';
+import type { Evaluation } from '../scheduler/training/reports.ts';
 import { metricRows } from './metrics.ts';
 import type { MemberTable } from './reportData.ts';
 

@@ -3,7 +3,7 @@
 import { evaluationWarnings } from '../core/metrics/evaluationWarnings.ts';
 import type { Manifest } from '../experiment/manifest/manifest.ts';
 import type { TrainedRun } from '../experiment/run/train.ts';
-import type { Evaluation } from '../scheduler/reports.ts';
+import type { Evaluation } from '../scheduler/training/reports.ts';
 import { number, percent } from './numbers.ts';
 
 interface Metric {

@@ -9,7 +9,7 @@ import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
 import type { PreparedRun } from '../experiment/run/data.ts';
 import type { TrainedRun } from '../experiment/run/train.ts';
 import { sin } from '../math/float64.ts';
-import type { Runtime } from '../scheduler/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { diagnosticsSection } from './diagnosticsSection.ts';
 import { type Measured, regressionBands } from './measure.ts';
 import { memberCurves } from './memberCurves.ts';

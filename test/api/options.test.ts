@@ -13,8 +13,8 @@ import {
 } from '../../src/index.ts';
 import { listed } from '../../src/messages.ts';
 import { checkOptions } from '../../src/options/check.ts';
-import { predictOptions, trainOptions } from '../../src/scheduler/optionSchemas.ts';
-import { BATCH_SIZE } from '../../src/scheduler/trainingFields.ts';
+import { predictOptions, trainOptions } from '../../src/runtime/optionSchemas.ts';
+import { BATCH_SIZE } from '../../src/runtime/trainingFields.ts';
 
 let runtime: Runtime;
 let posterior: Posterior;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
-import type { TrainingRun } from '../../src/scheduler/trainingRun.ts';
+import type { TrainingRun } from '../../src/scheduler/training/run.ts';
 import { softplus } from '../reference/negativeElbo.ts';
 import { testNormals } from '../support/trainingHarness.ts';
 

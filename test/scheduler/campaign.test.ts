@@ -7,7 +7,7 @@ import { parameterLayout } from '../../src/core/parameters.ts';
 import type { TrainingState } from '../../src/core/trainingState.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime } from '../../src/node.ts';
-import type { TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainOptions } from '../../src/runtime/options.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

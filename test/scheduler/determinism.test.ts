@@ -6,7 +6,7 @@ import { build } from '../../src/core/bayesian.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
 import { nodeBackends } from '../../src/platform/node/backends.ts';
-import type { TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainOptions } from '../../src/runtime/options.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { curveData, smallProblem, teamProblem } from '../support/problems.ts';
 

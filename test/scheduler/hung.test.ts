@@ -14,7 +14,7 @@ import { createRuntime, type Runtime } from '../../src/node.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { nodePlatform } from '../../src/platform/node.ts';
 import { standsStill } from '../../src/scheduler/liveness.ts';
-import { SessionThread } from '../../src/scheduler/sessionThread.ts';
+import { SessionThread } from '../../src/scheduler/prediction/sessionThread.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
 
 const support = (name: string) => new URL(`../support/${name}`, import.meta.url);

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { membersAtOnce } from '../../src/scheduler/ensembleTraining.ts';
 import { Seats } from '../../src/scheduler/seats.ts';
+import { membersAtOnce } from '../../src/scheduler/training/ensemble.ts';
 
 describe('share', () => {
   test.each([

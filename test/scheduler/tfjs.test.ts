@@ -6,7 +6,7 @@ import type { LikelihoodSpec } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { DivergedError } from '../../src/errors.ts';
 import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
-import type { TrainingReport } from '../../src/scheduler/reports.ts';
+import type { TrainingReport } from '../../src/scheduler/training/reports.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';
 import { type Problem, smallProblem, teamProblem } from '../support/problems.ts';
 

@@ -2,9 +2,9 @@
 // workerFaults.mjs is what happens in the worker.
 
 import type { Model } from '../../src/core/model.ts';
-import type { TrainingData, TrainOptions } from '../../src/scheduler/options.ts';
-import type { Runtime } from '../../src/scheduler/runtime.ts';
-import type { TrainingRun } from '../../src/scheduler/trainingRun.ts';
+import type { TrainingData, TrainOptions } from '../../src/runtime/options.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+import type { TrainingRun } from '../../src/scheduler/training/run.ts';
 
 /**
  * A fault: at the start of a step in one worker, after a tile of its pass or after a block of its finish.

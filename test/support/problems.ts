@@ -2,7 +2,7 @@
 
 import { build } from '../../src/core/bayesian.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
-import type { TrainingData, TrainOptions } from '../../src/scheduler/options.ts';
+import type { TrainingData, TrainOptions } from '../../src/runtime/options.ts';
 import { testNormals } from './trainingHarness.ts';
 
 export interface Problem {

@@ -5,7 +5,7 @@ import { regressionCurve } from '../../data/synthetic.ts';
 import { curveSources, prepareRun, SYNTHETIC_PART, trainingData } from '../../experiment/run/data.ts';
 import { createNumberedRun, createRun } from '../../experiment/run/directory.ts';
 import { number, percent, seconds } from '../../report/numbers.ts';
-import type { Evaluation } from '../../scheduler/reports.ts';
+import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { demoConfig } from '../demoConfig.ts';
 import {
   drawsOption,

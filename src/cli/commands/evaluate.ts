@@ -12,7 +12,7 @@ import { openRun, type Run } from '../../experiment/run/directory.ts';
 import { type Measured, measureTable } from '../../report/measure.ts';
 import { metricRows } from '../../report/metrics.ts';
 import { number } from '../../report/numbers.ts';
-import type { Runtime } from '../../scheduler/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import {
   drawsOption,
   memberOption,

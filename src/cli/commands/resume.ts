@@ -8,7 +8,7 @@ import { openResume } from '../../experiment/run/resume.ts';
 import { isSweep } from '../../experiment/sweep/directory.ts';
 import { memberRows } from '../../report/memberMetrics.ts';
 import { metricRows } from '../../report/metrics.ts';
-import type { Evaluation } from '../../scheduler/reports.ts';
+import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { finishRun } from '../finishRun.ts';
 import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime } from '../flags.ts';
 import { note, printJson, printTable, warn } from '../output.ts';

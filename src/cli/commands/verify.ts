@@ -9,8 +9,8 @@ import { checkpointBefore } from '../../experiment/verify/checkpointBefore.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify/verify.ts';
 import { metricRows } from '../../report/metrics.ts';
 import { seconds } from '../../report/numbers.ts';
-import type { Evaluation } from '../../scheduler/reports.ts';
-import type { Runtime } from '../../scheduler/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { EXIT } from '../failure.ts';
 import {
   checkMember,

@@ -28,7 +28,7 @@ import {
   STANDARDIZE,
   select,
   trainingFields,
-} from '../../scheduler/trainingFields.ts';
+} from '../../runtime/trainingFields.ts';
 
 const DELIMITER = 'one character, tab or whitespace';
 const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';

@@ -3,7 +3,7 @@
 import type { LikelihoodSpec } from '../../core/model.ts';
 import { ConfigError } from '../../errors.ts';
 import { describeValue, mismatch } from '../../messages.ts';
-import { type ValidationMetric, validationMetrics } from '../../scheduler/earlyStopping.ts';
+import { type ValidationMetric, validationMetrics } from '../../scheduler/training/earlyStopping.ts';
 import type { ParsedConfig } from './schema.ts';
 
 /** So many validations, about, show where a training goes; many short epochs are not all worth one. */

@@ -1,7 +1,7 @@
 // Which epoch's posterior a training kept and what ended it, as the manifest tells it of a run and of each member of an ensemble.
 
 import * as z from 'zod';
-import type { TrainingReport } from '../../scheduler/reports.ts';
+import type { TrainingReport } from '../../scheduler/training/reports.ts';
 import type { ResolvedConfig } from '../config/config.ts';
 import { size, text } from './fields.ts';
 

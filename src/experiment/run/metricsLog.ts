@@ -6,8 +6,8 @@ import { keepLines, LineLog, readLines } from '../../files/lineLog.ts';
 import { parseStrictJson } from '../../files/strictJson.ts';
 import { oneLine } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
-import type { TrainingReport } from '../../scheduler/reports.ts';
-import { VALIDATION_METRICS } from '../../scheduler/trainingFields.ts';
+import { VALIDATION_METRICS } from '../../runtime/trainingFields.ts';
+import type { TrainingReport } from '../../scheduler/training/reports.ts';
 import { diagnosticsSchema } from './diagnosticsSchema.ts';
 
 /** Null stands for a number that is not finite, which JSON cannot hold. */

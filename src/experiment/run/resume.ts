@@ -9,7 +9,7 @@ import { CheckpointError } from '../../errors.ts';
 import { checkUnlocked } from '../../files/lock.ts';
 import { mismatch } from '../../messages.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
-import type { Evaluation } from '../../scheduler/reports.ts';
+import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { NewerCheckpointError } from '../checkpoint/checkpoint.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';
 import { type MemberPoint, memberCount, memberPoints, type RunReport } from '../ensemble/memberRuns.ts';

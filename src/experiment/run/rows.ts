@@ -4,7 +4,7 @@ import { rowsSha256 } from '../../data/partRows.ts';
 import { ConfigError } from '../../errors.ts';
 import { mismatch } from '../../messages.ts';
 import { memberSeed } from '../../random/seed.ts';
-import { epochRows, stepRows } from '../../scheduler/rowOrder.ts';
+import { epochRows, stepRows } from '../../runtime/rowOrder.ts';
 import { memberCount } from '../ensemble/memberRuns.ts';
 import type { Run } from './directory.ts';
 import { recordedData } from './repeatable.ts';

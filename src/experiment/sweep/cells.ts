@@ -6,7 +6,7 @@ import { readTextFile } from '../../files/fileProblems.ts';
 import { LIMIT_BYTES, parseYaml } from '../../files/yamlText.ts';
 import { describeValue, dotted, mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
-import { validationMetrics } from '../../scheduler/earlyStopping.ts';
+import { validationMetrics } from '../../scheduler/training/earlyStopping.ts';
 import { configOf, configReads, type ResolvedConfig } from '../config/config.ts';
 import { type ParsedSweep, sweepSchema } from './schema.ts';
 import { type Setting, settings } from './search.ts';

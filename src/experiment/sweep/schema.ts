@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { byKind, count, oneOf, path, section } from '../../options/fields.ts';
-import { VALIDATION_METRICS } from '../../scheduler/trainingFields.ts';
+import { VALIDATION_METRICS } from '../../runtime/trainingFields.ts';
 
 const SEED = 'a string that is not empty or an integer';
 const seed = z.union([z.string().min(1, { error: SEED }), z.number().int({ error: SEED })], { error: SEED });

@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../errors.ts';
 import { fileProblem } from '../../files/fileProblems.ts';
-import type { TrainingReport } from '../../scheduler/reports.ts';
+import type { TrainingReport } from '../../scheduler/training/reports.ts';
 import { fileVersionEvent, sessionStartEvent, summaryEvent } from './event.ts';
 import { frameRecord } from './tfRecord.ts';
 import { trainingValues } from './trainingEvents.ts';

@@ -2,7 +2,7 @@
 
 import type { ModelDiagnostics, WeightDiagnostics } from '../../core/metrics/diagnostics.ts';
 import { type DecibelHistogram, fromDecibels } from '../../core/metrics/weightTally.ts';
-import type { TrainingReport } from '../../scheduler/reports.ts';
+import type { TrainingReport } from '../../scheduler/training/reports.ts';
 import type { Histogram, SummaryValue } from './event.ts';
 
 /** All that an epoch has to show; numbers that are not there or not finite are left out. */

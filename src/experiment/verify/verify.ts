@@ -7,7 +7,7 @@ import { ConfigError } from '../../errors.ts';
 import { dataSectionSha256, readSafetensors } from '../../files/safetensors.ts';
 import { ScratchDirectory } from '../../files/scratchDirectory.ts';
 import { oneLine } from '../../messages.ts';
-import type { Runtime } from '../../scheduler/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { PreparedRun } from '../run/data.ts';

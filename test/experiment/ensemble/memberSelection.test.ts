@@ -20,7 +20,7 @@ import { EVENT_FILE } from '../../../src/experiment/tensorboard/eventLog.ts';
 import { checkpointBefore } from '../../../src/experiment/verify/checkpointBefore.ts';
 import { describeDifference, verifyRun } from '../../../src/experiment/verify/verify.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
-import { stepRows } from '../../../src/scheduler/rowOrder.ts';
+import { stepRows } from '../../../src/runtime/rowOrder.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-member-selection-'));
 const M = 3;

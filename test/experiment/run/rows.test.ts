@@ -14,7 +14,7 @@ import { createRun, openRun, type Run } from '../../../src/experiment/run/direct
 import { runRows } from '../../../src/experiment/run/rows.ts';
 import { trainRun } from '../../../src/experiment/run/train.ts';
 import { createRuntime } from '../../../src/node.ts';
-import { stepRows } from '../../../src/scheduler/rowOrder.ts';
+import { stepRows } from '../../../src/runtime/rowOrder.ts';
 import { idxBytes } from '../../data/support.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-rows-'));

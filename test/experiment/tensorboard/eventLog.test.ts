@@ -10,7 +10,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { diagnosePosterior } from '../../../src/core/metrics/diagnostics.ts';
 import { EVENT_FILE, EventLog } from '../../../src/experiment/tensorboard/eventLog.ts';
 import { frameRecord } from '../../../src/experiment/tensorboard/tfRecord.ts';
-import type { TrainingReport } from '../../../src/scheduler/reports.ts';
+import type { TrainingReport } from '../../../src/scheduler/training/reports.ts';
 
 const made: string[] = [];
 function directory(): string {

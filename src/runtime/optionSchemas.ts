@@ -1,0 +1,153 @@
+// The options of the library's calls as schemas: what is not in them is refused, what is left out has the default of the config.
+
+import { INITIAL_RHO } from '../core/gaussian.ts';
+import { MAX_MEMBERS } from '../core/limits.ts';
+import type { MatrixLike } from '../core/matrix.ts';
+import { PREDICTION_MODES } from '../core/predictionMemory.ts';
+import type { TrainingState } from '../core/trainingState.ts';
+import {
+  callback,
+  count,
+  instance,
+  list,
+  oneOf,
+  positive,
+  section,
+  text,
+  unchecked,
+  wholeNumber,
+  wordOr,
+} from '../options/fields.ts';
+import type { Seed } from '../random/seed.ts';
+import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';
+import type { EnsembleOptions, PredictOptions, TrainOptions } from './options.ts';
+import {
+  diagnosticsEvery,
+  earlyStoppingFields,
+  likelihood,
+  predictionDraws,
+  quantileLevels,
+  STANDARDIZE,
+  select,
+  trainingFields,
+} from './trainingFields.ts';
+
+const backend = text('a name such as auto, native or wasm', 'What computes.')
+  .regex(/^[\w-]{1,40}$/, { error: 'a name such as auto, native or wasm' })
+  .default('auto');
+const seed = unchecked<Seed>('Seed of everything random: a string or an integer.').optional();
+
+const signal = instance<AbortSignal>(
+  (value) => value instanceof AbortSignal,
+  'an AbortSignal — pass the signal of an AbortController',
+  'Ends the call.',
+).optional();
+
+/** More threads than any machine of today has cores. */
+export const MAX_WORKERS = 1024;
+
+export const runtimeOptions = section({
+  workers: wordOr(
+    'auto',
+    (expected) => count('', MAX_WORKERS, expected),
+    'auto or a whole number of at least 1',
+    'Worker threads.',
+  ).default('auto'),
+  backend,
+  seed,
+  onWarning: callback<(message: string) => void>('Told of what was mended without failing.').optional(),
+  workerHook: text('the URL of a module', 'What every worker loads, for tests.').optional(),
+  workerHeapMb: positive('Limit of a JavaScript heap in MiB, for tests.').optional(),
+  testing: section({
+    entry: text('the URL of a module', 'Another program for the workers.').optional(),
+    patience: positive('Milliseconds a worker may stand still.').optional(),
+    endMs: positive('Milliseconds a thread may take to end.').optional(),
+  }).optional(),
+});
+
+const shared = {
+  ...trainingFields,
+  // Left out it is no more than there are rows.
+  batchSize: trainingFields.batchSize.unwrap().optional(),
+  initialRho: trainingFields.initialRho.default(INITIAL_RHO),
+  diagnostics: section({ every: diagnosticsEvery }).optional(),
+  likelihood: likelihood.prefault('gaussian'),
+  standardize: oneOf(STANDARDIZE, 'Columns brought to mean 0 and standard deviation 1.').optional(),
+  classNames: list(text('a name', ''), 'a list of names', 'What classes are called.').optional(),
+  seed,
+  validation: section({
+    x: unchecked<MatrixLike>('Rows.'),
+    y: unchecked<MatrixLike>('Targets.'),
+    every: count('Epochs from one validation to the next.').optional(),
+    draws: predictionDraws.unwrap().optional(),
+  }).optional(),
+  earlyStopping: section(earlyStoppingFields).optional(),
+  select,
+  signal,
+  onProgress: callback<NonNullable<TrainOptions['onProgress']>>('Told of steps.').optional(),
+};
+
+const checkpoint = section({
+  everySteps: count('Save after every so many steps.').optional(),
+  everySeconds: positive('Save when so many seconds have passed.').optional(),
+  save: callback<CheckpointOptions['save']>('Keeps a state.', 'a function — give one that keeps the state'),
+}).optional();
+
+/** Where the options of a call are mistaken for those of a part of it. */
+const HOMES = {
+  optimizer: ['learningRate', 'beta1', 'beta2', 'eps', 'momentum'],
+  schedule: ['finalFraction'],
+  checkpoint: ['everySteps', 'everySeconds', 'save'],
+  earlyStopping: ['patience', 'minDelta', 'metric'],
+};
+
+export const trainOptions = section(
+  {
+    ...shared,
+    onReport: callback<NonNullable<TrainOptions['onReport']>>('Given the report of each epoch.').optional(),
+    checkpoint,
+    resume: unchecked<TrainingState>('A saved state to go on from.').optional(),
+  },
+  HOMES,
+);
+
+export const ensembleOptions = section(
+  {
+    members: count('Posteriors to train.', MAX_MEMBERS),
+    ...shared,
+    trained: instance<NonNullable<EnsembleOptions['trained']>>(
+      (value) => value instanceof Map,
+      'a Map of member numbers to posteriors',
+      'Members that are there already.',
+    ).optional(),
+    onMember: callback<NonNullable<EnsembleOptions['onMember']>>(
+      'Given each member when it is done.',
+    ).optional(),
+    onReport: callback<NonNullable<EnsembleOptions['onReport']>>(
+      'Given the report of each epoch.',
+    ).optional(),
+    memberOptions:
+      callback<NonNullable<EnsembleOptions['memberOptions']>>('How a member is saved.').optional(),
+  },
+  HOMES,
+);
+
+const prediction = {
+  draws: predictionDraws,
+  mode: oneOf(PREDICTION_MODES, 'What is drawn.').default('sample'),
+  quantiles: quantileLevels.default([]),
+};
+
+export const predictOptions = section({
+  ...prediction,
+  signal,
+  onProgress: callback<NonNullable<PredictOptions['onProgress']>>('Told of tiles.').optional(),
+});
+
+export const sessionPredictOptions = section(prediction);
+
+export const sessionOptions = section({
+  backend,
+  capacity: count('Rows worked on at once.').default(256),
+  cacheBytes: wholeNumber('Bytes of drawn weights kept between requests.').default(64 << 20),
+});

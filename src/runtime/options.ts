@@ -1,0 +1,99 @@
+// Options of the public calls, as a caller gives them.
+
+import type { EstimatorSpec } from '../core/estimators/index.ts';
+import type { LikelihoodInput } from '../core/likelihoods/index.ts';
+import type { MatrixLike } from '../core/matrix.ts';
+import type { OPTIMIZERS, OptimizerSpec } from '../core/optimizers/index.ts';
+import type { Posterior } from '../core/posterior.ts';
+import type { PredictionMode } from '../core/predictionMemory.ts';
+import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
+import type { ScheduleSpec } from '../core/schedules/schedule.ts';
+import type { TrainingState } from '../core/trainingState.ts';
+import type { BareName } from '../options/kinds.ts';
+import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';
+import type { EarlyStoppingSpec, SelectSpec } from '../scheduler/training/earlyStopping.ts';
+import type { MemberReport, TrainingReport, TrainProgress } from '../scheduler/training/reports.ts';
+
+/** Options of an ensemble: those of a training, the same for every member, and how many there are. */
+export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkpoint' | 'resume'> {
+  /** M, a count. Member m trains by the seed `memberSeed(seed, m)`, and comes out as in a training of its own by it. */
+  readonly members: number;
+  /** Members that are there already, by number: they are taken as they are. */
+  readonly trained?: ReadonlyMap<number, Posterior>;
+  /** Called when a member is done, in the order they end. What it throws ends the run. */
+  readonly onMember?: (member: number, posterior: Posterior) => void;
+  /** As of a training, for the epochs of all members. */
+  readonly onReport?: (report: MemberReport) => void;
+  /** How the state of a member is saved, and from which it goes on. */
+  readonly memberOptions?: (member: number) => Pick<TrainOptions, 'checkpoint' | 'resume'>;
+}
+
+/** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
+export interface TrainingData {
+  readonly x: MatrixLike;
+  readonly y: MatrixLike;
+}
+
+export interface TrainOptions {
+  /** Default: gaussian with a learned scale. A fixed scale is in the data's own units. */
+  readonly likelihood?: LikelihoodInput;
+  /** Default 10. */
+  readonly epochs?: number;
+  /** Default 32, or all rows where there are fewer. */
+  readonly batchSize?: number;
+  /** Weight draws per step; default 1. */
+  readonly draws?: number;
+  /** Default: reparameterization. */
+  readonly estimator?: EstimatorSpec | EstimatorSpec['kind'];
+  /** Default: adam with a learning rate of 0.001. */
+  readonly optimizer?: OptimizerSpec | BareName<typeof OPTIMIZERS>;
+  readonly schedule?: ScheduleSpec | ScheduleSpec['kind'];
+  readonly klWeighting?: KlWeightingSpec;
+  /** rho every weight starts from; sigma = softplus(rho). */
+  readonly initialRho?: number;
+  /** Columns brought to zero mean and unit standard deviation, undone in predictions. Default: `both` for gaussian, else `features`. */
+  readonly standardize?: 'both' | 'features' | 'none';
+  /** What classes are called in predictions. */
+  readonly classNames?: readonly string[];
+  /** Default: the runtime's seed. */
+  readonly seed?: string | number;
+  /** Rows evaluated with fixed draws at the end of every `every`-th epoch (default 1) and of the last. */
+  readonly validation?: TrainingData & { readonly every?: number; readonly draws?: number };
+  /** How often the weights are diagnosed: at the end of every `every`-th epoch and of the last; 0 is never. Default `auto`: so that it costs about 1 %. */
+  readonly diagnostics?: { readonly every?: number | 'auto' };
+  /** Ends training when a metric of the validation rows has not improved for a while. */
+  readonly earlyStopping?: EarlyStoppingSpec;
+  /** The epoch whose posterior is the result. Default: `best` with early stopping, else `last`. */
+  readonly select?: SelectSpec;
+  readonly signal?: AbortSignal;
+  /** Called about ten times a second. */
+  readonly onProgress?: (progress: TrainProgress) => void;
+  /** Called with the report of each epoch, before a state with that epoch in it is saved. What it throws ends the training. */
+  readonly onReport?: (report: TrainingReport) => void;
+  /** Saves the state of training now and then, and when it is aborted or loses its workers for good. */
+  readonly checkpoint?: CheckpointOptions;
+  /** A saved state of this training (same model, data, options and seed) to go on from, to the same bits. */
+  readonly resume?: TrainingState;
+}
+
+export interface PredictOptions {
+  /** Posterior draws averaged; default 100. Draw s of an ensemble of M is draw floor(s / M) of member s mod M. */
+  readonly draws?: number;
+  /**
+   * `sample` (default) averages over weight draws, which all rows share. `mean` uses every weight's mu: one deterministic pass a
+   * member.
+   *
+   * `marginal` draws each layer's pre-activations in place of its weights (Kingma, Salimans & Welling 2015, §2.2): the same
+   * distribution for every row taken alone, so all that is returned here means the same, with the same Monte Carlo error. But rows
+   * have no weights in common: nothing joint over rows (a covariance between them, a curve) may be computed from it.
+   *
+   * Without weights to draw, a row alone is some fifty times cheaper. It wins at any number of rows where the first layer has more
+   * than half of the weights (784-400-400-10: 8 times with 16 rows, 2 times with 128, 1.2 times with 1024), else below some 300 rows
+   * (784-1200-1200-10: 5 times with 16, 1.3 times with 128, 0.8 times with 1024).
+   */
+  readonly mode?: PredictionMode;
+  /** Levels in (0, 1) of the predictive quantiles wanted. */
+  readonly quantiles?: readonly number[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}

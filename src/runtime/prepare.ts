@@ -1,0 +1,180 @@
+// From a user's data and options to a problem and the numbers that go into the arena: shapes checked, columns standardized.
+
+import { membersOf } from '../core/ensemble.ts';
+import type { EstimatorSpec } from '../core/estimators/index.ts';
+import { createLikelihood } from '../core/likelihoods/index.ts';
+import { MAX_STEPS } from '../core/limits.ts';
+import { type Matrix, toMatrix } from '../core/matrix.ts';
+import type { LikelihoodSpec, Model } from '../core/model.ts';
+import type { OptimizerSettings } from '../core/optimizers/index.ts';
+import type { AnyPosterior, Standardization } from '../core/posterior.ts';
+import type { TrainingProblem } from '../core/problem.ts';
+import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
+import { describeValue } from '../messages.ts';
+import { isEarlier } from '../random/earlierEpochs.ts';
+import type { PreparedTraining } from '../scheduler/training/prepared.ts';
+import type { TrainingData } from './options.ts';
+import type { TrainSettings } from './settings.ts';
+import { BATCH_SIZE, DEFAULT_ESTIMATOR } from './trainingFields.ts';
+
+/** @throws TypeError or RangeError naming the option or the row that does not fit */
+export function prepareTraining(
+  model: Model,
+  data: TrainingData,
+  settings: Omit<TrainSettings, 'onReport'>,
+  seed: string,
+): PreparedTraining {
+  const { likelihood, classNames, batchSize, optimizer, schedule, klWeighting, draws, epochs, initialRho } =
+    settings;
+  const { x, y } = checkData('train', model, likelihood, data);
+  if (batchSize !== undefined && batchSize > x.rows) {
+    throw new RangeError(
+      `train: batchSize: expected at most ${x.rows} (the training rows), got ${batchSize} — lower batchSize`,
+    );
+  }
+  const steps = epochs * Math.ceil(x.rows / (batchSize ?? Math.min(BATCH_SIZE, x.rows)));
+  if (steps > MAX_STEPS) {
+    throw new RangeError(
+      `train: epochs: expected at most ${MAX_STEPS} steps in all, got ${steps} — train for fewer epochs`,
+    );
+  }
+  const { targets: stored, onScale } = createLikelihood(likelihood);
+  if (stored === 'labels' && classNames && classNames.length !== model.outputSize) {
+    throw new RangeError(
+      `train: classNames: expected ${model.outputSize} names, got ${classNames.length} — give one name per class`,
+    );
+  }
+  const standardize = settings.standardize ?? (onScale ? 'both' : 'features');
+  const targets = standardize === 'both' && onScale ? learnStandardization(y) : null;
+  const features = standardize === 'none' ? null : learnStandardization(x);
+  checkRange('train', 'x', x, features);
+  checkRange('train', 'y', y, targets);
+  return {
+    problem: {
+      model,
+      likelihood: inTrainingUnits(likelihood, targets),
+      rowCount: x.rows,
+      batchSize: batchSize ?? Math.min(BATCH_SIZE, x.rows),
+      draws,
+      epochs,
+      optimizer: optimizer as OptimizerSettings,
+      schedule,
+      klWeighting,
+      ...estimatorOf(settings.estimator),
+      seed,
+    },
+    x,
+    y,
+    standardization: { features, targets },
+    initialRho,
+  };
+}
+
+/** Left out where it is the default: states that were saved when there was one estimator only know of none. */
+function estimatorOf(estimator: TrainSettings['estimator']): Pick<TrainingProblem, 'estimator'> {
+  const spec: EstimatorSpec = typeof estimator === 'string' ? { kind: estimator } : estimator;
+  return (spec.kind as string) === DEFAULT_ESTIMATOR ? {} : { estimator: spec };
+}
+
+/** A fixed noise scale is given in the data's units; the network works in standardized ones. */
+function inTrainingUnits(likelihood: LikelihoodSpec, targets: Standardization | null): LikelihoodSpec {
+  const { scale } = createLikelihood(likelihood);
+  if (typeof scale !== 'number' || targets === null) return likelihood;
+  if (targets.scale.length > 1) {
+    throw new RangeError(
+      `train: expected scale 'learned' for ${targets.scale.length} standardized targets, got ${scale} — or set standardize to 'features'`,
+    );
+  }
+  return { ...likelihood, scale: scale / targets.scale[0] } as LikelihoodSpec;
+}
+
+/** What data must fit. */
+type Sizes = Pick<Model, 'inputSize' | 'outputSize'>;
+
+/** Tables of the right shape with finite values and targets the likelihood can have. */
+export function checkData(
+  where: string,
+  model: Sizes,
+  likelihood: LikelihoodSpec,
+  data: TrainingData,
+): { x: Matrix; y: Matrix } {
+  if (typeof data !== 'object' || data === null)
+    throw new TypeError(
+      `${where}: expected data { x, y }, got ${describeValue(data)} — pass rows and their targets`,
+    );
+  const x = checkFeatures(where, model, data.x);
+  const y = toMatrix(data.y, `${where}: y`);
+  if (y.rows !== x.rows)
+    throw new RangeError(
+      `${where}: expected ${x.rows} targets like rows of x, got ${y.rows} — pass one target per row`,
+    );
+  const { kind, targets, expects, fits } = createLikelihood(likelihood);
+  const columns = targets === 'labels' ? 1 : model.outputSize;
+  if (y.columns !== columns) {
+    throw new RangeError(
+      `${where}: expected ${columns} target columns for ${kind}, got ${y.columns} — check outputSize`,
+    );
+  }
+  for (let i = 0; i < y.data.length; i++) {
+    const value = y.data[i];
+    if (!fits(value, model.outputSize)) {
+      throw new RangeError(
+        `${where}: expected ${expects(model.outputSize)}, got ${value} in row ${Math.floor(i / columns)} of y — clean the targets`,
+      );
+    }
+  }
+  return { x, y };
+}
+
+/** Units in which features must fit float32: those of each member, and before kernel epoch 3 also the data's own. */
+export function featureUnits(posterior: AnyPosterior): readonly (Standardization | null)[] {
+  return membersOf(posterior).flatMap(({ standardization: { features }, kernelEpoch }) =>
+    isEarlier(kernelEpoch) ? [null, features] : [features],
+  );
+}
+
+/** Features of the right shape that fit float32 in all `units`. @throws TypeError or RangeError naming the row that does not */
+export function checkInputs(
+  where: string,
+  model: Sizes,
+  units: readonly (Standardization | null)[],
+  input: TrainingData['x'],
+): Matrix {
+  const x = checkFeatures(where, model, input);
+  for (const by of new Set(units)) checkRange(where, 'x', x, by);
+  return x;
+}
+
+/** Training and prediction compute in float32, in standardized units where there are such. @throws RangeError */
+function checkRange(where: string, name: string, table: Matrix, by: Standardization | null): void {
+  const bad = firstBeyondFloat32(table, by);
+  if (bad < 0) return;
+  const { data, columns } = table;
+  const place = `row ${Math.floor(bad / columns)}, column ${bad % columns} of ${name}`;
+  const [expected, next] =
+    by === null
+      ? ['numbers up to 3.4e38, as float32 holds', 'rescale the column, or standardize it']
+      : [
+          `numbers within 3.4e38 standard deviations (${by.scale[bad % columns]}) of the training mean`,
+          'check the units of the column',
+        ];
+  throw new RangeError(`${where}: expected ${expected}, got ${data[bad]} in ${place} — ${next}`);
+}
+
+export function checkFeatures(where: string, model: Sizes, input: TrainingData['x']): Matrix {
+  const x = toMatrix(input, `${where}: x`);
+  if (x.columns !== model.inputSize) {
+    throw new RangeError(
+      `${where}: expected ${model.inputSize} columns, got ${x.columns} — is the label column still in?`,
+    );
+  }
+  if (x.rows === 0)
+    throw new RangeError(`${where}: expected at least one row, got none — pass a non-empty table`);
+  const bad = x.data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new RangeError(
+      `${where}: expected finite numbers, got ${x.data[bad]} in row ${Math.floor(bad / x.columns)}, column ${bad % x.columns} of x — clean the data`,
+    );
+  }
+  return x;
+}

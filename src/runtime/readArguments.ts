@@ -1,0 +1,78 @@
+// The arguments of the runtime's calls as they are at the call: checked, and copied where a caller may go on to change them.
+
+import { checkModel, checkPosterior } from '../core/arguments.ts';
+import { membersOf } from '../core/ensemble.ts';
+import { type MatrixLike, unchangingMatrix } from '../core/matrix.ts';
+import type { Model } from '../core/model.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
+import { checkStateShape } from '../core/trainingState.ts';
+import { checkOptions } from '../options/check.ts';
+import { seedText } from '../random/seed.ts';
+import type { PreparedTraining } from '../scheduler/training/prepared.ts';
+import { predictOptions } from './optionSchemas.ts';
+import type { PredictOptions, TrainingData } from './options.ts';
+import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
+import { type PredictSettings, predictDraws, type TrainSettings } from './settings.ts';
+
+/** What one training takes of its options, or of those of its ensemble. */
+export type FitSettings = Pick<
+  TrainSettings,
+  | 'classNames'
+  | 'signal'
+  | 'onProgress'
+  | 'validation'
+  | 'earlyStopping'
+  | 'select'
+  | 'diagnostics'
+  | 'checkpoint'
+  | 'resume'
+  | 'onReport'
+>;
+
+/** What a training needs of its arguments, copied; `validation` too, for it is read again and again. */
+export function readTraining<Settings extends Omit<TrainSettings, 'onReport'>>(
+  given: Model,
+  data: TrainingData,
+  settings: Settings,
+  ownSeed: string,
+): { readonly prepared: PreparedTraining; readonly settings: Settings } {
+  const { seed, validation } = settings;
+  const model = checkModel('train', given);
+  const { resume } = settings as { resume?: unknown };
+  if (resume !== undefined) {
+    checkStateShape('train: resume', resume);
+    settings = { ...settings, resume: structuredClone(resume) };
+  }
+  const prepared = prepareTraining(model, data, settings, seed === undefined ? ownSeed : seedText(seed));
+  if (validation === undefined) return { prepared, settings };
+  const held = checkData('train: validation', model, prepared.problem.likelihood, validation);
+  const [x, y] = [unchangingMatrix(held.x), unchangingMatrix(held.y)];
+  checkInputs('train: validation', model, [prepared.standardization.features], x);
+  const kept = { ...validation, x, y };
+  return { prepared, settings: { ...settings, validation: kept } };
+}
+
+/** The arguments of a prediction, checked and copied. */
+export function readPredict(where: string, posterior: AnyPosterior, x: MatrixLike, options: PredictOptions) {
+  checkPosterior(where, posterior);
+  const settings = readPredictOptions(where, posterior, options);
+  return { settings, matrix: checkInputs(where, posterior.model, featureUnits(posterior), x) };
+}
+
+export function readPredictOptions(
+  where: string,
+  posterior: AnyPosterior,
+  options: PredictOptions,
+): PredictSettings {
+  const settings = checkOptions(where, predictOptions, options);
+  return { ...settings, draws: predictDraws(where, settings, membersOf(posterior).length) };
+}
+
+/** The arguments of an evaluation, checked and copied. */
+export function readEvaluation(posterior: AnyPosterior, data: TrainingData, options: PredictOptions) {
+  checkPosterior('evaluate', posterior);
+  const { model, likelihood } = posterior;
+  const { x, y } = checkData('evaluate', model, likelihood, data);
+  checkInputs('evaluate', model, featureUnits(posterior), unchangingMatrix(x));
+  return { x, y, settings: readPredictOptions('evaluate', posterior, options) };
+}

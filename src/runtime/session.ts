@@ -1,0 +1,108 @@
+// A session: one posterior or ensemble in a thread of its own, kept ready for many small requests.
+
+import { transfer } from 'comlink';
+import { LANES } from '../backend/backend.ts';
+import { checkPosterior } from '../core/arguments.ts';
+import { membersOf } from '../core/ensemble.ts';
+import type { MatrixLike } from '../core/matrix.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
+import type { Prediction } from '../core/predictive/prediction.ts';
+import { checkOptions } from '../options/check.ts';
+import { readable } from '../options/readable.ts';
+import type { Platform } from '../platform/platform.ts';
+import { SessionThread } from '../scheduler/prediction/sessionThread.ts';
+import type { SessionRequest } from '../workers/protocol.ts';
+import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
+import type { PredictOptions } from './options.ts';
+import { checkInputs, featureUnits } from './prepare.ts';
+import { predictDraws } from './settings.ts';
+
+export interface SessionOptions {
+  /** As of `createRuntime`; default `auto`. */
+  readonly backend?: string;
+  /** Rows worked on at once, 256 by default; a request of more is cut. */
+  readonly capacity?: number;
+  /** Bytes of drawn weights kept between requests, 64 MiB by default: draws that fit are drawn once. 0 keeps none. */
+  readonly cacheBytes?: number;
+}
+
+export type SessionPredictOptions = Pick<PredictOptions, 'draws' | 'mode' | 'quantiles'>;
+
+/** Predictions from one posterior by one thread, in the order they are asked for. */
+export interface Session extends AsyncDisposable {
+  readonly backend: string;
+  /**
+   * The same as `runtime.predict` of the posterior, to the last bit; `x` may be changed once the call has returned its promise.
+   * @throws RangeError or TypeError for inputs that do not fit, WorkerLostError when the session's thread died
+   */
+  predict(x: MatrixLike, options?: SessionPredictOptions): Promise<Prediction>;
+  /** Waits for the predictions that were asked for, then ends the thread. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a thread of `platform` that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
+ * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
+ */
+export async function openSession(
+  platform: Platform,
+  posterior: AnyPosterior,
+  options: SessionOptions = {},
+): Promise<Session> {
+  const { backend, capacity, cacheBytes } = readable('openSession', () => {
+    checkPosterior('openSession', posterior);
+    return checkOptions('openSession', sessionOptions, options);
+  });
+  const factory = platform.backends.pick(backend);
+  const compiled = await factory.compile();
+  // Its memory may have been transferred since the call.
+  checkPosterior('openSession', posterior);
+  const thread = new SessionThread(platform);
+  const setup = {
+    posterior,
+    backend: factory.name,
+    compiled,
+    capacity: Math.ceil(capacity / LANES) * LANES,
+    cacheBytes,
+    pulse: thread.pulse,
+  };
+  try {
+    await thread.call((remote) => remote.open(setup));
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
+  const units = featureUnits(posterior);
+  return new ThreadSession(posterior.model, units, membersOf(posterior).length, factory.name, thread);
+}
+
+class ThreadSession implements Session {
+  constructor(
+    readonly model: AnyPosterior['model'],
+    readonly units: ReturnType<typeof featureUnits>,
+    readonly members: number,
+    readonly backend: string,
+    readonly thread: SessionThread,
+  ) {}
+
+  async predict(x: MatrixLike, options: SessionPredictOptions = {}): Promise<Prediction> {
+    const { settings, draws, table } = readable('predict', () => {
+      const settings = checkOptions('predict', sessionPredictOptions, options);
+      const draws = predictDraws('predict', settings, this.members);
+      return { settings, draws, table: checkInputs('predict', this.model, this.units, x) };
+    });
+    const { mode, quantiles: levels } = settings;
+    // What is not a copy already must not be moved.
+    const data = table === x ? table.data.slice() : table.data;
+    const request: SessionRequest = { x: { ...table, data }, draws, mode, levels };
+    return this.thread.call((remote) => remote.predict(transfer(request, [data.buffer as ArrayBuffer])));
+  }
+
+  close(): Promise<void> {
+    return this.thread.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,123 @@
+// The thread of a session, as its owner holds it: calls through comlink that settle even when the thread dies or hangs, and its end.
+// comlink alone would leave a call to a dead worker waiting for ever.
+
+import { type Endpoint, type Remote, wrap } from 'comlink';
+import { BackendUnavailableError, WorkerLostError } from '../../errors.ts';
+import type { Platform, SessionPort } from '../../platform/platform.ts';
+import type { SessionCalls } from '../../workers/protocol.ts';
+import { patienceOf, standsStill } from '../liveness.ts';
+
+/** What tests change of a session's thread. */
+export interface SessionThreadTesting {
+  /** Another program for the thread. */
+  readonly entry?: string | undefined;
+  /** Milliseconds it may stand still. */
+  readonly patience?: number | undefined;
+  /** Milliseconds it may take to end. */
+  readonly endMs?: number | undefined;
+}
+
+export class SessionThread {
+  readonly #port: SessionPort;
+  readonly #remote: Remote<SessionCalls>;
+  /** How to reject each call that waits. A race with one promise of the thread's end would keep every call in memory. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  /** Settles when the newest call does: answers come in the order of the calls. */
+  #newest: Promise<unknown> = Promise.resolve();
+  #lost: { readonly cause: unknown } | null = null;
+  #closed: Promise<void> | null = null;
+
+  /** One word that the thread counts up as its work goes on. */
+  readonly pulse = new Int32Array(new SharedArrayBuffer(4));
+  /** Settles when no call waits any more. */
+  #idle: { readonly promise: Promise<void>; readonly settle: () => void } | null = null;
+  /** Milliseconds in which calls waited. */
+  #busyMs = 0;
+
+  constructor(
+    platform: Pick<Platform, 'startSession'>,
+    readonly testing: SessionThreadTesting = {},
+  ) {
+    const { entry, endMs } = testing;
+    this.#port = platform.startSession({ entry, endMs, onLost: (cause) => this.#lose(cause) });
+    // Only a call in flight keeps the process alive.
+    this.#port.keepAlive(false);
+    this.#remote = wrap<SessionCalls>(this.#port.wire as unknown as Endpoint);
+  }
+
+  /** @throws what the call threw in the thread, of the same class; WorkerLostError when the thread died or had died before */
+  async call<T>(send: (remote: Remote<SessionCalls>) => Promise<T>): Promise<T> {
+    if (this.#closed !== null)
+      throw new Error('session: expected an open session, got a closed one — open another');
+    if (this.#lost !== null) throw lostError(this.#lost.cause);
+    const answer = new Promise<T>((resolve, reject) => {
+      if (this.#waiting.size === 0) this.#port.keepAlive(true);
+      this.#waiting.add(reject);
+      if (this.#idle === null) void this.#watch();
+      send(this.#remote)
+        .finally(() => {
+          this.#waiting.delete(reject);
+          if (this.#waiting.size > 0) return;
+          this.#port.keepAlive(false);
+          this.#idle?.settle();
+        })
+        .then(resolve, (error) => reject(revived(error)));
+    });
+    this.#newest = answer.then(noop, noop);
+    return answer;
+  }
+
+  /** Ends the thread if it stands still while calls wait for it. */
+  async #watch(): Promise<void> {
+    let settle: () => void = noop;
+    const promise = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    this.#idle = { promise, settle };
+    const steps = Atomics.load(this.pulse, 0);
+    const patience = this.testing.patience ?? patienceOf(steps === 0 ? 0 : this.#busyMs / steps);
+    const start = performance.now();
+    const stuck = await standsStill(promise, patience, () => Atomics.load(this.pulse, 0));
+    this.#busyMs += performance.now() - start;
+    this.#idle = null;
+    if (!stuck) {
+      if (this.#waiting.size > 0) void this.#watch();
+      return;
+    }
+    this.#lose(new Error(`no sign of life for ${patience / 1000} s`));
+    await this.#port.end();
+  }
+
+  #lose(cause: unknown): void {
+    this.#lost ??= { cause };
+    for (const reject of this.#waiting) reject(lostError(this.#lost.cause));
+    this.#waiting.clear();
+    this.#idle?.settle();
+  }
+
+  /** Waits for the calls that were made, then ends the thread. */
+  close(): Promise<void> {
+    this.#closed ??= this.#newest.then(() => this.#port.end());
+    return this.#closed;
+  }
+}
+
+function lostError(cause: unknown): WorkerLostError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new WorkerLostError(
+    `session: expected its thread to live, got the loss of it (${reason}) — open another session`,
+    { cause },
+  );
+}
+
+/** Errors a session's thread raises on purpose. Of others, name, code and message arrive, on a plain Error. */
+const CLASSES = { RangeError, TypeError, BackendUnavailableError };
+
+function revived(error: unknown): unknown {
+  if (!(error instanceof Error) || !Object.hasOwn(CLASSES, error.name)) return error;
+  const revived = new CLASSES[error.name as keyof typeof CLASSES](error.message);
+  if (error.stack !== undefined) revived.stack = error.stack;
+  return revived;
+}
+
+function noop(): void {}

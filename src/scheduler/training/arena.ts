@@ -1,0 +1,150 @@
+// The arena of a training as the main thread sees it between stretches: rows and first parameters (or a saved state) go in; the
+// posterior, snapshots and states come out.
+
+import type { Arena } from '../../backend/arena.ts';
+import type { BackendFactory } from '../../backend/backend.ts';
+import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
+import { initializeParameters } from '../../core/gaussian.ts';
+import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
+import type { Posterior } from '../../core/posterior.ts';
+import { standardizeInto } from '../../core/standardize.ts';
+import { TrainingStep } from '../../core/step.ts';
+import { CONTROL_WORDS, type TrainingMemory } from '../../core/trainingMemory.ts';
+import {
+  checkState,
+  checksum,
+  readStateTensors,
+  type StateTensor,
+  type TrainingOrigin,
+  type TrainingState,
+  writeStateTensors,
+} from '../../core/trainingState.ts';
+import { seedKey } from '../../random/seed.ts';
+import { CONTROL } from '../../workers/protocol.ts';
+import type { PreparedTraining } from './prepared.ts';
+
+export class TrainingArena {
+  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly #step: TrainingStep;
+  #dataChecksum: string | null = null;
+
+  /** @param arena laid out as `memory`, with nothing but zeros in it; the last of its threads is the one that calls */
+  constructor(
+    readonly prepared: PreparedTraining,
+    factory: BackendFactory,
+    compiled: unknown,
+    readonly memory: TrainingMemory,
+    readonly arena: Arena,
+  ) {
+    const { problem } = prepared;
+    const own = arena.threads - 1;
+    const kernels = factory.create(arena, compiled, own);
+    this.#step = new TrainingStep(problem, memory, arena, kernels, own);
+    const first = this.memory.control / 4;
+    this.control = this.arena.i32.subarray(first, first + CONTROL_WORDS);
+    this.#load();
+    initializeParameters(
+      kernels,
+      this.arena.f32,
+      this.memory.layout,
+      this.memory.mu,
+      this.memory.rho,
+      seedKey(problem.seed),
+      prepared.initialRho,
+    );
+    this.#step.noiseScale.initialize();
+  }
+
+  #load(): void {
+    const { x, y, problem, standardization } = this.prepared;
+    standardizeInto(
+      this.arena.floats(this.memory.x, x.data.length),
+      x.data,
+      x.columns,
+      standardization.features,
+    );
+    if (createLikelihood(problem.likelihood).targets === 'labels') {
+      this.arena.i32.set(y.data, this.memory.targets / 4);
+    } else {
+      standardizeInto(
+        this.arena.floats(this.memory.targets, y.data.length),
+        y.data,
+        y.columns,
+        standardization.targets,
+      );
+    }
+  }
+
+  /** A copy of everything that a step changes and the next one needs. */
+  snapshot(): Uint8Array {
+    const { offset, bytes } = this.memory.state;
+    return this.arena.u8.slice(offset, offset + bytes);
+  }
+
+  restore(snapshot: Uint8Array): void {
+    this.arena.u8.set(snapshot, this.memory.state.offset);
+    this.#changed();
+  }
+
+  /** The parameters, moments and point parameters by name. */
+  tensors(): StateTensor[] {
+    return readStateTensors(this.arena, this.memory, this.prepared.problem);
+  }
+
+  /** Puts a saved state in place of the first parameters. @throws CheckpointError if it belongs to another training */
+  resume(state: TrainingState): void {
+    checkState(state, this.origin());
+    writeStateTensors(this.arena, this.memory, this.prepared.problem, state.tensors);
+    this.#changed();
+  }
+
+  /** What decides the bits of this training. */
+  origin(): TrainingOrigin {
+    const { x, y, problem, initialRho } = this.prepared;
+    const words = (offset: number, count: number) => this.arena.i32.subarray(offset / 4, offset / 4 + count);
+    this.#dataChecksum ??= checksum(
+      words(this.memory.x, x.data.length),
+      words(this.memory.targets, y.data.length),
+    );
+    return { kernelEpoch: KERNEL_EPOCH, problem, initialRho, dataChecksum: this.#dataChecksum };
+  }
+
+  /** The weights and the minibatch that a stretch left for the next one are no longer those of the parameters. */
+  #changed(): void {
+    this.#step.noiseScale.publish();
+    Atomics.store(this.control, CONTROL.readyFor, 0);
+    Atomics.store(this.control, CONTROL.divergedAt, 0);
+  }
+
+  /** The first tensor with a NaN or an infinity, or `elbo` when it is only in the loss. */
+  nonFiniteTensor(): string {
+    const { layout, mu, rho } = this.memory;
+    const [muAll, rhoAll] = [mu, rho].map((at) => this.arena.floats(at, layout.size));
+    return (
+      firstNonFinite(layout, muAll, rhoAll) ??
+      (this.#step.noiseScale.values()?.every(Number.isFinite) === false ? 'likelihood.scale' : 'elbo')
+    );
+  }
+
+  /** q as it is now. */
+  posterior(classNames: readonly string[] | null): Posterior {
+    const { layout, mu, rho } = this.memory;
+    const { problem, standardization } = this.prepared;
+    const [muAll, rhoAll] = [mu, rho].map((at) => this.arena.floats(at, layout.size));
+    return {
+      model: problem.model,
+      likelihood: problem.likelihood,
+      layers: layout.layers.map((layer) => {
+        const m = unpackLayer(muAll, layer);
+        const r = unpackLayer(rhoAll, layer);
+        return { weight: { mu: m.weight, rho: r.weight }, bias: { mu: m.bias, rho: r.bias } };
+      }),
+      noiseScale: this.#step.noiseScale.values(),
+      standardization,
+      classNames,
+      seed: problem.seed,
+      kernelEpoch: KERNEL_EPOCH,
+    };
+  }
+}

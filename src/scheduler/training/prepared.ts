@@ -1,0 +1,16 @@
+// A training as the scheduler takes it: the problem and its rows, checked and complete.
+
+import type { Matrix } from '../../core/matrix.ts';
+import type { Standardization } from '../../core/posterior.ts';
+import type { TrainingProblem } from '../../core/problem.ts';
+
+export interface PreparedTraining {
+  readonly problem: TrainingProblem;
+  readonly x: Matrix;
+  readonly y: Matrix;
+  readonly standardization: {
+    readonly features: Standardization | null;
+    readonly targets: Standardization | null;
+  };
+  readonly initialRho: number;
+}

@@ -1,0 +1,89 @@
+// What an epoch selector remembers as a part of a training's state: numbers as JSON in `extra.selection`, the parameters of the best
+// epoch as tensors `extra.best.…`. A training resumed from it stops at the same epoch and keeps the same bits.
+
+import { layerShape } from '../../core/layers/index.ts';
+import type { Model } from '../../core/model.ts';
+import type { LayerPosterior } from '../../core/posterior.ts';
+import type { StateTensor, TrainingState } from '../../core/trainingState.ts';
+import { CheckpointError } from '../../errors.ts';
+import type { EpochSelector, SelectionState } from './earlyStopping.ts';
+
+const PREFIX = 'extra.best.';
+const NOISE = `${PREFIX}noiseScale`;
+
+/** How epochs were chosen, and what came of it until here. */
+interface SavedSelection extends Omit<SelectionState, 'kept'> {
+  readonly by: EpochSelector['by'];
+}
+
+/** The selector's part of a state; nothing without one. */
+export function selectionExtra(
+  selector: EpochSelector | null,
+  { layers }: Model,
+): Pick<TrainingState, 'tensors' | 'extra'> {
+  if (selector === null) return { tensors: [], extra: {} };
+  const { kept, ...numbers } = selector.state();
+  const selection: SavedSelection = { by: selector.by, ...numbers };
+  if (kept === null) return { tensors: [], extra: { selection } };
+  const tensors = kept.layers.flatMap((layer, l) =>
+    NAMES.map(([part, name]): StateTensor => {
+      const { weightShape, O } = layerShape(layers[l]);
+      const shape = part === 'weight' ? weightShape : [O];
+      return { name: tensorName(l, part, name), shape, data: layer[part][name] };
+    }),
+  );
+  const noise = kept.noiseScale;
+  const point = noise === null ? [] : [{ name: NOISE, shape: [noise.length], data: noise }];
+  return { tensors: [...tensors, ...point], extra: { selection } };
+}
+
+/**
+ * Puts a selector where it was when the state was made.
+ * @throws CheckpointError when the state was made with other options of choosing an epoch, or lacks what it says it has
+ */
+export function resumeSelection(selector: EpochSelector | null, state: TrainingState, model: Model): void {
+  const saved = state.extra.selection as SavedSelection | undefined;
+  const [was, is] = [saved?.by ?? null, selector?.by ?? null].map((by) => JSON.stringify(by));
+  if (was !== is) {
+    throw new CheckpointError(
+      `resume: expected a state whose epochs are chosen by ${is}, got ${was} — give the options it was saved with`,
+    );
+  }
+  if (saved === undefined || selector === null) return;
+  const { best, improved, stopped } = saved;
+  selector.restore({ best, improved, stopped, kept: best === null ? null : keptOf(state, model) });
+}
+
+const NAMES = [
+  ['weight', 'mu'],
+  ['weight', 'rho'],
+  ['bias', 'mu'],
+  ['bias', 'rho'],
+] as const;
+
+function tensorName(layer: number, part: 'weight' | 'bias', name: 'mu' | 'rho'): string {
+  return `${PREFIX}layers.${layer}.${part}.${name}`;
+}
+
+function keptOf({ tensors }: TrainingState, { layers, outputSize }: Model): SelectionState['kept'] {
+  const found = new Map(tensors.map((tensor) => [tensor.name, tensor.data]));
+  const take = (name: string, size: number): Float32Array => {
+    const data = found.get(name);
+    if (data instanceof Float32Array && data.length === size) return data;
+    const got = data === undefined ? 'none' : `${data.length} of ${data.constructor.name}`;
+    throw new CheckpointError(
+      `resume: expected a tensor ${name} of ${size} float32 numbers, got ${got} — the state is damaged`,
+    );
+  };
+  return {
+    layers: layers.map((spec, l): LayerPosterior => {
+      const { I, O } = layerShape(spec);
+      const part = (which: 'weight' | 'bias', size: number) => ({
+        mu: take(tensorName(l, which, 'mu'), size),
+        rho: take(tensorName(l, which, 'rho'), size),
+      });
+      return { weight: part('weight', I * O), bias: part('bias', O) };
+    }),
+    noiseScale: found.has(NOISE) ? take(NOISE, outputSize) : null,
+  };
+}

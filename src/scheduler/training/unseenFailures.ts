@@ -1,0 +1,47 @@
+// Failures that nobody looks at. A run may be awaited or read long after it has failed, so it cannot count as unhandled at once, as a
+// promise would; it does when nobody can look any more: when the run is collected as garbage, or the process has nothing left to do.
+
+import type { Platform } from '../../platform/platform.ts';
+
+/** How a run failed, if it did, and whether anybody asks. */
+export class Failure {
+  #error: { readonly reason: unknown } | null = null;
+  #seen = false;
+  #forget: () => void = () => undefined;
+
+  constructor(readonly platform: Pick<Platform, 'beforeExit'>) {}
+
+  set(reason: unknown): void {
+    if (this.#seen) return;
+    this.#error = { reason };
+    // Until it is asked for, a stack holds on to everything in its frames, and so to the run.
+    if (reason instanceof Error) void reason.stack;
+    this.#forget = this.platform.beforeExit(() => this.raise());
+  }
+
+  /** Somebody awaits or reads the run: what it throws is theirs. */
+  see(): void {
+    this.#seen = true;
+    this.#drop();
+  }
+
+  /** Makes it an unhandled rejection, once. */
+  raise(): void {
+    if (this.#error === null || this.#seen) return;
+    const { reason } = this.#error;
+    this.see();
+    void Promise.reject(reason);
+  }
+
+  #drop(): void {
+    this.#error = null;
+    this.#forget();
+  }
+}
+
+const collected = new FinalizationRegistry<Failure>((failure) => failure.raise());
+
+/** Has a failure raised when `run` is gone and nobody has asked. */
+export function watchFailure(run: object, failure: Failure): void {
+  collected.register(run, failure);
+}
