@@ -138,8 +138,8 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
     from: 'core',
     of: 'backend',
     allows: ({ to }) =>
-      to === 'backend/backend.ts' || to === 'backend/kernels.ts' || to === 'backend/arena.ts',
-    rule: 'core sees of backend the contract and the arena; kernels arrive as an argument',
+      ['backend/backend.ts', 'backend/kernels.ts', 'backend/arena.ts', 'backend/kernelEpoch.ts'].includes(to),
+    rule: 'core sees of backend the contract, the arena and the epoch; kernels arrive as an argument',
   },
   {
     from: 'scheduler',

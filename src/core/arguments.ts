@@ -2,6 +2,7 @@
 // may have been written by hand, read from JSON or had their memory transferred away.
 
 import { ACTIVATIONS } from '../backend/backend.ts';
+import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
 import { builtinName, describeValue, listed, mismatch } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { section } from '../options/fields.ts';
@@ -21,6 +22,8 @@ function fail(where: string, expected: string, got: string, next: string, Mistak
 }
 
 const modelPrior = section({ prior: oneOfKind(PRIORS, 'Prior of every weight and bias.') });
+
+const likelihoodOf = section({ likelihood: oneOfKind(LIKELIHOODS, 'Likelihood.') });
 
 const MODEL_NEXT = 'make one with build or toModel';
 
@@ -156,12 +159,17 @@ function checkFields(where: string, posterior: Posterior): void {
     const known = listed(Object.keys(LIKELIHOODS));
     fail(`${where}: likelihood.kind`, known, describeValue(kind), POSTERIOR_NEXT);
   }
-  for (const [option, value] of Object.entries(likelihood)) {
-    if (typeof value === 'string' || Number.isFinite(value)) continue;
-    fail(`${where}: likelihood.${option}`, 'a name or a number', describeValue(value), POSTERIOR_NEXT);
-  }
+  checkOptions(where, likelihoodOf, { likelihood });
   if (!Number.isSafeInteger(kernelEpoch) || kernelEpoch < 1)
     fail(`${where}: kernelEpoch`, 'a whole number of at least 1', describeValue(kernelEpoch), POSTERIOR_NEXT);
+  if (kernelEpoch > KERNEL_EPOCH)
+    fail(
+      `${where}: kernelEpoch`,
+      `at most ${KERNEL_EPOCH}`,
+      `${kernelEpoch}`,
+      'use a newer varpool',
+      RangeError,
+    );
   if (typeof seed !== 'string') fail(`${where}: seed`, 'a string', describeValue(seed), POSTERIOR_NEXT);
   if (!isPlain(standardization)) {
     const got = describeValue(standardization);

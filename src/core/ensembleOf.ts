@@ -20,9 +20,10 @@ export function ensembleOf(posteriors: readonly AnyPosterior[]): Ensemble {
         `ensembleOf: expected a list of at least one posterior, got ${got} — pass fitted ones`,
       );
     }
-    return posteriors.flatMap((posterior, p) =>
+    // Array.from visits the holes of a sparse list too.
+    return Array.from(posteriors, (posterior, p) =>
       membersOf(checkPosterior(`ensembleOf: posteriors[${p}]`, posterior)),
-    );
+    ).flat();
   });
   const [first] = members;
   for (const [m, member] of members.entries()) checkSame(first, member, m);

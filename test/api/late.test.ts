@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { KERNEL_EPOCH } from '../../src/backend/kernelEpoch.ts';
 import {
   build,
   createRuntime,
@@ -165,6 +166,16 @@ describe('a posterior that cannot answer', () => {
       'of another model',
       (bad) => ({ ...bad, model: build({ inputSize: 2, hiddenSizes: [4, 3], outputSize: 1 }) }),
       'layers[0].weight.mu: expected a Float32Array of 8, got a Float32Array of 10 — pass what train or load gave',
+    ],
+    [
+      'of a later varpool',
+      (bad) => ({ ...bad, kernelEpoch: 2 ** 32 + 1 }),
+      `kernelEpoch: expected at most ${KERNEL_EPOCH}, got 4294967297 — use a newer varpool`,
+    ],
+    [
+      'with a scale of text',
+      (bad) => ({ ...bad, likelihood: { kind: 'gaussian', scale: '3' } }),
+      'likelihood.scale: expected learned or a standard deviation above 0, got "3" — write it without quotes',
     ],
     ['that is a path', () => 'runs/x', 'expected a posterior, got "runs/x" — pass load(path)'],
     [

@@ -164,6 +164,10 @@ describe('train', () => {
       'train: klWeighting.epochs: expected a number above 0, got 0 — change it',
     ],
     [
+      { klWeighting: { kind: 'warmup', epochs: 1e308 } },
+      'train: klWeighting.epochs: expected at most 2147483647, got 1e+308 — change it',
+    ],
+    [
       { klWeighting: { kind: 'cyclic', epochs: 3 } },
       'train: klWeighting.kind: expected uniform, blundell or warmup, got "cyclic" — change it',
     ],

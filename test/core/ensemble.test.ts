@@ -65,6 +65,12 @@ describe('ensembleOf', () => {
   });
 });
 
+test('a list with holes is refused where its first hole is', () => {
+  expect(() => ensembleOf(new Array(3))).toThrow(
+    'ensembleOf: posteriors[0]: expected a posterior, got nothing — pass what train or load gave',
+  );
+});
+
 test('members share the draws in turn: each from its first, no two more than one apart', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 12 }), (draws, M) => {

@@ -2,6 +2,7 @@
 
 import { powInteger } from '../../math/float64.ts';
 import type { Fields, Spec } from '../../options/kinds.ts';
+import { MAX_STEPS } from '../limits.ts';
 
 /** Each gives klWeight at `step` (from 0) with M = stepsPerEpoch. */
 export const KL_WEIGHTINGS = {
@@ -21,7 +22,9 @@ export const KL_WEIGHTINGS = {
   /** Rises linearly to 1 over the first `epochs` epochs, then stays. */
   warmup: {
     options: ({ positive }: Fields) => ({
-      epochs: positive('The KL term grows to its full weight over so many epochs.'),
+      epochs: positive('The KL term grows to its full weight over so many epochs.').max(MAX_STEPS, {
+        error: `at most ${MAX_STEPS}`,
+      }),
     }),
     weight: ({ epochs }: { epochs: number }, step: number, M: number) =>
       Math.min(1, (step + 1) / (epochs * M)),
