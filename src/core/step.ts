@@ -43,7 +43,7 @@ export class TrainingStep {
   readonly #update: {
     mu: number;
     rho: number;
-    moments: [number, number, number, number];
+    moments: number[];
     gMu: number;
     gSigma: number;
     noise: number;
@@ -89,7 +89,7 @@ export class TrainingStep {
     this.#update = {
       mu: 0,
       rho: 0,
-      moments: [0, 0, 0, 0],
+      moments: memory.moments.map(() => 0),
       gMu: 0,
       gSigma: 0,
       noise: 0,

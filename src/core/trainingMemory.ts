@@ -68,7 +68,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const layout = parameterLayout(problem.model);
   const { priors, drawsWeights } = layerPriors(problem.model);
   const likelihood = createLikelihood(problem.likelihood);
-  const { slots } = createOptimizer(problem.optimizer);
+  const { momentNames } = createOptimizer(problem.optimizer);
   const arena = new ArenaLayout(threads);
   const S = problem.draws;
   const N = problem.rowCount;
@@ -86,7 +86,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
 
   const mu = floats('mu', P);
   const rho = floats('rho', P);
-  const moments = Array.from({ length: slots }, (_, m) => floats(`moment${m}`, P));
+  const moments = momentNames.map((name) => floats(`moment ${name}`, P));
   const points = arena.reserve('points', K * 3 * 8);
   const state = { offset: mu, bytes: points + K * 3 * 8 - mu };
   const inverseScale = floats('inverseScale', K);

@@ -6,11 +6,13 @@ import { createLikelihood } from '../core/likelihoods/index.ts';
 import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
-import type { OptimizerSettings } from '../core/optimizers/index.ts';
+import { createOptimizer, type OptimizerSettings } from '../core/optimizers/index.ts';
 import type { AnyPosterior, Standardization } from '../core/posterior.ts';
+import { createPrior } from '../core/priors/index.ts';
 import type { TrainingProblem } from '../core/problem.ts';
+import { klWeight } from '../core/schedules/klWeighting.ts';
 import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
-import { describeValue } from '../messages.ts';
+import { describeValue, mismatch } from '../messages.ts';
 import { isEarlier } from '../random/earlierEpochs.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
 import type { TrainingData } from './options.ts';
@@ -44,6 +46,7 @@ export function prepareTraining(
       `train: classNames: expected ${model.outputSize} names, got ${classNames.length} — give one name per class`,
     );
   }
+  checkOptimizer(model, optimizer as OptimizerSettings, klWeighting);
   const standardize = settings.standardize ?? (onScale ? 'both' : 'features');
   const targets = standardize === 'both' && onScale ? learnStandardization(y) : null;
   const features = standardize === 'none' ? null : learnStandardization(x);
@@ -68,6 +71,20 @@ export function prepareTraining(
     standardization: { features, targets },
     initialRho,
   };
+}
+
+/** @throws RangeError naming the option that the optimizer cannot work with */
+function checkOptimizer(
+  model: Model,
+  optimizer: OptimizerSettings,
+  klWeighting: TrainingProblem['klWeighting'],
+): void {
+  const specs = model.layers.map((layer) => layer.prior ?? model.prior);
+  const found = createOptimizer(optimizer).objection?.({
+    priors: specs.map((spec) => ({ kind: spec.kind, precision: createPrior(spec).precision })),
+    klWeightFalls: klWeight(klWeighting, 1, 2) < klWeight(klWeighting, 0, 2),
+  });
+  if (found) throw new RangeError(mismatch(`train: ${found.option}`, found.expected, found.got, found.next));
 }
 
 /** Left out where it is the default: states that were saved when there was one estimator only know of none. */

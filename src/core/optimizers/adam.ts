@@ -25,7 +25,6 @@ export function adam(options: {
   const vScale = (step: number) => 1 / Math.sqrt(1 - powInteger(beta2, step + 1));
   return {
     momentNames: ['mu.m', 'mu.v', 'rho.m', 'rho.v'],
-    slots: 4,
     scalars(out, step, rate) {
       out[UPDATE_SCALARS.stepSize] = stepSize(step, rate);
       out[UPDATE_SCALARS.beta1] = beta1;

@@ -1,4 +1,4 @@
-// What an optimizer is to the rest: how many moment buffers it keeps, the scalars of a step, and one kernel call a block.
+// What an optimizer is to the rest: the moments it keeps by name, the scalars of a step, and one kernel call a block.
 
 import type { Kernels } from '../../backend/backend.ts';
 
@@ -6,8 +6,8 @@ import type { Kernels } from '../../backend/backend.ts';
 export interface UpdateAddresses {
   mu: number;
   rho: number;
-  /** Moment buffers, as many as `slots`. */
-  moments: readonly [number, number, number, number];
+  /** Moment buffers, in the order of `momentNames`. */
+  moments: readonly number[];
   gMu: number;
   gSigma: number;
   /** 0, or the noise that turns gMu into gSigma. */
@@ -22,17 +22,33 @@ export interface GradientMemory {
   readonly scale: number;
 }
 
+/** What of a problem decides whether an optimizer can work with it. */
+export interface OptimizedProblem {
+  /** The different priors of its layers, by kind; `precision` as in Prior. */
+  readonly priors: ReadonlyArray<{ readonly kind: string; readonly precision: number }>;
+  /** Whether the KL weighs less in later minibatches of an epoch. */
+  readonly klWeightFalls: boolean;
+}
+
+/** The option that an optimizer cannot work with, what it takes there, what it was given, and what helps. */
+export interface Objection {
+  readonly option: string;
+  readonly expected: string;
+  readonly got: string;
+  readonly next: string;
+}
+
 export interface Optimizer {
-  /** What the moment buffers are called in a saved state, in the order of `moments`: `mu.m` is the m of mu. */
+  /** A moment buffer for each name, 0 before the first step; what it is called in a saved state: `mu.m` is the m of mu. */
   readonly momentNames: readonly string[];
-  /** Moment buffers per parameter buffer pair (mu, rho). */
-  readonly slots: number;
   /** Writes the step's scalars (UPDATE_SCALARS); `step` counts from 0, `rate` is the scheduled learning rate. */
   scalars(out: Float32Array, step: number, rate: number): void;
   /** Updates a block; returns the kernels' bit set of non-finite parameters. */
   update(kernels: Kernels, at: UpdateAddresses, rows: number, lanes: number): number;
   /** The same rule for one point parameter in float64: `points` holds value, m, v from index `at`. */
   updatePoint(points: Float64Array, at: number, gradient: number, step: number, rate: number): void;
-  /** Where it keeps Σ_i decay^(steps−i)·gradient_i after `steps` steps; times `scale` that is Σ_i decay^(steps−i)·gradient_i / Σ_i decay^(steps−i). */
-  gradientMemory(steps: number): GradientMemory;
+  /** Where it keeps Σ_i decay^(steps−i)·gradient_i after `steps` steps; times `scale` that is Σ_i decay^(steps−i)·gradient_i / Σ_i decay^(steps−i). Null where it keeps none of both. */
+  gradientMemory(steps: number): GradientMemory | null;
+  /** What of a problem it cannot work with; null, or left out, where it can work with all of it. */
+  objection?(to: OptimizedProblem): Objection | null;
 }

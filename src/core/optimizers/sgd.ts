@@ -17,7 +17,6 @@ export function sgd(options: { readonly momentum?: number }): Optimizer {
   const { momentum } = { ...DEFAULTS, ...options };
   return {
     momentNames: ['mu.m', 'rho.m'],
-    slots: 2,
     scalars(out, _step, rate) {
       out[UPDATE_SCALARS.stepSize] = rate;
       out[UPDATE_SCALARS.beta1] = momentum;

@@ -98,11 +98,13 @@ export class Diagnosis {
       layout,
       floats(memory.mu),
       floats(memory.rho),
-      {
-        mu: floats(memory.moments[gradients.mu]),
-        rho: floats(memory.moments[gradients.rho]),
-        scale: gradients.scale,
-      },
+      gradients === null
+        ? null
+        : {
+            mu: floats(memory.moments[gradients.mu]),
+            rho: floats(memory.moments[gradients.rho]),
+            scale: gradients.scale,
+          },
       {
         priors: this.#priors,
         initialRho: this.initialRho,
