@@ -2,9 +2,10 @@
 // holds every backend to the reference, to the bit.
 
 import type { Arena } from './arena.ts';
-import type { Kernels } from './kernels.ts';
+import type { Kernels } from './kernelTypes.ts';
 
 export * from './kernels.ts';
+export * from './kernelTypes.ts';
 
 /** A set of kernels over one arena, ready to call from the thread that made it. */
 export interface Backend extends Kernels {

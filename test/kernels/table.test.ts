@@ -10,7 +10,7 @@ import {
   KERNELS,
   type KernelName,
   UPDATE_SCALARS,
-} from '../../src/backend/kernels.ts';
+} from '../../src/backend/backend.ts';
 
 const FOLDER = new URL('../../kernels/', import.meta.url);
 const sources = readdirSync(FOLDER)
