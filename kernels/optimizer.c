@@ -158,3 +158,49 @@ uint32_t KERNEL(sgd_step_f32)(BASE
     ptr parameter, ptr m, ptr gradient, uint32_t rows, uint32_t lanes, ptr scalars) {
   return step_all(0, F32(parameter), F32(m), 0, F32(gradient), rows, lanes, F32(scalars));
 }
+
+/**
+ * log(exp(s) − 1) for s ≥ 0. Up to 1, where the difference would cancel, log(s) + s/2 + log(sinh(s/2)/(s/2)), the last by its series
+ * to s⁶ (the next term is 1e-7).
+ */
+INLINE vf softplus_inverse(vf s) {
+  vf square = s * s;
+  vf p = horner(splat(5.51146406e-06f), square, -0.000347222231f);
+  p = horner(p, square, 0.0416666679f);
+  vf small = log_any(s) + madd(square, p, s * 0.5f);
+  vf large = s + log_any(1.0f - exp_nonpositive(-s));
+  return select(s < 1.0f, small, large);
+}
+
+uint32_t KERNEL(ivon_f32)(BASE
+    ptr mu, ptr rho, ptr g, ptr h, ptr gMu, ptr gRho, ptr noise, uint32_t rows, uint32_t lanes, ptr scalars) {
+  float c[9];
+  for (int k = 0; k < 9; k++) c[k] = F32(scalars)[k];
+  const float *second = F32(noise ? noise : gRho);
+  const float delta = c[KL_PRECISION], half = (c[ONE_MINUS_BETA2] * c[ONE_MINUS_BETA2]) * 0.5f;
+  const int first = c[EPS] != 0.0f;
+  vi badMu = (vi)splat_u(0), badRho = badMu;
+  for (uint32_t i = 0; i < rows * LANES; i += VW) {
+    vi mask = lane_mask((int)(i / VW % VPR), lanes);
+    vf m = load(F32(mu) + i), r = load(F32(rho) + i), gm = load(F32(g) + i), hm = load(F32(h) + i);
+    vf grad = load(F32(gMu) + i), gSigma = load(second + i);
+    if (noise) gSigma = grad * gSigma;
+    vf sigma = softplus(r);
+    vf curvature = gSigma / sigma;
+    vf before = hm;
+    if (first) before = c[KL_SCALE] / (sigma * sigma) - delta;
+    vf apart = before - curvature;
+    vf next = madd(before, splat(c[BETA2]), curvature * c[ONE_MINUS_BETA2]) + ((apart * apart) / (before + delta)) * half;
+    vf precision = next + delta;
+    vf mean = madd(gm, splat(c[BETA1]), grad * c[ONE_MINUS_BETA1]);
+    vf newMu = m - (madd(m, splat(delta), mean * c[V_SCALE]) * c[STEP_SIZE]) / precision;
+    vf newRho = softplus_inverse(square_root(c[KL_SCALE] / precision));
+    store(F32(mu) + i, select(mask, newMu, m)), store(F32(rho) + i, select(mask, newRho, r));
+    store(F32(g) + i, select(mask, mean, gm)), store(F32(h) + i, select(mask, next, hm));
+    badMu |= not_finite(newMu) & mask;
+    badRho |= not_finite(newRho) & mask;
+  }
+  uint32_t flags = 0;
+  for (int l = 0; l < VW; l++) flags |= ((uint32_t)badMu[l] & 1) | ((uint32_t)badRho[l] & 2);
+  return flags;
+}

@@ -213,6 +213,22 @@ export const KERNELS = {
   },
 
   /**
+   * IVON (Shen et al. 2024, algorithm 1) on mu and rho, lambda = 1/klScale, delta = klPrecision; eps is 1 at the first step, else 0, and
+   * vScale 1 / (1 − beta1^t). [rows, 16]
+   *
+   * gSigma = gRho, or gMu·noise where `noise` is not 0; sigma = softplus(rho); curvature = gSigma/sigma;
+   * before = h, or klScale/(sigma·sigma) − delta at the first step; apart = before − curvature;
+   * h = fma(before, beta2, curvature·oneMinusBeta2) + ((apart·apart)/(before + delta))·((oneMinusBeta2·oneMinusBeta2)·½);
+   * g = fma(g, beta1, gMu·oneMinusBeta1);  mu −= (fma(mu, delta, g·vScale)·stepSize)/(h + delta);
+   * rho = log(exp(s) − 1), s = sqrt(klScale/(h + delta)): for s < 1 log(s) + fma(s², P(s²), s·½), else s + log(1 − exp(−s)).
+   * Lanes and result as adam_f32.
+   */
+  ivon_f32: {
+    args: ['address mu rho g h gMu gRho noise', 'size rows lanes', 'address scalars'],
+    result: 'u32',
+  },
+
+  /**
    * Σ KL(N(mu, sigma²) ‖ N(0, priorSigma²)) over lanes < `lanes`, one float to `out`; each element is
    * (logPriorSigma − log sigma) + fma(fma(sigma, sigma, mu·mu), halfPriorPrecision, −½), added row by row in 16 lanes, then
    * folded 8, 4, 2, 1 (lane l with lane l + 8, …).

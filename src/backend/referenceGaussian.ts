@@ -8,6 +8,18 @@ import { type Kernels, LANES, UPDATE_SCALARS } from './backend.ts';
 import { fold, type Views } from './referenceLinear.ts';
 
 const f = Math.fround;
+/** log(sinh(s/2)/(s/2)) = s²·P(s²), the highest coefficient first. */
+const LOG_SINHC = [5.51146406e-6, -0.000347222231, 0.0416666679].map(f);
+
+/** log(exp(s) − 1) for s ≥ 0. */
+function softplusInverse(s: number): number {
+  if (s < 1) {
+    const square = f(s * s);
+    const p = LOG_SINHC.reduce((sum, c) => fma(sum, square, c));
+    return f(log(s) + fma(square, p, f(s * 0.5)));
+  }
+  return f(s + log(f(1 - expNonPositive(-s))));
+}
 
 export function gaussianKernels({ f32, i32 }: Views) {
   const four = new Float32Array(4);
@@ -187,6 +199,30 @@ export function gaussianKernels({ f32, i32 }: Views) {
         const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);
         sgdStep((mu >>> 2) + i, (mMu >>> 2) + i, gradMu, scalars);
         sgdStep((rho >>> 2) + i, (mRho >>> 2) + i, gradRho, scalars);
+      });
+    },
+
+    ivon_f32(mu, rho, g, h, gMu, gRho, noise, rows, lanes, scalars) {
+      const c = (name: keyof typeof UPDATE_SCALARS) => f32[(scalars >>> 2) + UPDATE_SCALARS[name]];
+      const delta = c('klPrecision');
+      const half = f(f(c('oneMinusBeta2') * c('oneMinusBeta2')) * 0.5);
+      return updateAll(mu, rho, rows, lanes, (i) => {
+        const m = f32[(mu >>> 2) + i];
+        const grad = f32[(gMu >>> 2) + i];
+        const gSigma = noise ? f(grad * f32[(noise >>> 2) + i]) : f32[(gRho >>> 2) + i];
+        const sigma = softplus(f32[(rho >>> 2) + i]);
+        const curvature = f(gSigma / sigma);
+        const before = c('eps') !== 0 ? f(f(c('klScale') / f(sigma * sigma)) - delta) : f32[(h >>> 2) + i];
+        const apart = f(before - curvature);
+        const correction = f(f(f(apart * apart) / f(before + delta)) * half);
+        const next = f(fma(before, c('beta2'), f(curvature * c('oneMinusBeta2'))) + correction);
+        const precision = f(next + delta);
+        const mean = fma(f32[(g >>> 2) + i], c('beta1'), f(grad * c('oneMinusBeta1')));
+        const step = f(fma(m, delta, f(mean * c('vScale'))) * c('stepSize'));
+        f32[(mu >>> 2) + i] = m - f(step / precision);
+        f32[(rho >>> 2) + i] = softplusInverse(f(Math.sqrt(f(c('klScale') / precision))));
+        f32[(g >>> 2) + i] = mean;
+        f32[(h >>> 2) + i] = next;
       });
     },
 

@@ -250,6 +250,23 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     }
   });
 
+  test.each(SIZES)('ivon_f32, %i rows', (rows) => {
+    for (const lanes of [0, 1, 3, 5, 7, 15, 16]) {
+      bothFills(rows + lanes, () => {
+        const at = (...slots: number[]) => slots.flatMap((i) => rowRanges(s(i), rows, lanes));
+        for (const first of [0, 1]) {
+          pair.f32.set([0.25, 4, 0.001, 0.9, 0.1, 0.999, 0.001, 1.5, first], s(9) / 4);
+          for (const noise of [0, s(8)])
+            pair.run(
+              'ivon_f32',
+              [s(0), s(1), s(2), s(3), s(6), s(7), noise, rows, lanes, s(9)],
+              at(0, 1, 2, 3),
+            );
+        }
+      });
+    }
+  });
+
   test.each(SIZES)('kl_gradient_f32, adam_step_f32 and sgd_step_f32, %i rows', (rows) => {
     bothFills(rows, () => {
       pair.f32.set([0.25, 4, 0.001, 0.9, 0.1, 0.999, 0.001, 1.5, 1e-8], s(9) / 4);

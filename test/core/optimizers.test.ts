@@ -105,7 +105,7 @@ describe.each([
           const mHat = m[i] / (1 - beta1 ** (step + 1));
           const vHat = v[i] / (1 - beta2 ** (step + 1));
           twin[i] -= (rate * mHat) / (Math.sqrt(vHat) + eps);
-        } else {
+        } else if (spec.kind === 'sgd') {
           m[i] = (spec.momentum ?? 0) * m[i] + gradient[i];
           twin[i] -= rate * m[i];
         }

@@ -2,11 +2,13 @@
 
 import type { Spec } from '../../options/kinds.ts';
 import { adam, adamOptions } from './adam.ts';
+import { ivon, ivonOptions } from './ivon.ts';
 import type { Optimizer } from './optimizer.ts';
 import { sgd, sgdOptions } from './sgd.ts';
 
 export const OPTIMIZERS = {
   adam: { options: adamOptions, create: adam },
+  ivon: { options: ivonOptions, create: ivon },
   sgd: { options: sgdOptions, create: sgd },
 } as const;
 
