@@ -68,6 +68,13 @@ INLINE vf log_any(vf x) {
   return select((x > 0.0f) & (x < __builtin_inff()), y, special);
 }
 
+/** log(1 + x) for x ≥ 0; beyond 1 it is log(x) + log(1 + 1/x). */
+INLINE vf log1p_nonnegative(vf x) {
+  vi large = x > 1.0f;
+  vf rest = keep(large, log_any(x));
+  return rest + log1p_unit(select(large, 1.0f / x, x));
+}
+
 /** max(x, 0), NaN kept. */
 INLINE vf relu(vf x) { return at_least(x, splat(0.0f)); }
 

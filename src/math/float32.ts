@@ -112,6 +112,11 @@ export function log(x: number): number {
   return x < 0 ? Number.NaN : x;
 }
 
+/** log(1 + x) for x ≥ 0; beyond 1 it is log(x) + log(1 + 1/x). */
+export function log1pNonNegative(x: number): number {
+  return x > 1 ? f(log(x) + log1pUnit(f(1 / x))) : log1pUnit(x);
+}
+
 /** max(x, 0), NaN and −0 kept. */
 export function relu(x: number): number {
   // Not Math.max: Math.max(−0, 0) is +0, the kernels keep −0.

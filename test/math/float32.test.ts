@@ -12,6 +12,7 @@ import {
   fromBits,
   gelu,
   log,
+  log1pNonNegative,
   log1pUnit,
   normalCdf,
   sigmoid,
@@ -165,6 +166,10 @@ describe('sweeps', () => {
   test('log1p on [0, 1] to 2 ulp', () => {
     expect(worst(log1pUnit, Math.log1p, 1.4e-45, 1, STRIDE)).toBeLessThanOrEqual(2);
   });
+  test('log1p from 0 to the greatest float to 2 ulp', () => {
+    expect(worst(log1pNonNegative, Math.log1p, 1.4e-45, 3.4e38, STRIDE)).toBeLessThanOrEqual(2);
+    expect(worst(log1pNonNegative, Math.log1p, 0.9, 1.2, 101)).toBeLessThanOrEqual(2);
+  });
   test('tanh to 2 ulp', () => {
     expect(worst(tanh, Math.tanh, 1e-40, 20, STRIDE)).toBeLessThanOrEqual(2);
     expect(worst(tanh, Math.tanh, -1e-40, -20, STRIDE)).toBeLessThanOrEqual(2);
@@ -251,6 +256,15 @@ describe('limits', () => {
         ],
       },
       { name: 'log1p', of: log1pUnit, pairs: [[0, 0]] },
+      {
+        name: 'log1p of any x ≥ 0',
+        of: log1pNonNegative,
+        pairs: [
+          [0, 0],
+          [2 ** -149, 2 ** -149],
+          [Infinity, Infinity],
+        ],
+      },
       {
         name: 'softplus',
         of: softplus,
