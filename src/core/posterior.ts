@@ -19,7 +19,7 @@ export interface Posterior {
   /** As the network was trained by it: a fixed scale is in standardized units here, as `noiseScale`. */
   readonly likelihood: LikelihoodSpec;
   readonly layers: readonly LayerPosterior[];
-  /** gaussian only: standard deviation of the observation noise per output, in standardized units. */
+  /** Scale of the observation noise per output, in standardized units; null where the likelihood has none. */
   readonly noiseScale: Float32Array | null;
   /** Undone in predictions; null where the network works in the data's own units. */
   readonly standardization: {

@@ -51,7 +51,7 @@ export class TrainingStep {
   };
   /** Scalars of each prior. */
   readonly #scalars: readonly Float32Array[];
-  /** The learned or fixed scale of a gaussian likelihood. */
+  /** The learned or fixed scale of the noise. */
   readonly noiseScale: NoiseScale;
 
   /** @param thread which of the memory's per-thread buffers are this caller's own */

@@ -35,7 +35,7 @@ export interface TrainingMemory extends BatchMemory {
   readonly mu: number;
   readonly rho: number;
   readonly moments: readonly number[];
-  /** Float64 per output: raw noise scale, first and second moment (gaussian likelihood). */
+  /** Float64 per output: raw noise scale, first and second moment. */
   readonly points: number;
   readonly inverseScale: number;
   readonly logScale: number;

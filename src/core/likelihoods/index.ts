@@ -13,10 +13,8 @@ export const LIKELIHOODS = {
 } as const;
 
 /**
- * How a network's output is read as a distribution of targets.
- * `categorical`: logits of outputSize classes. `bernoulli`: outputSize independent logits.
- * `gaussian`: means, with a `scale` (standard deviation of the noise) that is a number, in the units of the data whatever is standardized,
- * or `learned`, one per output.
+ * How a network's output is read as a distribution of targets, with every option filled in: see the file of each. A `scale` is that of the
+ * noise, in the units of the data whatever is standardized.
  */
 export type LikelihoodSpec = Settings<typeof LIKELIHOODS>;
 

@@ -17,7 +17,7 @@ export interface Prediction {
   readonly aleatoric: Float64Array;
   /** Variance over draws of the mean of the target given the weights (what more data would remove). */
   readonly epistemic: Float64Array;
-  /** categorical: [rows], bernoulli: [rows, outputs]; nats. Null for gaussian. */
+  /** categorical: [rows], bernoulli: [rows, outputs]; nats. Null for likelihoods of measured values. */
   readonly predictiveEntropy: Float32Array | null;
   /** Mean over draws of the entropy given the weights, same shape. */
   readonly expectedEntropy: Float32Array | null;
@@ -34,8 +34,8 @@ export interface Draw {
   readonly member: number;
   readonly rows: number;
   readonly outputs: number;
-  /** Means (gaussian) or probabilities given the drawn weights, [rows, outputs]. */
+  /** Means or probabilities given the drawn weights, [rows, outputs]. */
   readonly values: Float64Array;
-  /** Standard deviation of the observation noise in this draw, [outputs]; null where the likelihood has none. */
+  /** Scale of the observation noise in this draw, of a gaussian its standard deviation, [outputs]; null where the likelihood has none. */
   readonly noiseScale: Float64Array | null;
 }

@@ -47,7 +47,7 @@ export class PredictiveSummary {
    * Adds `draws` draws of a member; members in their order. With before draws so far, total = before + draws, δ = member mean − mean:
    * mean += δ·draws/total, epistemic = (before·epistemic + draws·member's)/total + δ²·before·draws/total² (Chan et al. 1983).
    * @param outputs moments over draws of E[y | w], [rows, K]
-   * @param entropies moments over draws of H[y | w], [rows] or [rows, K]; null for gaussian
+   * @param entropies moments over draws of H[y | w], [rows] or [rows, K]; null where they are not given
    */
   add(
     posterior: Posterior,
