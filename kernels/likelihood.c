@@ -88,3 +88,25 @@ void KERNEL(gaussian_f32)(BASE
     store(F32(loss) + row_at(o), keep(o.mask, sum));
   }
 }
+
+void KERNEL(student_t_f32)(BASE
+    ptr loss, ptr gradient, ptr scaleGradient, ptr mean, ptr targets, ptr inverse, ptr logScale,
+    uint32_t outputs, uint32_t stride, uint32_t rows,
+    float inverseDf, float power, float normalizer, float scale) {
+  float steepness = (power + power) * inverseDf;
+  EACH_PLACE(o, stride, rows) {
+    vf sum = splat(0.0f);
+    for (uint32_t k = 0; k < outputs; k++) {
+      uintptr_t i = input_at(o) + k * LANES;
+      float inv = F32(inverse)[k], constant = F32(logScale)[k] + normalizer;
+      vf z = (load(F32(mean) + i) - load(F32(targets) + i)) * inv;
+      vf square = z * z;
+      vf q = square * inverseDf;
+      sum = sum + (log1p_nonnegative(q) * power + constant);
+      vf r = 1.0f / (q + 1.0f);
+      if (gradient) store(F32(gradient) + i, keep(o.mask, ((z * inv) * (r * steepness)) * scale));
+      if (scaleGradient) store(F32(scaleGradient) + i, keep(o.mask, (((1.0f - square) * r) * inv) * scale));
+    }
+    store(F32(loss) + row_at(o), keep(o.mask, sum));
+  }
+}

@@ -310,6 +310,20 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /**
+   * loss = Σ_k log1p(q)·power + (logScale_k + normalizer) with z = (mean − target)·inverse_k, q = z²·inverseDf; with r = 1/(q + 1):
+   * gradient ((z·inverse)·(r·((power + power)·inverseDf)))·scale; scaleGradient (((1 − z²)·r)·inverse)·scale. log1p is that of all q ≥ 0;
+   * the rest as in gaussian_f32. power is (df + 1)/2, inverseDf 1/df, normalizer ½·log(df·π) − log(Γ((df + 1)/2)/Γ(df/2)).
+   */
+  student_t_f32: {
+    args: [
+      'address loss gradient scaleGradient mean targets inverse logScale',
+      'size outputs stride rows',
+      'f32 inverseDf power normalizer scale',
+    ],
+    result: 'void',
+  },
+
   // Predictive statistics.
 
   /**

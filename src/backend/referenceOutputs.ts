@@ -1,7 +1,15 @@
 // Reference kernels at the network's end: losses with their gradients, probabilities with their entropies.
 // Plain loops in float32.
 
-import { expNonPositive, inverseOnePlus, log, log1pUnit, relu, sigmoidFrom } from '../math/float32.ts';
+import {
+  expNonPositive,
+  inverseOnePlus,
+  log,
+  log1pNonNegative,
+  log1pUnit,
+  relu,
+  sigmoidFrom,
+} from '../math/float32.ts';
 import { type Kernels, LANES } from './backend.ts';
 import { element, type Views } from './referenceLinear.ts';
 
@@ -86,6 +94,46 @@ export function outputKernels({ f32, i32 }: Views) {
           if (gradient) f32[element(gradient, stride, k, j)] = counts ? f(z * inv) * f(scale) : 0;
           if (scaleGradient) {
             f32[element(scaleGradient, stride, k, j)] = counts ? f(f(1 - square) * inv) * f(scale) : 0;
+          }
+        }
+        f32[(loss >>> 2) + j] = counts ? sum : 0;
+      });
+    },
+
+    student_t_f32(
+      loss,
+      gradient,
+      scaleGradient,
+      mean,
+      targets,
+      inverse,
+      logScale,
+      outputs,
+      stride,
+      rows,
+      inverseDf,
+      power,
+      normalizer,
+      scale,
+    ) {
+      const steepness = f(f(f(power) + f(power)) * f(inverseDf));
+      eachLane(rows, (j, counts) => {
+        let sum = 0;
+        for (let k = 0; k < outputs; k++) {
+          const inv = f32[(inverse >>> 2) + k];
+          const z = f(f(f32[element(mean, stride, k, j)] - f32[element(targets, stride, k, j)]) * inv);
+          const square = f(z * z);
+          const q = f(square * f(inverseDf));
+          const constant = f(f32[(logScale >>> 2) + k] + f(normalizer));
+          sum = f(sum + f(f(log1pNonNegative(q) * f(power)) + constant));
+          const r = inverseOnePlus(q);
+          if (gradient) {
+            const g = f(f(f(z * inv) * f(r * steepness)) * f(scale));
+            f32[element(gradient, stride, k, j)] = counts ? g : 0;
+          }
+          if (scaleGradient) {
+            const g = f(f(f(f(1 - square) * r) * inv) * f(scale));
+            f32[element(scaleGradient, stride, k, j)] = counts ? g : 0;
           }
         }
         f32[(loss >>> 2) + j] = counts ? sum : 0;

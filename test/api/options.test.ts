@@ -117,7 +117,7 @@ describe('train', () => {
     ],
     [
       { likelihood: 'poisson' },
-      'train: likelihood: expected categorical, bernoulli or gaussian, by name or as a map with kind and options, got "poisson" — change it',
+      'train: likelihood: expected categorical, bernoulli, gaussian or studentT, by name or as a map with kind and options, got "poisson" — change it',
     ],
     [
       { likelihood: { kind: 'gaussian', scale: 0 } },

@@ -406,6 +406,19 @@ describe.each(UNDER_TEST)('$name', (factory) => {
           [s(0), s(1), s(4), s(2), s(3), s(6), s(7), k, stride, rows, 0.1],
           [...loss(), ...at(1, stride, k), ...at(4, stride, k)],
         );
+        for (const [inverseDf, power] of [
+          [0.25, 2.5],
+          [10, 0.55],
+          [0.001, 500.5],
+        ]) {
+          const rest = [s(2), s(3), s(6), s(7), k, stride, rows, inverseDf, power, 0.9, 0.1] as const;
+          pair.run('student_t_f32', [s(0), 0, 0, ...rest], loss());
+          pair.run(
+            'student_t_f32',
+            [s(0), s(1), s(4), ...rest],
+            [...loss(), ...at(1, stride, k), ...at(4, stride, k)],
+          );
+        }
         pair.run('softmax_f32', [s(1), 0, s(2), k, stride, panels], at(1, stride, k));
         pair.run('softmax_f32', [s(1), s(0), s(2), k, stride, panels], [...loss(), ...at(1, stride, k)]);
       });
@@ -425,6 +438,11 @@ describe.each(UNDER_TEST)('$name', (factory) => {
         pair.run(
           'gaussian_f32',
           [s(0), s(5), s(1), s(5), s(4), s(6), s(7), k, stride, rows, 0.1],
+          [...loss(), ...at(5, stride, k), ...at(1, stride, k)],
+        );
+        pair.run(
+          'student_t_f32',
+          [s(0), s(5), s(1), s(5), s(4), s(6), s(7), k, stride, rows, 0.25, 2.5, 0.9, 0.1],
           [...loss(), ...at(5, stride, k), ...at(1, stride, k)],
         );
         pair.run('softmax_f32', [s(9), s(0), s(9), k, stride, panels], [...loss(), ...at(9, stride, k)]);

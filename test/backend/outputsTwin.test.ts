@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LANES } from '../../src/backend/backend.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
+import { tLogNormalizer } from '../reference/negativeElbo.ts';
 import { KernelMemory } from '../support/kernelMemory.ts';
 import { TestValues } from '../support/kernelPair.ts';
 
@@ -154,6 +155,74 @@ describe('likelihoods', () => {
         const want = slope((s) => truth(column(mean, j), j, s), scales, i) * 0.25;
         close(memory.get(scaleGradient, k, i, j), want, 2e-6, 1e-6, `scale gradient (${i}, ${j})`);
       }
+    }
+  });
+
+  test.each([0.3, 1, 4, 200])('studentT with %d degrees of freedom, with the gradient of its scale', (df) => {
+    const k = 2;
+    const mean = table(k, ROWS, 2);
+    const targets = table(k, ROWS, 2);
+    // Outliers, where the loss grows like a logarithm.
+    targets[0][3] = 1e4;
+    targets[1][5] = Math.fround(-1e8);
+    const scales = [0.3, 1.7];
+    const [loss, gradient, scaleGradient] = [
+      memory.floats(PADDED),
+      memory.floats(k * PADDED),
+      memory.floats(k * PADDED),
+    ];
+    const inverse = memory.floats(scales.map((s) => 1 / s));
+    const logScale = memory.floats(scales.map(Math.log));
+    const normalizer = tLogNormalizer(df);
+    memory.kernels.student_t_f32(
+      loss,
+      gradient,
+      scaleGradient,
+      place(mean),
+      place(targets),
+      inverse,
+      logScale,
+      k,
+      k,
+      ROWS,
+      1 / df,
+      (df + 1) / 2,
+      normalizer,
+      0.25,
+    );
+    const truth = (x: number[], j: number, s: number[]) =>
+      x.reduce(
+        (sum, v, i) =>
+          sum +
+          ((df + 1) / 2) * Math.log1p(((targets[i][j] - v) / s[i]) ** 2 / df) +
+          Math.log(s[i]) +
+          normalizer,
+        0,
+      );
+    // As for gaussian; at df 200 the roundings of q and log1p are multiplied by 100.
+    holds(loss, gradient, mean, 0.25, (x, j) => truth(x, j, scales));
+    for (let j = 0; j < ROWS; j++) {
+      for (let i = 0; i < k; i++) {
+        const want = slope((s) => truth(column(mean, j), j, s), scales, i) * 0.25;
+        close(memory.get(scaleGradient, k, i, j), want, 2e-6, 1e-6, `scale gradient (${i}, ${j})`);
+      }
+    }
+  });
+
+  test('studentT keeps the pull of far outliers, which falls like 1/z', () => {
+    const df = 4;
+    const targets = [10, 1e3, 1e6, 1e9, 1e12, 1e18];
+    const n = targets.length;
+    const [loss, gradient] = [memory.floats(LANES), memory.floats(LANES)];
+    const at = [memory.floats([1]), memory.floats([0])] as const;
+    const zero = place([targets.map(() => 0)]);
+    const rest = [place([targets]), ...at, 1, 1, n, 1 / df, (df + 1) / 2, tLogNormalizer(df), 1] as const;
+    memory.kernels.student_t_f32(loss, gradient, 0, zero, ...rest);
+    for (const [j, y] of targets.entries()) {
+      const t = Math.fround(y);
+      const want = ((df + 1) / 2) * Math.log1p((t * t) / df) + tLogNormalizer(df);
+      close(memory.read(loss, n)[j], want, 5e-7, 0, `loss at ${y}`);
+      close(memory.get(gradient, 1, 0, j), -(df + 1) / (df / t + t), 5e-7, 0, `gradient at ${y}`);
     }
   });
 

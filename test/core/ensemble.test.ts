@@ -5,14 +5,17 @@ import { describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import { drawsOfMember, membersOf } from '../../src/core/ensemble.ts';
 import { ensembleOf } from '../../src/core/ensembleOf.ts';
-import type { LikelihoodSpec } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
 import { interleave, type PredictiveChunk } from '../../src/core/predictive/drawQuantiles.ts';
 import { MomentAccumulator } from '../../src/core/predictive/moments.ts';
 import { PredictiveSummary, summarize } from '../../src/core/predictive/summarize.ts';
 
 function member(
-  more: Partial<Posterior> & { kind?: LikelihoodSpec['kind']; outputs?: number; inputs?: number } = {},
+  more: Partial<Posterior> & {
+    kind?: 'categorical' | 'bernoulli' | 'gaussian';
+    outputs?: number;
+    inputs?: number;
+  } = {},
 ): Posterior {
   const { kind = 'gaussian', outputs = 1, inputs = 2, ...rest } = more;
   const { model = build({ inputSize: inputs, hiddenSizes: [3], outputSize: outputs }) } = more;
@@ -52,6 +55,14 @@ describe('ensembleOf', () => {
     [
       [member(), member({ kind: 'bernoulli' })],
       /likelihood gaussian as in member 0, got bernoulli in member 1/,
+    ],
+    [
+      [
+        member({ likelihood: { kind: 'studentT', df: 4, scale: 'learned' } }),
+        member({ likelihood: { kind: 'studentT', df: 4, scale: 2 } }),
+        member({ likelihood: { kind: 'studentT', df: 5, scale: 'learned' } }),
+      ],
+      /likelihood studentT df 4 as in member 0, got studentT df 5 in member 2 — bring together/,
     ],
     [
       [

@@ -15,6 +15,7 @@ import {
   type TwinBatch,
   type TwinProblem,
   type TwinTensors,
+  tLogNormalizer,
 } from '../reference/negativeElbo.ts';
 import { layerNoise, TrainingHarness, testNormals, twinBatch } from '../support/trainingHarness.ts';
 
@@ -40,6 +41,9 @@ const LIKELIHOODS: ReadonlyArray<{ likelihood: LikelihoodSpec; K: number }> = [
   { likelihood: { kind: 'gaussian', scale: 0.7 }, K: 2 },
   { likelihood: { kind: 'gaussian', scale: 'learned' }, K: 1 },
   { likelihood: { kind: 'gaussian', scale: 'learned' }, K: 2 },
+  { likelihood: { kind: 'studentT', df: 1.5, scale: 0.7 }, K: 2 },
+  { likelihood: { kind: 'studentT', df: 4, scale: 'learned' }, K: 1 },
+  { likelihood: { kind: 'studentT', df: 30, scale: 'learned' }, K: 2 },
 ];
 /** Ragged and full panels of 16, on both sides of a panel's edge. */
 const SHAPES = [
@@ -82,8 +86,9 @@ CASES.push(
 );
 
 function describeCase(c: Case): string {
-  const scale = c.likelihood.kind === 'gaussian' ? ` scale ${c.likelihood.scale}` : '';
-  return `${c.activations.join('/')} ${c.likelihood.kind}${scale}, ${c.widths.join('-')}, S ${c.draws}, B ${c.batchSize} of ${c.rowCount}, step ${c.step}`;
+  const options = 'scale' in c.likelihood ? ` scale ${c.likelihood.scale}` : '';
+  const df = 'df' in c.likelihood ? ` df ${c.likelihood.df}` : '';
+  return `${c.activations.join('/')} ${c.likelihood.kind}${df}${options}, ${c.widths.join('-')}, S ${c.draws}, B ${c.batchSize} of ${c.rowCount}, step ${c.step}`;
 }
 
 function problemOf(c: Case): TrainingProblem {
@@ -187,7 +192,8 @@ function play(c: Case, backend: 'wasm' | 'reference' = 'wasm'): Scene {
     harness.put(harness.memory.rho, l, layer.rho);
   }
   const K = problem.model.outputSize;
-  const learned = problem.likelihood.kind === 'gaussian' && problem.likelihood.scale === 'learned';
+  const scale = 'scale' in problem.likelihood ? problem.likelihood.scale : null;
+  const learned = scale === 'learned';
   const rawScale = learned ? Float64Array.from({ length: K }, (_, k) => 0.3 - 0.9 * k) : null;
   if (rawScale !== null) {
     for (let k = 0; k < K; k++) harness.point(k)[0] = rawScale[k];
@@ -205,10 +211,8 @@ function play(c: Case, backend: 'wasm' | 'reference' = 'wasm'): Scene {
     twin: {
       layers,
       likelihood: problem.likelihood.kind,
-      scale:
-        problem.likelihood.kind === 'gaussian' && typeof problem.likelihood.scale === 'number'
-          ? new Float64Array(K).fill(problem.likelihood.scale)
-          : null,
+      df: 'df' in problem.likelihood ? problem.likelihood.df : null,
+      scale: typeof scale === 'number' ? new Float64Array(K).fill(scale) : null,
       rawScale,
       priorSigma: c.priorSigma,
       klWeight: klWeightOf(c),
@@ -313,10 +317,13 @@ function autodiff({ twin, batch, noise }: Scene): Gradients & { objective: numbe
             const scale =
               raw === null ? tf.tensor1d(Float32Array.from(twin.scale!)) : (tf.softplus(raw) as tf.Tensor1D);
             const z = tf.div(tf.sub(targets, y), scale);
-            loss = tf.add(
-              tf.add(tf.mul(0.5, tf.square(z)), tf.log(scale)),
-              tf.scalar(0.5 * Math.log(2 * Math.PI)),
-            );
+            const { df } = twin;
+            const energy =
+              df === null
+                ? tf.mul(0.5, tf.square(z))
+                : tf.mul((df + 1) / 2, tf.log1p(tf.div(tf.square(z), df)));
+            const constant = df === null ? 0.5 * Math.log(2 * Math.PI) : tLogNormalizer(df);
+            loss = tf.add(tf.add(energy, tf.log(scale)), tf.scalar(constant));
           }
         }
         total = tf.add(total, tf.sum(loss));

@@ -19,10 +19,12 @@ export interface TwinLayer {
 
 export interface TwinProblem {
   readonly layers: readonly TwinLayer[];
-  readonly likelihood: 'categorical' | 'bernoulli' | 'gaussian';
-  /** gaussian: standard deviation per output. */
+  readonly likelihood: 'categorical' | 'bernoulli' | 'gaussian' | 'studentT';
+  /** studentT: degrees of freedom. */
+  readonly df: number | null;
+  /** gaussian, studentT: scale per output. */
   readonly scale: Float64Array | null;
-  /** gaussian, learned: scale = softplus(rawScale); then `scale` is not read. */
+  /** Learned: scale = softplus(rawScale); then `scale` is not read. */
   readonly rawScale: Float64Array | null;
   readonly priorSigma: number;
   readonly klWeight: number;
@@ -121,6 +123,26 @@ function logSumExp(z: Float64Array): number {
   return max + Math.log(z.reduce((sum, value) => sum + Math.exp(value - max), 0));
 }
 
+const NORMALIZERS = new Map<number, number>();
+
+/** log ∫ (1 + z²/df)^(−(df + 1)/2) dz, with z = sqrt(df)·tan(angle): log(sqrt(df)·∫ cos(angle)^(df − 1)),
+ * by 20,000 midpoints of a, angle = a + sin(2a)/2. */
+export function tLogNormalizer(df: number): number {
+  const known = NORMALIZERS.get(df);
+  if (known !== undefined) return known;
+  const n = 20_000;
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    // The substitution flattens the ends, where a small df leaves a branch point.
+    const a = (Math.PI * (i + 0.5)) / n - Math.PI / 2;
+    const angle = a + Math.sin(2 * a) / 2;
+    sum += Math.cos(angle) ** (df - 1) * (1 + Math.cos(2 * a));
+  }
+  const value = Math.log((Math.sqrt(df) * sum * Math.PI) / n);
+  NORMALIZERS.set(df, value);
+  return value;
+}
+
 /** −log p(y_r | outputs_r) of row r. */
 function rowLoss(problem: TwinProblem, outputs: Float64Array, batch: TwinBatch, r: number): number {
   const K = outputs.length / batch.rows;
@@ -133,7 +155,11 @@ function rowLoss(problem: TwinProblem, outputs: Float64Array, batch: TwinBatch, 
       loss += softplus(z[k]) - target * z[k];
     } else {
       const scale = problem.rawScale === null ? problem.scale![k] : softplus(problem.rawScale[k]);
-      loss += 0.5 * ((target - z[k]) / scale) ** 2 + Math.log(scale) + 0.5 * Math.log(2 * Math.PI);
+      const square = ((target - z[k]) / scale) ** 2;
+      const { df } = problem;
+      loss += Math.log(scale);
+      if (df === null) loss += 0.5 * square + 0.5 * Math.log(2 * Math.PI);
+      else loss += ((df + 1) / 2) * Math.log(1 + square / df) + tLogNormalizer(df);
     }
   }
   return loss;

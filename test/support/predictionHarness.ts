@@ -35,7 +35,7 @@ export function madeUpPosterior(
     model,
     likelihood,
     layers,
-    noiseScale: likelihood.kind === 'gaussian' ? new Float32Array(K).fill(0.5) : null,
+    noiseScale: 'scale' in likelihood ? new Float32Array(K).fill(0.5) : null,
     standardization: { features: null, targets: null },
     classNames: null,
     seed,

@@ -275,7 +275,7 @@ describe('damage', () => {
     ],
     [
       { metadata: { likelihood: '{"kind":"poisson"}' } },
-      'metadata: likelihood: kind: expected categorical, bernoulli or gaussian, got "poisson" — change it',
+      'metadata: likelihood: kind: expected categorical, bernoulli, gaussian or studentT, got "poisson" — change it',
     ],
     [
       { metadata: { standardization: '{"features":null}' } },
