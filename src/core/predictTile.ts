@@ -5,6 +5,7 @@ import type { Arena } from '../backend/arena.ts';
 import { type Kernels, LANES } from '../backend/backend.ts';
 import { DrawnOutputs } from './estimators/drawnOutputs.ts';
 import { MarginalOutputs } from './estimators/marginalOutputs.ts';
+import type { OutputEstimator, Tile } from './estimators/outputEstimator.ts';
 import { ROW_BYTES } from './layers/layer.ts';
 import { createLikelihood } from './likelihoods/index.ts';
 import type { Likelihood } from './likelihoods/likelihood.ts';
@@ -15,31 +16,8 @@ import type {
   PredictionSlot,
 } from './predictionMemory.ts';
 
-export interface Tile {
-  readonly slot: number;
-  readonly firstDraw: number;
-  readonly lastDraw: number;
-  readonly firstRow: number;
-  readonly lastRow: number;
-  /** Which row of the prediction row 0 of the arena is; default 0. */
-  readonly rowOffset?: number;
-  /** The tile before in this slot was of these rows in this mode, and they are still there. */
-  readonly sameRows?: boolean;
-}
-
 /** What is done with a tile's draws; memory must have room for what is kept. */
 export type TileWork = Pick<PredictionProblem, 'mode' | 'keepDraws' | 'keepMoments'>;
-
-/**
- * Takes the outputs of a draw for `panels` data panels of the tile from panel `panel` on, [K, 16·panels] at `outputs`; they may be
- * overwritten. Draws of a panel come in order.
- */
-export type TakeOutputs = (draw: number, panel: number, panels: number, outputs: number) => void;
-
-/** Makes draws of the network's outputs for a tile of so many data panels; returns early once `canceled` is set in the memory. */
-export interface OutputEstimator {
-  run(tile: Tile, panels: number, take: TakeOutputs): void;
-}
 
 export class TilePredictor {
   readonly #likelihood: Likelihood;

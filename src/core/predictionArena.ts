@@ -3,12 +3,12 @@
 import type { Arena } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
 import { isEarlier } from '../random/earlierEpochs.ts';
+import type { Tile } from './estimators/outputEstimator.ts';
 import type { Matrix } from './matrix.ts';
 import { packLayer } from './parameters.ts';
 import type { Posterior } from './posterior.ts';
 import type { PredictionMemory } from './predictionMemory.ts';
 import { MomentAccumulator } from './predictive/moments.ts';
-import type { Tile } from './predictTile.ts';
 import { standardizeInto } from './standardize.ts';
 
 /** Writes mu and rho of every layer. */

@@ -8,7 +8,7 @@ import { PURPOSE, stream } from '../../random/stream.ts';
 import { type LinearMap, ROW_BYTES, type WeightlessLayer } from '../layers/layer.ts';
 import { layerMaps, weightlessLayers } from '../parameters.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
-import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
+import type { OutputEstimator, TakeOutputs, Tile } from './outputEstimator.ts';
 
 export class DrawnOutputs implements OutputEstimator {
   readonly #key: { readonly key0: number; readonly key1: number };

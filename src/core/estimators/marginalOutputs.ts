@@ -14,8 +14,8 @@ import {
   type PredictionSlot,
   readsFeatures,
 } from '../predictionMemory.ts';
-import type { OutputEstimator, TakeOutputs, Tile } from '../predictTile.ts';
 import { localMoments } from './localMoments.ts';
+import type { OutputEstimator, TakeOutputs, Tile } from './outputEstimator.ts';
 
 /** `activate_f32` of this activation copies. */
 const IDENTITY = 0;
