@@ -274,8 +274,9 @@ describe('JavaScript allocations of a step in steady state', () => {
   });
 
   test('no objects but a few dozen numbers', () => {
-    // A number that is no small integer takes 16 bytes, a view of a typed array some 100: one a step more would show.
-    const bound = { '13-50-1 B=32': 600, '784-50-50-10 B=128': 1024, '13-50-1 B=32 S=2': 790 };
+    // A number that is no small integer takes 16 bytes; which of them the engine keeps in registers differs from run to run (630 to 870
+    // bytes were seen for the first). An object a block or a view of a typed array a step would show.
+    const bound = { '13-50-1 B=32': 1000, '784-50-50-10 B=128': 1024, '13-50-1 B=32 S=2': 1100 };
     for (const [name, limit] of Object.entries(bound))
       for (const backend of ['wasm', 'native']) {
         const found = counted[`${name} ${backend}`];
