@@ -76,7 +76,8 @@ function checkLayer(where: string, given: unknown, widths: readonly number[]): L
   const { kind = 'dense', name, inputs, activation, inputSize, outputSize } = given as Partial<LayerSpec>;
   if (typeof kind !== 'string' || !Object.hasOwn(LAYERS, kind))
     fail(`${where}.kind`, listed(Object.keys(LAYERS)), describeValue(kind), MODEL_NEXT);
-  if (typeof name !== 'string') fail(`${where}.name`, 'a name', describeValue(name), MODEL_NEXT);
+  if (typeof name !== 'string' || name === '')
+    fail(`${where}.name`, 'a name', describeValue(name), MODEL_NEXT);
   if (!ACTIVATIONS.includes(activation as never))
     fail(`${where}.activation`, listed(ACTIVATIONS), describeValue(activation), 'use one of these');
   const size = unitsOf(where, 'inputSize', inputSize);
@@ -160,6 +161,8 @@ function checkFields(where: string, posterior: Posterior): void {
     fail(`${where}: likelihood.kind`, known, describeValue(kind), POSTERIOR_NEXT);
   }
   checkOptions(where, likelihoodOf, { likelihood });
+  for (const [option, value] of Object.entries(likelihood))
+    if (value === undefined) fail(`${where}: likelihood.${option}`, 'a value', 'nothing', POSTERIOR_NEXT);
   if (!Number.isSafeInteger(kernelEpoch) || kernelEpoch < 1)
     fail(`${where}: kernelEpoch`, 'a whole number of at least 1', describeValue(kernelEpoch), POSTERIOR_NEXT);
   if (kernelEpoch > KERNEL_EPOCH)
@@ -170,7 +173,8 @@ function checkFields(where: string, posterior: Posterior): void {
       'use a newer varpool',
       RangeError,
     );
-  if (typeof seed !== 'string') fail(`${where}: seed`, 'a string', describeValue(seed), POSTERIOR_NEXT);
+  if (typeof seed !== 'string' || seed === '')
+    fail(`${where}: seed`, 'a string that is not empty', describeValue(seed), POSTERIOR_NEXT);
   if (!isPlain(standardization)) {
     const got = describeValue(standardization);
     fail(`${where}: standardization`, 'features and targets, or null for each', got, POSTERIOR_NEXT);

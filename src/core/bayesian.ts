@@ -197,7 +197,8 @@ function scalar(kl: number | TensorLike): number {
   const { data, shape } = typeof kl === 'number' ? { data: [kl], shape: [] } : toFlat(kl, 'elboLoss: kl');
   if (data.length !== 1)
     throw new TypeError(`elboLoss: expected kl as one number, got shape [${shape.join(', ')}] — use klCost`);
-  if (Number.isNaN(data[0])) throw new TypeError('elboLoss: expected kl as a number, got NaN — use klCost');
+  if (!Number.isFinite(data[0]))
+    throw new TypeError(`elboLoss: expected kl as a finite number, got ${data[0]} — use klCost`);
   return data[0];
 }
 

@@ -62,9 +62,10 @@ export const prior = above(0, (random) => random.pick([1, 0.5]));
 export const activation = oneOf('relu', 'tanh', 'identity');
 
 const optimizer = either(
+  oneOf('adam'),
   options(
     { kind: oneOf('adam'), learningRate: rate, beta1: decay, beta2: decay, eps: above(0, () => 1e-8) },
-    ['beta1', 'beta2', 'eps'],
+    ['learningRate', 'beta1', 'beta2', 'eps'],
   ),
   options({ kind: oneOf('sgd'), learningRate: above(0, () => 1e-4), momentum: decay }, ['momentum']),
 );
@@ -72,7 +73,10 @@ const schedule = either(
   options({ kind: oneOf('constant') }),
   options({ kind: oneOf('cosine'), finalFraction: share }, ['finalFraction']),
 );
-const klWeighting = either(oneOf('uniform', 'blundell'), options({ kind: oneOf('warmup'), epochs: count() }));
+const klWeighting = either(
+  oneOf('uniform', 'blundell'),
+  options({ kind: oneOf('warmup'), epochs: above(0, () => 2) }),
+);
 export const likelihood = either(
   oneOf('gaussian'),
   options({

@@ -91,7 +91,7 @@ export const oneOf = (...values) =>
     (random) => random.pick(values),
   );
 export const seed = leaf(
-  (v) => (typeof v === 'string' && v !== '') || Number.isSafeInteger(v),
+  (v) => typeof v === 'string' || Number.isSafeInteger(v),
   (random) => random.pick(['s', 7, 'é']),
 );
 export const callback = (make = () => () => undefined) => leaf((v) => typeof v === 'function', make);
