@@ -153,7 +153,8 @@ export function checkStateShape(where: string, given: unknown): void {
  */
 export function checkState(state: TrainingState, origin: TrainingOrigin): void {
   if (state.origin.kernelEpoch !== origin.kernelEpoch) {
-    const was = `one of ${state.origin.kernelEpoch ?? '2 or earlier'}`;
+    const { kernelEpoch } = state.origin;
+    const was = `one of ${kernelEpoch === undefined ? '2 or earlier' : shown(kernelEpoch)}`;
     const next = 'finish it with the varpool that saved it, or train anew';
     fail(`a state of kernel epoch ${origin.kernelEpoch}`, was, next);
   }
