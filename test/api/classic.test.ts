@@ -265,7 +265,7 @@ describe('elboLoss', () => {
       () => elboLoss([1], [1], 0, { beta: -1 }),
       'elboLoss: beta: expected a number of at least 0, got -1 — change it',
     ],
-    [() => elboLoss([1], [1], Number.NaN), 'elboLoss: expected kl as a number, got NaN — use klCost'],
+    [() => elboLoss([1], [1], Number.NaN), 'elboLoss: expected kl as a finite number, got NaN — use klCost'],
     [
       () => elboLoss(new Float32Array(0), new Float32Array(0), 0),
       'elboLoss: expected at least one row, got none — pass a non-empty batch',

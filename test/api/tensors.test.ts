@@ -141,7 +141,7 @@ describe('tensors in', () => {
       'elboLoss: expected kl as one number, got shape [2, 1] — use klCost',
     );
     expect(() => elboLoss([1], [1], tf.scalar(Number.NaN))).toThrow(
-      'elboLoss: expected kl as a number, got NaN',
+      'elboLoss: expected kl as a finite number, got NaN',
     );
   });
 });
