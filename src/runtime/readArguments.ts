@@ -6,6 +6,7 @@ import { type MatrixLike, unchangingMatrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { checkStateShape } from '../core/trainingState.ts';
+import { describeValue } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
@@ -50,6 +51,24 @@ export function readTraining<Settings extends Omit<TrainSettings, 'onReport'>>(
   checkInputs('train: validation', model, [prepared.standardization.features], x);
   const kept = { ...validation, x, y };
   return { prepared, settings: { ...settings, validation: kept } };
+}
+
+/** @throws TypeError or RangeError for members that are there already and are none of this ensemble */
+export function checkTrainedMembers({
+  trained,
+  members,
+}: {
+  readonly trained?: ReadonlyMap<number, AnyPosterior> | undefined;
+  readonly members: number;
+}): void {
+  for (const [m, posterior] of trained ?? []) {
+    if (!Number.isSafeInteger(m) || m < 0 || m >= members) {
+      throw new RangeError(
+        `trainEnsemble: trained: expected numbers of members from 0 to ${members - 1}, got ${describeValue(m)} — count members from 0`,
+      );
+    }
+    checkPosterior(`trainEnsemble: trained: member ${m}`, posterior);
+  }
 }
 
 /** The arguments of a prediction, checked and copied. */

@@ -27,6 +27,7 @@ import { Trainer } from '../scheduler/training/trainer.ts';
 import { ensembleOptions, MAX_WORKERS, runtimeOptions, trainOptions } from './optionSchemas.ts';
 import type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './options.ts';
 import {
+  checkTrainedMembers,
   type FitSettings,
   readEvaluation,
   readPredict,
@@ -143,9 +144,11 @@ export class Runtime implements AsyncDisposable {
    * @throws (on await) as train; DivergedError and WorkerLostError name the member
    */
   trainEnsemble(model: Model, data: TrainingData, options: EnsembleOptions): EnsembleRun {
-    const read = readNow('trainEnsemble', () =>
-      readTraining(model, data, checkOptions('trainEnsemble', ensembleOptions, options), this.seed),
-    );
+    const read = readNow('trainEnsemble', () => {
+      const settings = checkOptions('trainEnsemble', ensembleOptions, options);
+      checkTrainedMembers(settings);
+      return readTraining(model, data, settings, this.seed);
+    });
     return new EnsembleRun(this.#platform, async (report) => {
       const { prepared, settings } = read();
       return this.#job((host) =>

@@ -1,6 +1,6 @@
 // Any value in any place of any public call: it works, or is refused in one clear line. No engine's own words, no coercion, no crash.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -11,6 +11,7 @@ import * as varpool from '../../src/index.ts';
 const { build, createRuntime, openSession } = varpool;
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-arguments-'));
+mkdirSync(join(scratch, 'any'));
 const runtime = createRuntime({ workers: 1, onWarning: () => undefined });
 const model = build({ inputSize: 2, hiddenSizes: [3], outputSize: 1 });
 const x = [
@@ -237,14 +238,26 @@ const CALLS: Record<
     run: varpool.toTensors as never,
     valid: () => [{ tensor: (values: unknown) => values }, prediction],
   },
-  save: { run: varpool.save, valid: () => [join(scratch, 'saved'), posterior] },
+  save: {
+    run: ((path: unknown, ...rest: [never]) => varpool.save(scratched(path), ...rest)) as never,
+    valid: () => [join(scratch, 'saved'), posterior],
+  },
   load: { run: varpool.load, valid: () => [join(scratch, 'posterior')] },
   readCheckpoint: { run: varpool.readCheckpoint, valid: () => [join(scratch, 'checkpoint')] },
-  writeCheckpoint: { run: varpool.writeCheckpoint, valid: () => [join(scratch, 'written'), state, null] },
+  writeCheckpoint: {
+    run: ((path: unknown, ...rest: [never]) => varpool.writeCheckpoint(scratched(path), ...rest)) as never,
+    valid: () => [join(scratch, 'written'), state, null],
+  },
   memberSeed: { run: varpool.memberSeed, valid: () => ['seed', 3] },
   epochRows: { run: varpool.epochRows, valid: () => ['seed', 1, 3] },
   stepRows: { run: varpool.stepRows, valid: () => ['seed', 1, 3, 2] },
 };
+
+/** A path among the files of this test, and nowhere else; what is none stays none. */
+function scratched(path: unknown): never {
+  const relative = typeof path === 'string' && path !== '' && !path.startsWith(scratch);
+  return (relative ? join(scratch, 'any', path.replaceAll(/[\\/]/g, '_')) : path) as never;
+}
 
 /** Places in arguments: paths of keys, the deeper ones of plain objects and lists only. */
 function places(value: unknown, path: readonly (string | number)[] = []): (string | number)[][] {
@@ -335,3 +348,14 @@ test.each([[], [undefined], [null], [null, null, null]])(
     }
   },
 );
+
+test.each<[unknown, () => unknown, RegExp]>([
+  ['0', () => posterior, /^trainEnsemble: trained: expected numbers of members from 0 to 1, got "0" — /],
+  [2, () => posterior, /^trainEnsemble: trained: expected numbers of members from 0 to 1, got 2 — /],
+  [1, () => model, /^trainEnsemble: trained: member 1: expected a posterior, got a model — /],
+])('a member %o that is there already but none of the ensemble is refused', async (m, make, message) => {
+  const trained = new Map([[m, make()]]) as never;
+  await expect(Promise.resolve(runtime.trainEnsemble(model, data, { members: 2, trained }))).rejects.toThrow(
+    message,
+  );
+});
