@@ -23,7 +23,7 @@ export interface BackendFactory {
   compile(): Promise<unknown>;
   /**
    * What a thread that computes must await before `create`, where the backend has code that loads asynchronously; undefined when
-   * there is nothing to wait for (any more).
+   * there is nothing to wait for, or no longer.
    */
   load?(compiled: unknown): Promise<void> | undefined;
   /** `thread` picks the stack this instance uses in the arena: 0, 1, … below `Arena.threads`. */

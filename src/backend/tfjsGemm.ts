@@ -27,7 +27,7 @@ export function tfjsGemm(tf: Tfjs, { f32, f64 }: Pick<Arena, 'f32' | 'f64'>): Ke
   return (out, outRows, a, aRows, transposeA, b, bRows, m, panels, k, start, bias) => {
     if (m === 0 || panels === 0) return;
     const N = panels * LANES;
-    // The last panel of A is taken whole. Its lanes beyond m become columns of the product that nobody reads; those
+    // The last panel of A is taken whole. Its lanes beyond m become columns of the product that are never read; those
     // beyond k are cleared and meet rows of B that are cleared.
     const K = transposeA ? k : wholePanels(k);
     const M = transposeA ? wholePanels(m) : m;

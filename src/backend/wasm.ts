@@ -45,7 +45,7 @@ export function wasmModule(): WasmModule {
 }
 
 /**
- * First address of the kernels' stack of a thread; page 0 is nobody's, and stacks grow down from their end.
+ * First address of the kernels' stack of a thread; page 0 is unused, and stacks grow down from their end.
  */
 function stackTop(thread: number): number {
   return 65_536 + (thread + 1) * STACK_BYTES;

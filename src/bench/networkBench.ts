@@ -52,7 +52,7 @@ function trainOptions({ sizes, batchSize, draws = 1 }: Network, epochs: number):
     epochs,
     draws,
     optimizer: { kind: 'adam', learningRate: 1e-3 },
-    // Made-up rows teach nothing, and nobody needs to be told.
+    // Nothing can be learned from random rows, so no warnings are printed.
     diagnostics: { every: 0 },
   };
 }

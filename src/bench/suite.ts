@@ -110,7 +110,7 @@ function unique<T>(works: readonly T[]): T[] {
 }
 
 function kernelPlan({ names, networks, workers, streamBytes }: BenchOptions): Plan[] {
-  // Products and memory are measured even if nobody asked: they are what the rest is compared with.
+  // Products and memory are always measured: the rest is compared with them.
   const products = names.includes('gemm') ? [...SWEEP, ...networks.flatMap(productsOf)] : SWEEP;
   const kinds = (['normals', 'perturb', 'optimizer'] as const).filter((kind) => names.includes(kind));
   const rows = kinds.flatMap((kind) =>

@@ -14,7 +14,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
       controller.abort(new InterruptedError('interrupted'));
       return;
     }
-    // A terminal that closes sends it twice, by the shell and by the system: nobody asks for haste.
+    // A closing terminal sends it twice, from the shell and from the system: the second is not a request to hurry.
     if (name !== 'SIGHUP') process.exit(EXIT.interrupted);
   };
   for (const name of SIGNALS) process.on(name, stop);

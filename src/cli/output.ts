@@ -11,7 +11,7 @@ import { EXIT } from './failure.ts';
 export type Row = readonly [label: string, value: string] | null;
 
 /**
- * A closed pipe (`varpool predict … | head`) is no failure: what nobody reads is not written. Progress that cannot be written (a full disk
+ * A closed pipe (`varpool predict … | head`) is not a failure: output without a reader is dropped. Progress that cannot be written (a full disk
  * of logs, a terminal that closed) ends nothing either; a result that cannot be is a failure, told once all is done.
  */
 export function guardStreams(): void {

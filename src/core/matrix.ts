@@ -31,10 +31,10 @@ export type MatrixLike =
 
 const TAKES = 'pass number[][], a Float32Array with a shape, or a tensor';
 
-/** Tables that whoever made them promises to leave as they are. */
+/** Tables whose creator promises not to change them. */
 const unchanging = new WeakSet<object>();
 
-/** The same table, which need not be copied at every call: nobody writes to it any more. */
+/** The same table, which need not be copied at every call because it never changes again. */
 export function unchangingMatrix(matrix: Matrix): Matrix {
   unchanging.add(matrix);
   return matrix;

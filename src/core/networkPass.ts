@@ -1,5 +1,5 @@
 // The pass of one draw over a run of minibatch panels: forward, loss and backward to every layer's delta, cut into stages. A stage may
-// be shared out by columns: parts of a layer's units, each computed whole by whoever has it.
+// be shared out by columns: parts of a layer's units, each computed whole by the thread that takes it.
 
 import { ACTIVATIONS, GemmStart, type Kernels, LANES } from '../backend/backend.ts';
 import type { BatchPlaces, PassRun } from './batchPlaces.ts';

@@ -64,7 +64,7 @@ export function weightlessLayers({ layers }: ParameterLayout, kernels: Kernels):
   return layers.map((layer) => layerKind(layer.spec).weightless?.(layer, kernels) ?? null);
 }
 
-/** The linear map of each layer; there is none in the place of a layer without weights, and nobody may ask for it. */
+/** The linear map of each layer; layers without weights have none, and it must not be asked for. */
 export function layerMaps({ layers }: ParameterLayout, kernels: Kernels): LinearMap[] {
   return layers.map((layer) => layerKind(layer.spec).map?.(layer, kernels) as LinearMap);
 }

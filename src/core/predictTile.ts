@@ -25,7 +25,7 @@ export class TilePredictor {
   readonly #beat: () => void;
   readonly #estimators: Readonly<Record<PredictionMode, OutputEstimator>>;
 
-  /** @param beat called as the work goes on, at least once a draw: whoever waits sees that it is alive */
+  /** @param beat called during the work, at least once a draw, to show that it is alive */
   constructor(
     readonly problem: PredictionProblem,
     readonly memory: PredictionMemory,

@@ -57,7 +57,7 @@ export interface PredictionSlot {
   readonly w: number;
   readonly x: number;
   readonly marginal: MarginalSlot;
-  /** Outputs of layers in a pass, by layer; a layer's place is taken again once nobody reads it any more. */
+  /** Outputs of layers in a pass, by layer; a layer's place is reused after its last reader. */
   readonly outputs: readonly number[];
   /** Entropies of one pass. */
   readonly entropy: number;
@@ -90,7 +90,7 @@ export interface MarginalSlot {
 export interface PredictionMemory {
   readonly layout: ParameterLayout;
   readonly arena: ArenaLayout;
-  /** One int32: not 0 when nobody wants the result any more. */
+  /** One int32: not 0 when the result is no longer wanted. */
   readonly canceled: number;
   /** int32 per slot, a cache line each: counts up as the work in the slot goes on. */
   readonly pulse: number;

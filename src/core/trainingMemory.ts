@@ -51,7 +51,7 @@ export interface TrainingMemory extends BatchMemory {
   /** float32 [S][panels][K][16]: d(loss)/d(noise scale). */
   readonly scaleGradient: number;
   readonly scaleGradientBytes: number;
-  /** int32 per thread, a cache line each: the next block of its share that nobody has taken (workers/blockQueue.ts). */
+  /** int32 per thread, a cache line each: the next block of its share that is still free (workers/blockQueue.ts). */
   readonly queue: number;
   /** Per thread: a step's scalars, 16 floats for each different prior, and three gradient buffers of a block. */
   readonly threads: ReadonlyArray<{

@@ -46,7 +46,7 @@ function checkedType(descr: string, where: string): string {
     const next = "convert it with array.astype('float32') before saving";
     fail(`${where}, descr`, 'a type f4, f8, i1 to i8, u1 to u8 or b1', show(descr), next);
   }
-  // One byte has no order, and `=` would be the order of a machine that is not known any more; NumPy writes neither.
+  // One byte has no order, and `=` would be the order of an unknown machine; NumPy writes neither.
   return descr.length === 2 || descr[0] === '=' ? `<${type}` : descr;
 }
 

@@ -22,7 +22,7 @@ export function formatOf(path: string): PredictionFormat {
 export interface NamedPrediction {
   readonly prediction: Prediction;
   readonly posterior: AnyPosterior;
-  /** What the outputs are called; null where nobody named them. */
+  /** Names of the outputs; null where they have none. */
   readonly targetNames: readonly string[] | null;
 }
 

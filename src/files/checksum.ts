@@ -22,7 +22,7 @@ export interface LoadOptions {
 }
 
 /**
- * Holds the file of a posterior to its checksum; one from before there were checksums is told of.
+ * Holds the file of a posterior to its checksum; one from before there were checksums is reported.
  * @throws CheckpointError when the content is not what was written
  */
 export function holdToChecksum(file: Safetensors, path: string, { onWarning }: LoadOptions): void {

@@ -1,4 +1,4 @@
-// One process at a time works on a run: a lock file says which, and a heartbeat shows that it lives where nobody here can ask for it (on
+// One process at a time works on a run: a lock file says which, and a heartbeat shows that it is alive where its process cannot be looked up (on
 // another machine, in another container). What a killed process leaves behind is taken over by one process, not by two.
 
 import { randomBytes } from 'node:crypto';
@@ -24,7 +24,7 @@ export const LOCK_NAME = '.varpool.lock';
 /** Names of files that a lock is made or taken away with, for a moment. */
 const PASSING = /^\.varpool\.lock\.[0-9a-f]{16}$/;
 const BEAT_MS = 5_000;
-/** A lock of a process elsewhere without a beat for so long is nobody's. Much longer than a beat: a disk may hang, a machine swap. */
+/** A lock from elsewhere without a heartbeat for this long is stale. Much longer than a beat: disks hang and machines swap. */
 export const STALE_MS = 60_000;
 
 /** A held lock; release() is idempotent. */
@@ -56,7 +56,7 @@ export class RunLock {
     );
   }
 
-  /** @param warn told when the lock cannot be removed; the next process sees that nobody holds it any more */
+  /** @param warn told when the lock cannot be removed; the next process sees that it is no longer held */
   release(warn: (message: string) => void = () => undefined): void {
     if (!this.#held) return;
     this.#held = false;
@@ -139,7 +139,7 @@ function removePassing(dir: string, lock: string): void {
       if (file !== undefined && now - file.mtimeMs > STALE_MS) discard(join(dir, name));
     }
   } catch {
-    // They are in nobody's way.
+    // They do no harm.
   }
 }
 
@@ -178,7 +178,7 @@ function readLock(path: string): FoundLock | null {
 function refuseLiving(dir: string, { path, holder, modified }: FoundLock): void {
   const known = holder === null ? null : lives(holder);
   if (known === false) return;
-  const expected = `${dir}: expected a run that nobody works on, got one that`;
+  const expected = `${dir}: expected a run that is not in use, got one that`;
   if (known === true) {
     throw new CheckpointError(
       oneLine(`${expected} process ${holder?.pid} is training — wait for it or end it`),
@@ -206,7 +206,7 @@ function now(dir: string): number {
       discard(probe);
     }
   } catch {
-    return Date.now(); // A directory that nobody may write to: then no lock is taken here either.
+    return Date.now(); // A read-only directory: no lock is taken here either.
   }
 }
 
@@ -236,7 +236,7 @@ function tryLock(dir: string, path: string): RunLock | null {
     fd = openSync(temporary, 'wx');
     // The mark tells this lock from an earlier one of the same process.
     writeSync(fd, `${JSON.stringify({ ...self(), mark: randomBytes(8).toString('hex') })}\n`);
-    // Whole from the first moment: half a lock would look like one that nobody holds.
+    // Whole from the first moment: half a lock would look like one that is not held.
     link(temporary, path);
     return new RunLock(path, fd);
   } catch (cause) {

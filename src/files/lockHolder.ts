@@ -28,7 +28,7 @@ export function holderIn(text: string): Holder | null {
   }
 }
 
-/** Whether the process lives; null where nobody here can tell. */
+/** Whether the process is alive; null where that cannot be known here. */
 export function lives({ pid, began, host, space: where }: Holder): boolean | null {
   const here = self();
   const elsewhere = (theirs: string | null, ours: string | null) =>
@@ -37,7 +37,7 @@ export function lives({ pid, began, host, space: where }: Holder): boolean | nul
   if (host !== here.host || elsewhere(bootOf(began), bootOf(here.began)) || elsewhere(where, here.space))
     return null;
   const status = statusOf(pid);
-  // A zombie has ended; whoever started it has not asked how.
+  // A zombie has ended; its parent has not collected its status yet.
   if (status !== null && (status.state === 'Z' || status.state === 'X')) return false;
   // In a container every first process has number 1: then the beginning tells this one from the one before.
   if (began !== (status?.began ?? null)) return false;

@@ -44,7 +44,7 @@ function removeLeft(prefix: string, parent: string): void {
       removeUnlocked(top);
     }
   } catch {
-    // What cannot be looked at here is left to whoever can.
+    // Directories that cannot be inspected here are left alone.
   }
 }
 

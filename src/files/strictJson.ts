@@ -1,4 +1,4 @@
-// JSON from a file nobody vouches for: what JSON.parse lets through (a name given twice, endless nesting, bytes that are not UTF-8)
+// JSON from an untrusted file: what JSON.parse lets through (a name given twice, endless nesting, bytes that are not UTF-8)
 // is refused here.
 
 import { describeValue, oneLine } from '../messages.ts';

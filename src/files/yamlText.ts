@@ -18,7 +18,7 @@ export function parseYaml(text: string, file: string) {
       'is it the right file?',
     );
   }
-  // The YAML parser recurses, and runs out of memory in ways nobody can catch when brackets, or `- - -`, nest thousands deep. Nesting by
+  // The YAML parser recurses, and runs out of memory in ways that cannot be caught when brackets, or `- - -`, nest thousands deep. Nesting by
   // indentation takes more and more spaces: LIMIT_BYTES have room for a few hundred levels.
   const brackets = text.match(/[[{]/g)?.length ?? 0;
   if (brackets > LIMIT_NESTING) {

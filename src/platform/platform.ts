@@ -56,7 +56,7 @@ export interface WorkerPool {
   run<R extends Reply>(request: Request, ending?: AbortController): Promise<R>;
   /**
    * Ends the workers of the requests that were given these controllers and are not done. Resolves when their threads are gone, so that
-   * none writes to memory any more.
+   * none writes to memory any longer.
    * @throws WorkerLostError when one is stuck in machine code and cannot be ended
    */
   endWorkers(endings: readonly AbortController[]): Promise<void>;

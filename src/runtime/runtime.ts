@@ -82,7 +82,7 @@ export class Runtime implements AsyncDisposable {
   #jobs = 0;
   #active = 0;
   readonly #arenas: ArenaPool;
-  /** Collections of arenas that the workers were told of. */
+  /** Arena collections that the workers have been asked for. */
   #evictions: number;
   #leaveArenas: () => void = () => undefined;
   #closed = false;

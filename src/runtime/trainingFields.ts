@@ -60,7 +60,7 @@ export const select = oneOfKind(
 
 export const DEFAULT_ESTIMATOR = 'reparameterization';
 
-/** Rows of a step where nobody says. */
+/** Default batch size. */
 export const BATCH_SIZE = 32;
 
 export const trainingFields = {

@@ -41,7 +41,7 @@ function defaultBounds(platform: ArenaPlatform): ArenaBounds {
     goneBytes: 256 << 20,
   };
 }
-/** What may be kept when no runtime is open any more. */
+/** What may be kept once no runtime is open. */
 const IDLE_BYTES = 64 << 20;
 const PAGE = 65_536;
 /** An arena of up to so many pages (16 MiB) serves any smaller layout. */
@@ -111,7 +111,7 @@ export class ArenaPool {
   }
 
   /**
-   * Takes an arena back that no worker writes to any more; idempotent.
+   * Takes back an arena that no worker writes to any longer; idempotent.
    * @param stuck a worker may write to it for ever: it must not be used again
    */
   giveBack(loan: Loan, stuck = false): void {

@@ -1,10 +1,10 @@
 // Telling a hung worker from a slow one. Workers count their progress in shared memory; only a count that
-// stands still for very much longer than its usual step means that nobody will go on.
+// stands still for very much longer than its usual step means that it will never finish.
 
 /** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
 const PATIENT_STEPS = 1_000;
 export const PATIENCE_MS = 60_000;
-/** Before the first step is done nobody knows how long one takes. */
+/** How long a step takes is unknown until the first is done. */
 const FIRST_PATIENCE_MS = 600_000;
 /** Looks in the time of the patience. Looks are counted, not time: a machine that sleeps does not look either. */
 export const LOOKS = 20;

@@ -1,5 +1,5 @@
 // Runs one stretch of steps on a team of workers and brings its replies, or the word that a member was lost. A member that dies,
-// throws or stands still is lost; by then no member writes to the arena any more. What to do about it is the trainer's business.
+// throws or stands still is lost; by then no member writes to the arena. What to do about it is the trainer's business.
 
 import { LostRequestError, type WorkerPool } from '../platform/platform.ts';
 import { CONTROL, type TrainingJob, type TrainReply } from '../workers/protocol.ts';

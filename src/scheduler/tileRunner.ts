@@ -75,7 +75,7 @@ export class TileRunner {
     }
   }
 
-  /** Has no request run again: nobody wants the result any more. */
+  /** Stops retrying requests: the result is no longer wanted. */
   stop(): void {
     this.#stopped = true;
   }

@@ -26,7 +26,7 @@ export class BlockQueue {
     this.#piece = Math.max(1, Math.floor(blocks.length / size / PIECES));
   }
 
-  /** Puts this member's share back; between two barriers during which nobody takes. */
+  /** Puts this member's share back; between two barriers during which no block is taken. */
   refill(): void {
     Atomics.store(this.words, this.rank * QUEUE_WORDS, this.#bounds[this.rank]);
     this.#empty = 0;

@@ -87,7 +87,7 @@ export interface PrepareRequest {
   readonly last: number;
 }
 
-/** Forget every arena, for certain. Members of a team of `size` wait for each other, so that each thread gets one such request. */
+/** Release every arena, guaranteed. Members of a team of `size` wait for each other, so that each thread gets one such request. */
 export interface ReleaseRequest {
   readonly kind: 'release';
   readonly size: number;

@@ -97,7 +97,7 @@ test('a run directory is no config, and what can be done with it is said', () =>
   expect(varpool(HERE, 'train', 'runs/flowers-1')).toMatchObject({
     status: 2,
     stderr:
-      'varpool: runs/flowers-1: expected a config file, got a run directory — varpool resume runs/flowers-1 goes on with it, varpool train runs/flowers-1/config.yaml trains it anew\n',
+      'varpool: runs/flowers-1: expected a config file, got a run directory — varpool resume runs/flowers-1 resumes it, varpool train runs/flowers-1/config.yaml starts over\n',
   });
 });
 

@@ -51,7 +51,7 @@ async function started(run: string) {
   return life;
 }
 
-/** Goes on to the end, which must be that of the run nobody stopped. */
+/** Goes on to the end, which must be that of the uninterrupted run. */
 function finish(run: string, ...flags: string[]) {
   const ended = varpool(dir, 'resume', run, '--json', ...flags);
   expect(ended.status, ended.stderr).toBe(0);
@@ -119,13 +119,13 @@ describe('a process', () => {
       const refused = varpool(dir, ...words);
       expect(refused.status).toBe(2);
       expect(refused.stderr).toBe(
-        `varpool: busy: expected a run that nobody works on, got one that process ${child.pid} is training — wait for it or end it\n`,
+        `varpool: busy: expected a run that is not in use, got one that process ${child.pid} is training — wait for it or end it\n`,
       );
     }
     child.kill('SIGINT');
     child.kill('SIGTERM');
     expect((await ended).status).toBe(130);
-    // Whichever came first, nobody works on it any more.
+    // Whichever came first, it is no longer in use.
     expect(varpool(dir, 'train', 'curve.yaml', '--out', 'busy', '--force', '--quiet').status).toBe(0);
   });
 
@@ -184,7 +184,7 @@ describe('resume', () => {
     child.stdout?.on('data', (part) => (stdout += part));
     expect(await new Promise((next) => child.on('close', next))).toBe(0);
     expect(stdout).toContain(digest);
-    // A result that nobody gets is told.
+    // A result that could not be printed is reported.
     const told = spawnSync(process.execPath, [MAIN, 'resume', 'full', '--quiet'], {
       cwd: dir,
       stdio: ['ignore', full, 'pipe'],

@@ -45,7 +45,7 @@ const DEAD = 999_999_999;
 describe('a lock that is held', () => {
   test('keeps others out, is gone when it is released, and release() is idempotent', () => {
     const lock = lockRun(dir);
-    const message = `${dir}: expected a run that nobody works on, got one that process ${process.pid} is training — wait for it or end it`;
+    const message = `${dir}: expected a run that is not in use, got one that process ${process.pid} is training — wait for it or end it`;
     expect(() => lockRun(dir)).toThrow(message);
     expect(() => checkUnlocked(dir)).toThrow(message);
     lock.release();
@@ -146,7 +146,7 @@ describe('a lock of a process of this machine', () => {
         try {
           lockRun(${JSON.stringify(dir)});
         } catch (error) {
-          if (!/nobody works on/.test(error.message)) throw error;
+          if (!/is not in use/.test(error.message)) throw error;
           continue;
         }
         closeSync(openSync('held', 'wx'));

@@ -136,7 +136,7 @@ describe('wasmFactory', () => {
     first.sum_f32(at + 1024, at, 64);
     second.sum_f32(at + 1088, at, 64);
     expect([arena.f32[(at + 1024) / 4], arena.f32[(at + 1088) / 4]]).toEqual([64, 64]);
-    // The kernels' stacks are the two pages below; page 0 is nobody's.
+    // The kernels' stacks are the two pages below; page 0 is unused.
     expect(arena.u8.subarray(0, 65_536).every((byte) => byte === 0)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-// Workers that hang instead of dying: whoever waits for one is told, work is done again where that is possible, with the same bits,
+// Workers that hang instead of dying: the waiting caller gets an error, work is done again where that is possible, with the same bits,
 // and a process whose thread cannot be ended ends all the same.
 
 import { spawnSync } from 'node:child_process';

@@ -1,5 +1,5 @@
 // Kills an MNIST training at random instants, for real: kill -9 of the process, then the end of single worker threads. Each time
-// every file must be readable, and the digest, the metrics and the test metrics those of a run nobody touched.
+// every file must be readable, and the digest, the metrics and the test metrics those of an undisturbed run.
 // npm run test:crash [-- --kills 25 --seed s --data DIR]
 
 import { spawn } from 'node:child_process';
@@ -70,7 +70,7 @@ function expect(condition, message) {
   if (!condition) throw new Error(`crash test: ${message} (files are kept in ${scratch})`);
 }
 
-/** Metrics without the times, which are nobody's promise. */
+/** Metrics without the times, which are not promised. */
 function metricsOf(dir) {
   return JSON.stringify(
     openRun(dir)

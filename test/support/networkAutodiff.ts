@@ -1,4 +1,4 @@
-// Gradients of the objective of one training step by an autodiff that nobody here wrote: the network of a model, layer by layer, as a
+// Gradients of the objective of one training step by an independent autodiff: the network of a model, layer by layer, as a
 // graph of TensorFlow.js, with the draws' noise as given numbers. Gaussian likelihood of a fixed scale.
 
 import * as tf from '@tensorflow/tfjs';

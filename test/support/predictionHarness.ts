@@ -15,7 +15,7 @@ import {
 import { TilePredictor } from '../../src/core/predictTile.ts';
 import { testNormals } from './trainingHarness.ts';
 
-/** A posterior nobody trained: mu ~ N(0, muScale² / inputs), rho around rhoLoc; no units but its own. */
+/** An untrained posterior: mu ~ N(0, muScale² / inputs), rho around rhoLoc; no units but its own. */
 export function madeUpPosterior(
   model: Model,
   likelihood: LikelihoodSpec,

@@ -1,4 +1,4 @@
-// The queue of blocks: whoever comes when, each block is taken once; the shares it starts from are about equal.
+// The queue of blocks: in any order of threads, each block is taken once; the shares it starts from are about equal.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -42,7 +42,7 @@ async function train(file: string, flags: TrainFlags): Promise<void> {
   if (isManifest(join(file, RUN_FILES.manifest))) {
     throw new ConfigError(
       oneLine(
-        `${file}: expected a config file, got a run directory — varpool resume ${file} goes on with it, varpool train ${join(file, RUN_FILES.config)} trains it anew`,
+        `${file}: expected a config file, got a run directory — varpool resume ${file} resumes it, varpool train ${join(file, RUN_FILES.config)} starts over`,
       ),
     );
   }

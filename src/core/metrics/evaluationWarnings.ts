@@ -13,7 +13,7 @@ export interface JudgedMetrics {
 
 /** A Monte Carlo error of the nll above this, in nats per row, would decide comparisons; so would one above this share of the nll … */
 const MATTERS = 0.05;
-/** … but for one that nobody would print. */
+/** … except for one that would not be printed. */
 const NEVER_MATTERS = 0.01;
 
 /** @param rows which they are, in words: `test rows` */

@@ -11,7 +11,7 @@ import { drawsOf } from './checks.ts';
  *
  * The average is over densities, not over log densities (which would be an upper bound on the loss).
  * draws [S, rows, K], noiseScale [K], targets [rows, K] → [rows]; sum over rows / rows is the test NLL per row.
- * @param tally told of each row's terms, whose exp is proportional to the densities of its draws
+ * @param tally receives each row's terms, whose exp is proportional to the densities of its draws
  * @param noise f, N(0, 1) where there is none
  * @throws RangeError if sizes do not fit or a scale is not positive (a density needs noise)
  */

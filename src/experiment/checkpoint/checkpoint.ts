@@ -75,7 +75,7 @@ export function decodeCheckpoint({ metadata, tensors }: Safetensors, where: stri
   };
   return {
     state: {
-      // Compared with that of the training it is resumed in, field by field, and read by nobody else.
+      // Compared with that of the training it is resumed in, field by field, and used for nothing else.
       origin: field('origin', FIELDS.origin) as unknown as TrainingState['origin'],
       step: field('step', FIELDS.step),
       epochLoss: field('epochLoss', FIELDS.epochLoss),

@@ -1,5 +1,5 @@
 // members/M/ of a run directory: what single members of an ensemble leave while the others still train. Once all are in
-// posterior.safetensors of the run, these files are not needed any more, but for TensorBoard's events.
+// posterior.safetensors of the run, these files are no longer needed, except TensorBoard's events.
 
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ export function writeMember(dir: string, member: number, posterior: Posterior): 
 /**
  * Members that were trained to their end, by number. One whose file is damaged is left out, to be trained again.
  * @param seed of the run: a member of another one is refused
- * @param warn told of damaged files
+ * @param warn receives messages about damaged files
  * @throws CheckpointError if a file is of another run or of a later format
  */
 export function readMembers(

@@ -54,7 +54,7 @@ export function reportsByMember<Report extends { readonly member?: number | unde
 /**
  * Where the members of the run in `dir` go on.
  * @param trained all of them have come to their end, whatever is left of their own files
- * @param warn told of damaged files that are passed over
+ * @param warn receives messages about damaged files that are skipped
  * @throws CheckpointError if all checkpoints of a member are damaged, or a file is of another run
  */
 export function memberPoints(

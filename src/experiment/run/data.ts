@@ -118,7 +118,7 @@ export function dataTask(config: ResolvedConfig): Task {
   return createLikelihood(config.likelihood).task;
 }
 
-/** Rows and targets as the runtime takes them; nobody writes to a table that has been read, so it need not be copied. */
+/** Rows and targets as the runtime takes them; a table that has been read never changes, so it need not be copied. */
 export function trainingData(table: Table): TrainingData {
   const { targets } = table;
   const y = targets.kind === 'labels' ? targets.labels : unchangingMatrix(targets.values);

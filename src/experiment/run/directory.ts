@@ -59,7 +59,7 @@ export class RunWriter {
   }
 
   /**
-   * Cuts off the epochs that end after a step, damaged lines (`warn` is told of them), and returns those that are left.
+   * Cuts off the epochs that end after a step, damaged lines (reported to `warn`), and returns those that are left.
    * @param ends of each member, the step; of one posterior, that of member 0
    * @throws CheckpointError as cutMetrics
    */

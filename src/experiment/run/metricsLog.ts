@@ -88,7 +88,7 @@ type OnDamage = (message: string) => void;
 
 /**
  * All whole lines of a metrics.jsonl.
- * @throws CheckpointError naming file and line, when a line before the last is damaged and nobody is told
+ * @throws CheckpointError naming file and line, when a line before the last is damaged and there is no `warn`
  */
 export function readMetrics(path: string, onDamage?: OnDamage): EpochMetrics[] {
   return linesOf(path, onDamage).map(({ value }) => value);
@@ -97,7 +97,7 @@ export function readMetrics(path: string, onDamage?: OnDamage): EpochMetrics[] {
 /**
  * Cuts off the epochs that are not wanted, which are going to be done again, a torn last line, and damaged lines.
  * @returns the epochs that are left
- * @throws CheckpointError when the file cannot be written, or is damaged and nobody is told (it is then as it was)
+ * @throws CheckpointError when the file cannot be written, or is damaged and there is no `warn` (it is then unchanged)
  */
 export function cutMetrics(
   path: string,

@@ -36,7 +36,7 @@ export interface ResumePoint {
 
 /**
  * Opens a run directory to go on with its training.
- * @param warn told of a damaged checkpoint that was passed over, of another version of varpool or build of its kernels, and of an edited
+ * @param warn told about a damaged checkpoint that was skipped, another version of varpool or build of its kernels, and an edited
  * config.yaml that comes to the same
  * @returns the point to hand to trainRun, or the run itself where it is finished
  * @throws CheckpointError for what is no run, diverged, is being trained, is of another kernel epoch or has only damaged checkpoints;
@@ -85,7 +85,7 @@ function fitted(run: Run, warn: (message: string) => void): AnyPosterior | null 
   }
 }
 
-/** Other sources of the same epoch give the same bits, or should: whoever doubts the result is to know of them. */
+/** Other sources of the same epoch should give the same bits; they are reported in case the result is doubted. */
 async function compareKernels(
   dir: string,
   builds: readonly (string | null | undefined)[],

@@ -12,7 +12,7 @@ import type { ParsedSweep, Range } from './schema.ts';
 /** A value for each field that varies, by its dotted path. */
 export type Setting = Readonly<Record<string, unknown>>;
 
-/** More is a typing mistake: nobody waits for so many. */
+/** Larger counts are almost certainly typos. */
 const MAX_SETTINGS = 100_000;
 /** Draws that only repeat earlier settings, in a row, before a space of few settings is taken to be used up. */
 const MAX_REPEATS = 1_000;

@@ -56,7 +56,7 @@ function event({ wallTime, step }: EventHead, what: (out: BinaryWriter) => void)
   return out.finish();
 }
 
-/** Sums are of the middles of the intervals: the values themselves are not known any more. */
+/** Sums are of the middles of the intervals: the values themselves are no longer known. */
 function writeHistogram(out: BinaryWriter, { start, limits, counts }: Histogram): BinaryWriter {
   let [num, sum, squares] = [0, 0, 0];
   for (let i = 0; i < counts.length; i++) {

@@ -1,4 +1,4 @@
-// One member of a run of an ensemble, trained alone and told of as the files of the run tell of it.
+// One member of a run of an ensemble, trained alone and reported as the files of the run report it.
 
 import type { Safetensors } from '../../files/safetensors.ts';
 import type { Manifest, MemberOutcome } from '../manifest/manifest.ts';

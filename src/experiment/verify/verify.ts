@@ -125,7 +125,7 @@ function memberDifferences(
   ];
 }
 
-/** What nobody is going to look at is not written. */
+/** Output that would never be read is not written. */
 function silent(prepared: PreparedRun): PreparedRun {
   return { ...prepared, config: { ...prepared.config, logging: { tensorboard: false } } };
 }

@@ -1,4 +1,4 @@
-// Collects garbage at once. An engine does not count shared memory when it decides to collect, so whoever lets go of an arena
+// Collects garbage at once. An engine does not count shared memory when it decides to collect, so code that releases an arena
 // has to ask for it: without that, address space runs out long before the engine sees a reason.
 
 import { setFlagsFromString } from 'node:v8';

@@ -119,7 +119,7 @@ export class PiscinaPool implements WorkerPool {
 
   /**
    * Ends the workers of the requests that were given these controllers and are not done. Resolves when their threads are gone, so that
-   * none writes to memory any more.
+   * none writes to memory any longer.
    * @throws WorkerLostError when one is stuck in machine code and cannot be ended
    */
   async endWorkers(endings: readonly AbortController[]): Promise<void> {

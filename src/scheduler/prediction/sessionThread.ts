@@ -29,7 +29,7 @@ export class SessionThread {
 
   /** One word that the thread counts up as its work goes on. */
   readonly pulse = new Int32Array(new SharedArrayBuffer(4));
-  /** Settles when no call waits any more. */
+  /** Settles once no call is waiting. */
   #idle: { readonly promise: Promise<void>; readonly settle: () => void } | null = null;
   /** Milliseconds in which calls waited. */
   #busyMs = 0;

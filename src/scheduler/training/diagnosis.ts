@@ -31,10 +31,10 @@ const ROWS_BETWEEN = 16_384;
 const WORK_BETWEEN = 2 ** 25;
 /** After fewer steps no training is judged: it may be a try of something else. */
 const FEWEST_STEPS = 100;
-/** More of them than this in one training nobody looks at. */
+/** Upper limit per training; more would not be read. */
 const DIAGNOSES = 100;
 
-/** Epochs from one diagnosis to the next where nobody says: a function of the problem, so that a log can be repeated. */
+/** Epochs from one diagnosis to the next by default: a function of the problem, so that a log can be repeated. */
 export function diagnosisInterval(problem: TrainingProblem, parameterCount: number): number {
   const rows = problem.rowCount * problem.draws;
   const work = Math.max(ROWS_BETWEEN, WORK_BETWEEN / parameterCount);

@@ -92,7 +92,7 @@ export function epochSelector(
 
 /**
  * Remembers the best epoch and counts how long none was better. What it does at an epoch depends on that epoch's metrics and the
- * earlier ones only, and to be told of an epoch twice changes nothing: a training that goes back some steps needs no care.
+ * earlier ones only, and reporting an epoch twice is idempotent, so a training may go back some steps.
  */
 export class EpochSelector {
   #best: JudgedEpoch | null = null;

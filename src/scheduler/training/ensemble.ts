@@ -64,7 +64,7 @@ export function membersAtOnce(M: number, workers: number, bytes: number, availab
   return Math.max(1, Math.min(M, wanted, Math.floor(available / 2 / bytes)));
 }
 
-/** @throws DivergedError, WorkerLostError, both naming the member, or the signal's reason, once no member is under way any more */
+/** @throws DivergedError, WorkerLostError, both naming the member, or the signal's reason, once no member is running */
 export async function trainMembers(
   host: TrainerHost,
   prepared: PreparedTraining,

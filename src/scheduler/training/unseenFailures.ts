@@ -1,5 +1,5 @@
-// Failures that nobody looks at. A run may be awaited or read long after it has failed, so it cannot count as unhandled at once, as a
-// promise would; it does when nobody can look any more: when the run is collected as garbage, or the process has nothing left to do.
+// Failures that are never observed. A run may be awaited or read long after it has failed, so it cannot count as unhandled at once, as a
+// promise would; it does once it cannot be observed any longer: when the run is collected as garbage, or the process has nothing left to do.
 
 import type { Platform } from '../../platform/platform.ts';
 
@@ -41,7 +41,7 @@ export class Failure {
 
 const collected = new FinalizationRegistry<Failure>((failure) => failure.raise());
 
-/** Has a failure raised when `run` is gone and nobody has asked. */
+/** Has a failure raised when `run` is gone and its failure was never observed. */
 export function watchFailure(run: object, failure: Failure): void {
   collected.register(run, failure);
 }

@@ -138,7 +138,7 @@ describe('members', () => {
   });
 });
 
-test('cut short again and again, some members done and others not, the run ends as the one nobody stopped', async () => {
+test('cut short again and again, some members done and others not, the run ends as the uninterrupted one', async () => {
   const whole = outcome('whole');
   const ends = whole.lines.map((lines) => lines.length);
   // Members are trained side by side in no fixed order of their epochs, so each life ends at what a member has reported, not at a time.

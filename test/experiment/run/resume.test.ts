@@ -1,4 +1,4 @@
-// A run directory that goes on: cut short at any epoch it ends as the run nobody stopped, and what no longer belongs together is
+// A run directory that goes on: cut short at any epoch it ends as the uninterrupted run, and what no longer belongs together is
 // refused before anything is changed.
 
 import {
@@ -97,7 +97,7 @@ async function cutShort(epoch: number, text = CONFIG): Promise<void> {
   await expect(trainRun(prepared(text), runtime, createRun(dir), options)).rejects.toThrow('stop');
 }
 
-/** Goes on to the end and holds the run to the one nobody stopped. */
+/** Goes on to the end and holds the run to the uninterrupted one. */
 async function finish(more: TrainRunOptions = {}) {
   const point = await openResume(dir, warn);
   if ('finished' in point) throw new Error('expected a run to go on with, got a finished one');
@@ -131,7 +131,7 @@ async function refusal(
 }
 
 describe('a run cut short', () => {
-  test.each([1, 4, 17, 29])('in epoch %i ends as the run nobody stopped', async (epoch) => {
+  test.each([1, 4, 17, 29])('in epoch %i ends as the uninterrupted run', async (epoch) => {
     await cutShort(epoch);
     const { manifest } = openRun(dir);
     expect(manifest).toMatchObject({ status: 'interrupted', posteriorDigest: null });
@@ -313,7 +313,7 @@ describe('is not gone on with', () => {
   test('a run that a living process works on', async () => {
     await cutShort(2);
     using _lock = lockRun(dir);
-    const busy = `${dir}: expected a run that nobody works on, got one that process ${process.pid} is training — wait for it or end it`;
+    const busy = `${dir}: expected a run that is not in use, got one that process ${process.pid} is training — wait for it or end it`;
     expect(await refusal()).toBe(busy);
     expect(() => createRun(dir, { force: true })).toThrow(busy);
     await expect(trainRun(prepared(), runtime, new RunWriter(dir))).rejects.toThrow(busy);

@@ -263,10 +263,10 @@ vary: { model.hiddenSizes: [[4], [5]] }
     );
     const held = SweepDirectory.open(join(dir, 'a'));
     await expect(run('a')).rejects.toThrow(
-      `expected a run that nobody works on, got one that process ${process.pid} is training`,
+      `expected a run that is not in use, got one that process ${process.pid} is training`,
     );
     held.close();
-    // One whose process is no more is nobody's.
+    // A lock whose process has ended is stale.
     const left = { pid: 999_999_999, began: null, host: hostname() };
     writeFileSync(join(dir, 'a', LOCK_NAME), JSON.stringify(left));
     expect((await run('a')).size).toBe(8);

@@ -130,7 +130,7 @@ async function fullDisk(one, wanted) {
   }
 }
 
-/** What nobody can read any more is no reason to stop. */
+/** An output without a reader is no reason to stop. */
 async function fullLog(one, wanted) {
   const { random } = one;
   const kind = random.pick(KINDS);
