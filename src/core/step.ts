@@ -67,6 +67,7 @@ export class TrainingStep {
     this.#optimizer = createOptimizer(problem.optimizer);
     this.#priors = layerPriors(problem.model);
     this.#places = new BatchPlaces(memory, memory.layout.layers);
+    const { key0, key1 } = seedKey(problem.seed);
     this.#estimator = estimatorKind(problem.estimator).create({
       layout: memory.layout,
       draws: problem.draws,
@@ -78,7 +79,8 @@ export class TrainingStep {
       places: this.#places,
       maps: layerMaps(memory.layout, kernels),
       kernels,
-      key: seedKey(problem.seed),
+      // Signed words of the same bits: a JavaScript engine allocates a box for an integer above 2^31 at every call.
+      key: { key0: key0 | 0, key1: key1 | 0 },
       batchRows: (step) => batchRows(problem, step),
       logPrior: this.#priors.ofLayer.map((p) => this.#logPrior(this.#priors.priors[p])),
     });

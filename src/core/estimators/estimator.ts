@@ -31,6 +31,7 @@ export interface EstimatorContext<Memory> extends EstimatorPlan {
   /** By layer; layers without weights never reach an estimator. */
   readonly maps: readonly LinearMap[];
   readonly kernels: Kernels;
+  /** Signed words of the seed's key. */
   readonly key: SeedKey;
   /** Rows of the minibatch of a step. */
   readonly batchRows: (step: number) => number;

@@ -14,6 +14,7 @@ import type {
   EstimatorRun,
   GradientBuffers,
 } from './estimator.ts';
+import { WeightDraws } from './weightDraws.ts';
 
 /** Buffers of one layer: for each draw, panels of 16 rows of data. */
 export interface FlippedLayer {
@@ -43,56 +44,39 @@ export interface FlipoutMemory {
 
 class Flipout implements EstimatorRun {
   readonly divisible = false;
-  readonly #key0: number;
-  readonly #key1: number;
+  /** Δ, drawn about 0. */
+  readonly #delta: WeightDraws;
   readonly #drawBytes: number;
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
 
   constructor(readonly at: EstimatorContext<FlipoutMemory>) {
-    this.#key0 = at.key.key0 | 0;
-    this.#key1 = at.key.key1 | 0;
+    this.#delta = new WeightDraws(at, at.own.perturbation, at.own.noise);
     this.#drawBytes = at.layout.size * 4;
   }
 
   /** Δ of block `b` for every draw, and its noise. */
   prepare(step: number, b: number): void {
-    const { layout, own, mu, rho, kernels, draws } = this.at;
-    const block = layout.blocks[b];
-    const at = block.offset * 4;
-    const panelRow = block.panel * layout.layers[block.layer].panelRows + block.firstRow;
-    const { rows } = block;
-    const tensor = stream(PURPOSE.weight, block.layer);
-    for (let s = 0; s < draws; s++) {
-      const noise = own.noise + s * this.#drawBytes + at;
-      const perturbation = own.perturbation + s * this.#drawBytes + at;
-      const [key0, key1] = [this.#key0, this.#key1];
-      // Around a mean of 0: Δ alone.
-      kernels.perturb_f32(
-        perturbation,
-        noise,
-        own.zeros,
-        rho + at,
+    const { layout, own, mu, kernels, draws } = this.at;
+    const { rows, offset } = layout.blocks[b];
+    this.#delta.draw(step, b, own.zeros);
+    for (let s = 0; own.w !== 0 && s < draws; s++) {
+      kernels.add_f32(
+        this.drawnWeights(s) + offset * 4,
+        mu + offset * 4,
+        this.#delta.weights(s, offset),
         rows,
-        key0,
-        key1,
-        step,
-        s,
-        tensor,
-        panelRow,
       );
-      if (own.w === 0) continue;
-      kernels.add_f32(own.w + s * this.#drawBytes + at, mu + at, perturbation, rows);
     }
   }
 
   forward(run: PassRun, layer: LayerLayout, z: number, x: number, from: number, to: number): void {
-    const { own, mu, maps, kernels } = this.at;
+    const { mu, maps, kernels } = this.at;
     const l = layer.index;
     const panels = run.last - run.first;
     const [flipped, product] = [this.#x(run, layer), this.#z(run, layer)];
     this.#flip(run, layer, 'input', flipped, x);
     maps[l].forward(z, mu + layer.offset * 4, x, panels, from, to);
-    const delta = own.perturbation + run.draw * this.#drawBytes + layer.offset * 4;
+    const delta = this.#delta.weights(run.draw, layer.offset);
     maps[l].forward(product, delta, flipped, panels, from, to);
     this.#flip(run, layer, 'output', product, product);
     kernels.add_f32(z, z, product, panels * layer.units);
@@ -112,7 +96,7 @@ class Flipout implements EstimatorRun {
     const back =
       own.layers[l].dx + run.draw * own.layers[l].xBytes + run.first * layer.inputUnits * ROW_BYTES;
     maps[l].inputGradient(dx, mu + layer.offset * 4, places.delta(run, l), panels, from, to, start);
-    const delta = own.perturbation + run.draw * this.#drawBytes + layer.offset * 4;
+    const delta = this.#delta.weights(run.draw, layer.offset);
     maps[l].inputGradient(back, delta, this.#z(run, layer), panels, from, to, GemmStart.zero);
     this.#flip(run, layer, 'input', back, back);
     kernels.add_f32(dx, dx, back, panels * layer.inputUnits);
@@ -132,16 +116,15 @@ class Flipout implements EstimatorRun {
   }
 
   /** gMu = Σ xᵀ·delta, gSigma = Σ ((x∘s)ᵀ·(delta∘r))∘noise. */
-  gradient(step: number, b: number, out: BlockGradient, { dW, gMu, gSigma }: GradientBuffers): void {
-    const { layout, own, maps, places, kernels, draws, batchRows, logPrior } = this.at;
+  gradient(step: number, b: number, out: BlockGradient, buffers: GradientBuffers): void {
+    const { layout, own, maps, places, kernels, draws, batchRows } = this.at;
     const block = layout.blocks[b];
     const { layer: l, rows } = block;
-    const prior = logPrior[l];
+    const { dW, gMu, gSigma } = buffers;
     const run = this.#run;
     run.step = step;
     for (let s = 0; s < draws; s++) {
       run.draw = s;
-      const noise = own.noise + s * this.#drawBytes + block.offset * 4;
       const [forMu, forSigma] = s === 0 ? [gMu, gSigma] : [dW, dW];
       const x = places.input(run, l);
       maps[l].weightGradient(forMu, x, places.deltaT(run, l), places.rowsT, block, batchRows(step));
@@ -156,12 +139,9 @@ class Flipout implements EstimatorRun {
         block,
         batchRows(step),
       );
-      kernels.multiply_f32(forSigma, forSigma, noise, rows);
+      kernels.multiply_f32(forSigma, forSigma, this.#delta.noiseOf(s, block.offset), rows);
       if (s > 0) kernels.add_f32(gSigma, gSigma, dW, rows);
-      if (prior === null) continue;
-      kernels.clear_f32(dW, rows);
-      prior(dW, this.drawnWeights(s) + block.offset * 4, rows);
-      kernels.accumulate_f32(gMu, gSigma, dW, noise, rows, 0);
+      this.#delta.addLogPrior(s, b, this.drawnWeights(s) + block.offset * 4, buffers);
     }
     out.gMu = gMu;
     out.gSigma = gSigma;
@@ -185,12 +165,13 @@ class Flipout implements EstimatorRun {
   /** out = x times the signs of the run's rows; signs of inputs and of outputs are different streams. */
   #flip(run: PassRun, layer: LayerLayout, of: 'input' | 'output', out: number, x: number): void {
     const units = of === 'input' ? layer.inputUnits : layer.units;
-    this.at.kernels.flip_f32(
+    const { kernels, key } = this.at;
+    kernels.flip_f32(
       out,
       x,
       (run.last - run.first) * units,
-      this.#key0,
-      this.#key1,
+      key.key0,
+      key.key1,
       run.step,
       run.draw,
       stream(PURPOSE.flip, 2 * layer.index + (of === 'input' ? 0 : 1)),

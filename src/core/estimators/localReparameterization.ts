@@ -16,6 +16,7 @@ import type {
   GradientBuffers,
 } from './estimator.ts';
 import { localMoments } from './localMoments.ts';
+import { WeightDraws } from './weightDraws.ts';
 
 /** Buffers of one layer: for each draw, panels of 16 rows of data. */
 export interface LocalLayer {
@@ -44,45 +45,24 @@ export interface LocalMemory {
 
 class LocalReparameterization implements EstimatorRun {
   readonly divisible = false;
-  readonly #key0: number;
-  readonly #key1: number;
-  readonly #drawBytes: number;
+  readonly #drawn: WeightDraws;
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
 
   constructor(readonly at: EstimatorContext<LocalMemory>) {
-    this.#key0 = at.key.key0 | 0;
-    this.#key1 = at.key.key1 | 0;
-    this.#drawBytes = at.layout.size * 4;
+    this.#drawn = new WeightDraws(at, at.own.w, at.own.noise);
   }
 
   /** sigma² of block `b`; and its weights, where a prior wants them. */
   prepare(step: number, b: number): void {
-    const { layout, own, mu, rho, kernels, draws } = this.at;
-    const { layer, panel, firstRow, rows, offset } = layout.blocks[b];
-    const at = offset * 4;
-    kernels.variance_f32(own.sigma2 + at, rho + at, rows);
-    if (own.w === 0) return;
-    const panelRow = panel * layout.layers[layer].panelRows + firstRow;
-    for (let s = 0; s < draws; s++) {
-      kernels.perturb_f32(
-        own.w + s * this.#drawBytes + at,
-        own.noise + s * this.#drawBytes + at,
-        mu + at,
-        rho + at,
-        rows,
-        this.#key0,
-        this.#key1,
-        step,
-        s,
-        stream(PURPOSE.weight, layer),
-        panelRow,
-      );
-    }
+    const { layout, own, mu, rho, kernels } = this.at;
+    const { rows, offset } = layout.blocks[b];
+    kernels.variance_f32(own.sigma2 + offset * 4, rho + offset * 4, rows);
+    if (own.w !== 0) this.#drawn.draw(step, b, mu + offset * 4);
   }
 
   /** The noise of row r of the minibatch in draw s has the address (step r, draw step·S + s, unit). */
   forward(run: PassRun, layer: LayerLayout, z: number, x: number, _from: number, _to: number): void {
-    const { own, mu, maps, kernels, draws } = this.at;
+    const { own, mu, maps, kernels, draws, key } = this.at;
     const panels = run.last - run.first;
     const variance = this.#units(own.layers[layer.index].variance, run, layer);
     const squares = this.#inputs(own.layers[layer.index].squares, run, layer);
@@ -96,8 +76,8 @@ class LocalReparameterization implements EstimatorRun {
       variance,
       layer.units,
       panels,
-      this.#key0,
-      this.#key1,
+      key.key0,
+      key.key1,
       run.first * 16,
       (run.step * draws + run.draw) | 0,
       stream(PURPOSE.local, layer.index),
@@ -139,8 +119,9 @@ class LocalReparameterization implements EstimatorRun {
     maps[l].transposeDelta(out, places.rowsT, variance, panels, from, to);
   }
 
-  gradient(step: number, b: number, out: BlockGradient, { dW, gMu, gSigma }: GradientBuffers): void {
-    const { layout, own, rho, maps, places, kernels, draws, batchRows, logPrior } = this.at;
+  gradient(step: number, b: number, out: BlockGradient, buffers: GradientBuffers): void {
+    const { layout, own, rho, maps, places, kernels, draws, batchRows } = this.at;
+    const { dW, gMu, gSigma } = buffers;
     const { layer: l, rows, offset } = layout.blocks[b];
     const block = layout.blocks[b];
     const run = this.#run;
@@ -157,20 +138,14 @@ class LocalReparameterization implements EstimatorRun {
       if (s > 0) kernels.add_f32(gSigma, gSigma, dW, rows);
     }
     kernels.sigma_gradient_f32(gSigma, gSigma, rho + offset * 4, rows);
-    const prior = logPrior[l];
-    for (let s = 0; prior !== null && s < draws; s++) {
-      const at = s * this.#drawBytes + offset * 4;
-      kernels.clear_f32(dW, rows);
-      prior(dW, own.w + at, rows);
-      kernels.accumulate_f32(gMu, gSigma, dW, own.noise + at, rows, 0);
-    }
+    for (let s = 0; s < draws; s++) this.#drawn.addLogPrior(s, b, this.#drawn.weights(s, offset), buffers);
     out.gMu = gMu;
     out.gSigma = gSigma;
     out.noise = 0;
   }
 
   drawnWeights(draw: number): number {
-    return this.at.own.w + draw * this.#drawBytes;
+    return this.#drawn.weights(draw, 0);
   }
 
   #inputs(base: number, { draw, first }: PassRun, layer: LayerLayout): number {

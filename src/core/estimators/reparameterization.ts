@@ -3,7 +3,6 @@
 
 import type { GemmStart } from '../../backend/backend.ts';
 import type { Bare } from '../../options/kinds.ts';
-import { PURPOSE, stream } from '../../random/stream.ts';
 import type { PassRun } from '../batchPlaces.ts';
 import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
 import type {
@@ -13,6 +12,7 @@ import type {
   EstimatorRun,
   GradientBuffers,
 } from './estimator.ts';
+import { WeightDraws } from './weightDraws.ts';
 
 /** Weight draws, and the noise they were made with: draws × P floats each. */
 export interface DrawnMemory {
@@ -22,39 +22,16 @@ export interface DrawnMemory {
 
 class Reparameterization implements EstimatorRun {
   readonly divisible = true;
-  readonly #key0: number;
-  readonly #key1: number;
-  readonly #drawBytes: number;
+  readonly #drawn: WeightDraws;
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
 
   constructor(readonly at: EstimatorContext<DrawnMemory>) {
-    // Signed words of the same bits: a JavaScript engine allocates a box for an integer above 2^31 at every call.
-    this.#key0 = at.key.key0 | 0;
-    this.#key1 = at.key.key1 | 0;
-    this.#drawBytes = at.layout.size * 4;
+    this.#drawn = new WeightDraws(at, at.own.w, at.own.noise);
   }
 
   /** Draws the weights of block `b` for a step, all draws, and keeps the noise for the gradient. */
   prepare(step: number, b: number): void {
-    const { layout, own, mu, rho, kernels, draws } = this.at;
-    const block = layout.blocks[b];
-    const at = block.offset * 4;
-    const panelRow = block.panel * layout.layers[block.layer].panelRows + block.firstRow;
-    for (let s = 0; s < draws; s++) {
-      kernels.perturb_f32(
-        own.w + s * this.#drawBytes + at,
-        own.noise + s * this.#drawBytes + at,
-        mu + at,
-        rho + at,
-        block.rows,
-        this.#key0,
-        this.#key1,
-        step,
-        s,
-        stream(PURPOSE.weight, block.layer),
-        panelRow,
-      );
-    }
+    this.#drawn.draw(step, b, this.at.mu + this.at.layout.blocks[b].offset * 4);
   }
 
   forward(run: PassRun, layer: LayerLayout, z: number, x: number, from: number, to: number): void {
@@ -94,26 +71,22 @@ class Reparameterization implements EstimatorRun {
       const x = places.input(run, l);
       const deltaT = places.deltaT(run, l);
       maps[l].weightGradient(buffers.dW, x, deltaT, places.rowsT, block, batchRows(step));
-      logPrior[l]?.(buffers.dW, this.drawnWeights(s) + block.offset * 4, block.rows);
+      logPrior[l]?.(buffers.dW, this.#drawn.weights(s, block.offset), block.rows);
       if (draws === 1) break;
-      const noise = this.#noise(s, block.offset);
+      const noise = this.#drawn.noiseOf(s, block.offset);
       kernels.accumulate_f32(buffers.gMu, buffers.gSigma, buffers.dW, noise, block.rows, s === 0 ? 1 : 0);
     }
     out.gMu = draws === 1 ? buffers.dW : buffers.gMu;
     out.gSigma = buffers.gSigma;
-    out.noise = draws === 1 ? this.#noise(0, block.offset) : 0;
+    out.noise = draws === 1 ? this.#drawn.noiseOf(0, block.offset) : 0;
   }
 
   drawnWeights(draw: number): number {
-    return this.at.own.w + draw * this.#drawBytes;
+    return this.#drawn.weights(draw, 0);
   }
 
   #weights(run: PassRun, layer: LayerLayout): number {
-    return this.drawnWeights(run.draw) + layer.offset * 4;
-  }
-
-  #noise(draw: number, offset: number): number {
-    return this.at.own.noise + draw * this.#drawBytes + offset * 4;
+    return this.#drawn.weights(run.draw, layer.offset);
   }
 }
 

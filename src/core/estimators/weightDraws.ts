@@ -1,0 +1,62 @@
+// Weights drawn block by block, w = mean + sigma·noise, one noise a weight and draw at the address (step, draw, weight): the same in
+// every estimator that needs drawn weights, if only for a prior that is met there.
+
+import { PURPOSE, stream } from '../../random/stream.ts';
+import type { EstimatorContext, GradientBuffers } from './estimator.ts';
+
+export class WeightDraws {
+  readonly #drawBytes: number;
+
+  /** @param w @param noise buffers of draws × P floats each; byte addresses */
+  constructor(
+    readonly at: EstimatorContext<unknown>,
+    readonly w: number,
+    readonly noise: number,
+  ) {
+    this.#drawBytes = at.layout.size * 4;
+  }
+
+  /** Draws block `b` for a step about the means at `mean`, all draws, and keeps the noise for the gradient. */
+  draw(step: number, b: number, mean: number): void {
+    const { layout, rho, kernels, draws, key } = this.at;
+    const { layer, panel, firstRow, rows, offset } = layout.blocks[b];
+    const tensor = stream(PURPOSE.weight, layer);
+    const panelRow = panel * layout.layers[layer].panelRows + firstRow;
+    for (let s = 0; s < draws; s++) {
+      kernels.perturb_f32(
+        this.weights(s, offset),
+        this.noiseOf(s, offset),
+        mean,
+        rho + offset * 4,
+        rows,
+        key.key0,
+        key.key1,
+        step,
+        s,
+        tensor,
+        panelRow,
+      );
+    }
+  }
+
+  /** Address of weight `offset` in a draw. */
+  weights(draw: number, offset: number): number {
+    return this.w + draw * this.#drawBytes + offset * 4;
+  }
+
+  /** Address of the noise of weight `offset` in a draw. */
+  noiseOf(draw: number, offset: number): number {
+    return this.noise + draw * this.#drawBytes + offset * 4;
+  }
+
+  /** Adds what log p(w) of block `b` contributes in one draw to gMu and gSigma, where its prior is met at the weights at `w`. */
+  addLogPrior(draw: number, b: number, w: number, { dW, gMu, gSigma }: GradientBuffers): void {
+    const { layout, logPrior, kernels } = this.at;
+    const { layer, rows, offset } = layout.blocks[b];
+    const prior = logPrior[layer];
+    if (prior === null) return;
+    kernels.clear_f32(dW, rows);
+    prior(dW, w, rows);
+    kernels.accumulate_f32(gMu, gSigma, dW, this.noiseOf(draw, offset), rows, 0);
+  }
+}
