@@ -5,9 +5,10 @@ import * as z from 'zod';
 import type { StateTensor, TrainingState } from '../../core/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { contentHash, withChecksum } from '../../files/checksum.ts';
+import { checkFormatVersion } from '../../files/formatVersion.ts';
 import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from '../../files/safetensors.ts';
 import { parseStrictJson } from '../../files/strictJson.ts';
-import { describeValue, mismatch, oneLine } from '../../messages.ts';
+import { describeValue, mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
 import { varpoolVersion } from '../provenance.ts';
 
@@ -23,9 +24,6 @@ export interface Checkpoint {
   /** SHA-256 of the kernels' sources (KernelBuild.sources); null where the backend uses no compiled kernels. */
   readonly kernels: string | null;
 }
-
-/** A file of a format that only a later varpool knows: do not fall back to an older file, do not replace it. */
-export class NewerCheckpointError extends CheckpointError {}
 
 /**
  * Writes a checkpoint whole or not at all.
@@ -53,7 +51,7 @@ export function writeCheckpoint(path: string, state: TrainingState, kernels: str
 
 /**
  * Reads a checkpoint and holds every byte of it to its checksum. Whether it fits a training, `runtime.train` says when it is resumed.
- * @throws CheckpointError, in one line, naming the file and what is wrong; NewerCheckpointError for a later format
+ * @throws CheckpointError, in one line, naming the file and what is wrong; NewerFormatError for a later format
  */
 export function readCheckpoint(path: string): Checkpoint {
   return decodeCheckpoint(readSafetensors(path), path);
@@ -104,18 +102,7 @@ function checkFormat(metadata: Safetensors['metadata'], where: string): void {
   if (metadata.format !== FORMAT) {
     fail(`${where}: metadata: format`, FORMAT, describeValue(metadata.format), 'is it a checkpoint?');
   }
-  const version = Number(metadata.formatVersion);
-  if (version > FORMAT_VERSION) {
-    throw new NewerCheckpointError(
-      oneLine(
-        `${where}: metadata: formatVersion: expected ${FORMAT_VERSION} or older, got ${version} — use a newer varpool`,
-      ),
-    );
-  }
-  if (version !== FORMAT_VERSION) {
-    const got = describeValue(metadata.formatVersion);
-    fail(`${where}: metadata: formatVersion`, `${FORMAT_VERSION}`, got, 'the file is damaged');
-  }
+  checkFormatVersion(metadata, FORMAT_VERSION, where);
 }
 
 function stateTensor({ name, shape, data, dtype }: Tensor, where: string): StateTensor {

@@ -7,8 +7,9 @@ import type { TrainingState } from '../../core/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { TEMPORARY_NAME } from '../../files/atomicFile.ts';
 import { fileProblem } from '../../files/fileProblems.ts';
+import { NewerFormatError } from '../../files/formatVersion.ts';
 import { oneLine } from '../../messages.ts';
-import { type Checkpoint, NewerCheckpointError, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 
 /** Digits of a step in a file's name, so that names sort as steps do. */
 const STEP_DIGITS = 9;
@@ -70,7 +71,7 @@ export class CheckpointStore {
         if (path === this.path) this.#newestStep = found.state.step;
         return found;
       } catch (error) {
-        if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
+        if (!(error instanceof CheckpointError) || error instanceof NewerFormatError) throw error;
         damaged.push(error);
       }
     }

@@ -7,10 +7,10 @@ import type { Posterior } from '../../core/posterior.ts';
 import { CheckpointError, ConfigError } from '../../errors.ts';
 import { TEMPORARY_NAME } from '../../files/atomicFile.ts';
 import { fileProblem } from '../../files/fileProblems.ts';
+import { NewerFormatError } from '../../files/formatVersion.ts';
 import { makeMissing } from '../../files/makeMissing.ts';
 import { oneLine } from '../../messages.ts';
 import { memberSeed } from '../../random/seed.ts';
-import { NewerCheckpointError } from '../checkpoint/checkpoint.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';
 import { loadPosterior, savePosterior } from '../posterior/posteriorFile.ts';
 import { EVENT_FILE } from '../tensorboard/eventLog.ts';
@@ -79,7 +79,7 @@ function undamaged(path: string, member: number, warn: (message: string) => void
   try {
     return loadPosterior(path, { onWarning: warn });
   } catch (error) {
-    if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
+    if (!(error instanceof CheckpointError) || error instanceof NewerFormatError) throw error;
     warn(`${error.message}; training member ${member} again`);
     return null;
   }

@@ -8,6 +8,7 @@ import type { LikelihoodSpec, Model } from '../../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../../core/posterior.ts';
 import { CheckpointError } from '../../errors.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
+import { checkFormatVersion } from '../../files/formatVersion.ts';
 import {
   dataSectionSha256,
   readSafetensors,
@@ -16,10 +17,9 @@ import {
   writeSafetensors,
 } from '../../files/safetensors.ts';
 import { parseStrictJson } from '../../files/strictJson.ts';
-import { describeValue, mismatch, oneLine } from '../../messages.ts';
+import { describeValue, mismatch } from '../../messages.ts';
 import { oneOfKind } from '../../options/kinds.ts';
 import { describeProblems } from '../../options/problems.ts';
-import { NewerCheckpointError } from '../checkpoint/checkpoint.ts';
 import { varpoolVersion } from '../provenance.ts';
 import { epochOf } from './epoch.ts';
 import { modelProblem, modelSchema, plainModel } from './modelRecord.ts';
@@ -87,18 +87,7 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
   }
   if (Object.hasOwn(metadata, 'members'))
     fail(where, 'one posterior', `an ensemble of ${metadata.members}`, 'load it as an ensemble');
-  const version = Number(metadata.formatVersion);
-  if (version > FORMAT_VERSION) {
-    throw new NewerCheckpointError(
-      oneLine(
-        `${where}: metadata: formatVersion: expected ${FORMAT_VERSION} or older, got ${version} — use a newer varpool`,
-      ),
-    );
-  }
-  if (version !== FORMAT_VERSION) {
-    const got = describeValue(metadata.formatVersion);
-    fail(`${where}: metadata: formatVersion`, `${FORMAT_VERSION}`, got, 'the file is damaged');
-  }
+  checkFormatVersion(metadata, FORMAT_VERSION, where);
   const field = <Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> => {
     const at = `${where}: metadata: ${name}`;
     if (!Object.hasOwn(metadata, name)) fail(at, 'a value', 'nothing', 'the file is damaged');

@@ -6,11 +6,11 @@ import type { AnyPosterior } from '../../core/posterior.ts';
 import { rateFactor } from '../../core/schedules/schedule.ts';
 import type { TrainingState } from '../../core/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
+import { NewerFormatError } from '../../files/formatVersion.ts';
 import { checkUnlocked } from '../../files/lock.ts';
 import { mismatch } from '../../messages.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import type { Evaluation } from '../../scheduler/training/reports.ts';
-import { NewerCheckpointError } from '../checkpoint/checkpoint.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';
 import { type MemberPoint, memberCount, memberPoints, type RunReport } from '../ensemble/memberRuns.ts';
 import type { Manifest } from '../manifest/manifest.ts';
@@ -79,7 +79,7 @@ function fitted(run: Run, warn: (message: string) => void): AnyPosterior | null 
   try {
     return run.posterior(warn);
   } catch (error) {
-    if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
+    if (!(error instanceof CheckpointError) || error instanceof NewerFormatError) throw error;
     warn(`${error.message}; training to it again`);
     return null;
   }

@@ -1,8 +1,9 @@
 // The state from which the last stretch of a finished run can be trained again.
 
 import { CheckpointError } from '../../errors.ts';
+import { NewerFormatError } from '../../files/formatVersion.ts';
 import { oneLine } from '../../messages.ts';
-import { NewerCheckpointError, readCheckpoint } from '../checkpoint/checkpoint.ts';
+import { readCheckpoint } from '../checkpoint/checkpoint.ts';
 import { CheckpointStore, type FoundCheckpoint } from '../checkpoint/store.ts';
 import { memberCount } from '../ensemble/memberRuns.ts';
 import type { Run } from '../run/directory.ts';
@@ -26,7 +27,7 @@ export function checkpointBefore(run: Run, warn: (message: string) => void): Fou
       const found = { ...readCheckpoint(path), path };
       if (found.state.step < steps) return found;
     } catch (error) {
-      if (!(error instanceof CheckpointError) || error instanceof NewerCheckpointError) throw error;
+      if (!(error instanceof CheckpointError) || error instanceof NewerFormatError) throw error;
       warn(`${error.message}; looking for an older one`);
     }
   }

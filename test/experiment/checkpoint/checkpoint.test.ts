@@ -8,11 +8,11 @@ import { afterAll, expect, test } from 'vitest';
 import { CheckpointError } from '../../../src/errors.ts';
 import {
   decodeCheckpoint,
-  NewerCheckpointError,
   readCheckpoint,
   writeCheckpoint,
 } from '../../../src/experiment/checkpoint/checkpoint.ts';
 import { varpoolVersion } from '../../../src/experiment/provenance.ts';
+import { NewerFormatError } from '../../../src/files/formatVersion.ts';
 import { decodeSafetensors, encodeSafetensors, writeSafetensors } from '../../../src/files/safetensors.ts';
 import { madeState } from '../../support/states.ts';
 
@@ -94,12 +94,12 @@ test('what is no checkpoint, or one of tomorrow, is told as such', () => {
     `${path}: metadata: format: expected varpool-checkpoint, got "varpool-posterior" — is it a checkpoint?`,
   );
   const newer = refusal(other({ formatVersion: '2' }));
-  expect(newer).toBeInstanceOf(NewerCheckpointError);
+  expect(newer).toBeInstanceOf(NewerFormatError);
   expect(newer.message).toBe(
     `${path}: metadata: formatVersion: expected 1 or older, got 2 — use a newer varpool`,
   );
   expect(newer.code).toBe('VARPOOL_CHECKPOINT');
-  expect(refusal(other({ formatVersion: 'x' }))).not.toBeInstanceOf(NewerCheckpointError);
+  expect(refusal(other({ formatVersion: 'x' }))).not.toBeInstanceOf(NewerFormatError);
   expect(refusal(Buffer.from('hello, I am a text file')).message).toMatch(/is it a safetensors file\?$/);
   rmSync(path);
   expect(refusal().message).toBe(`${path}: expected a safetensors file, got no such file — check the path`);
