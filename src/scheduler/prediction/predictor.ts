@@ -24,7 +24,7 @@ import type { DrawChunk } from '../../core/predictive/drawQuantiles.ts';
 import type { PredictionJob, PredictRequest, PrepareRequest } from '../../workers/protocol.ts';
 import type { Loan } from '../arenas.ts';
 import { onAbort } from '../cancellation.ts';
-import type { TrainerHost } from '../host.ts';
+import { jobIn, type TrainerHost } from '../host.ts';
 import { TileRunner } from '../tileRunner.ts';
 import { tileRows } from '../tiles.ts';
 
@@ -99,13 +99,7 @@ export class Predictor {
     this.#arena = loan.arena;
     this.#job = {
       kind: 'prediction',
-      id: host.nextJobId(),
-      arena: loan.id,
-      evictions: host.arenas.evictions,
-      backend: host.factory.name,
-      compiled: host.compiled,
-      memory: loan.arena.memory,
-      threads: loan.arena.threads,
+      ...jobIn(host, loan),
       problem,
     };
     this.#tiles = new TileRunner(host, loan.arena.i32, (slot) => (memory.pulse >>> 2) + slot * LANES);

@@ -16,7 +16,7 @@ import { LostRequestError } from '../../platform/platform.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from '../../workers/protocol.ts';
 import type { Loan } from '../arenas.ts';
 import { onAbort } from '../cancellation.ts';
-import type { TrainerHost } from '../host.ts';
+import { jobIn, type TrainerHost } from '../host.ts';
 import type { Place } from '../seats.ts';
 import { TeamRunner, type TrainingHooks } from '../teamRunner.ts';
 import { teamSize } from '../tiles.ts';
@@ -118,13 +118,7 @@ export class Trainer {
     this.#ledger = new Ledger(prepared, arena.memory, arena.arena, options.diagnoseEvery ?? 0, host.warn);
     const job = {
       kind: 'training',
-      id: host.nextJobId(),
-      arena: loan.id,
-      evictions: host.arenas.evictions,
-      backend: host.factory.name,
-      compiled: host.compiled,
-      memory: loan.arena.memory,
-      threads: loan.arena.threads,
+      ...jobIn(host, loan),
       problem,
     } as const;
     const { pool, cores } = host;
