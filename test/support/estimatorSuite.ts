@@ -3,14 +3,19 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { referenceFactory } from '../../src/backend/reference.ts';
 import type { Model } from '../../src/core/model.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import { createRuntime, posteriorDigest } from '../../src/index.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
-import { autodiffStep, type MapGraph } from './networkAutodiff.ts';
+import {
+  expectAutodiffGradients,
+  expectReferenceBits,
+  type GradientProblem,
+  gradientProblem,
+} from './gradientChecks.ts';
+import type { MapGraph } from './networkAutodiff.ts';
 import { teamProblem } from './problems.ts';
-import { layerNoise, randomParameters, TrainingHarness, testNormals, twinBatch } from './trainingHarness.ts';
+import { randomParameters, TrainingHarness, testNormals, twinBatch } from './trainingHarness.ts';
 
 const model: Model = {
   inputSize: 5,
@@ -33,20 +38,8 @@ export interface EstimatedStep {
   readonly rows: number;
 }
 
-function problemOf(draws: number, kind: EstimatorKind, seed: string = kind) {
-  return {
-    model,
-    likelihood: { kind: 'gaussian', scale: 0.7 },
-    rowCount: 50,
-    batchSize: 21,
-    draws,
-    epochs: 2,
-    optimizer: { kind: 'sgd', learningRate: 0.25, momentum: 0 },
-    schedule: { kind: 'constant' },
-    klWeighting: 'uniform',
-    estimator: { kind },
-    seed,
-  } as const satisfies TrainingProblem;
+function problemOf(draws: number, kind: EstimatorKind, seed: string = kind): GradientProblem {
+  return gradientProblem(model, { rowCount: 50, batchSize: 21, draws, estimator: { kind }, seed });
 }
 
 const [x, y] = [testNormals(50 * 5, 1), testNormals(50 * 2, 2)];
@@ -71,32 +64,9 @@ export function estimatorSuite(
       [3, 2],
     ])('%i draws, step %i', (draws, step) => {
       const problem = problemOf(draws, kind);
-      const harness = new TrainingHarness(problem, wasmFactory, compiled, x, y);
-      const layers = randomParameters(harness);
-      harness.run(step, step + 1);
-      const batch = twinBatch(problem, x, y, step);
-      const noise = Array.from({ length: draws }, (_, s) =>
-        model.layers.map((_, l) => layerNoise(problem, step, s, l)),
-      );
-      const estimate = estimateOf({ problem, step, rows: batch.rows });
-      const want = autodiffStep({ model, batch, noise, scale: 0.7, klScale: 1 / 50, estimate }, layers);
-      const [mMu, mRho] = harness.memory.moments;
-      for (const [l, { mu, rho }] of want.entries()) {
-        for (const part of ['weight', 'bias'] as const) {
-          for (const [buffer, wanted] of [
-            [mMu, mu[part]],
-            [mRho, rho[part]],
-          ] as const) {
-            const got = harness.get(buffer, l)[part];
-            const size = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0.1);
-            expect(wanted.some((value) => Math.abs(value) > 1e-3)).toBe(true);
-            // float32 on both sides, with a few operations more than with drawn weights.
-            got.forEach((value, i) => {
-              expect(Math.abs(value - wanted[i]) / size, `layers.${l}.${part}[${i}]`).toBeLessThan(4e-5);
-            });
-          }
-        }
-      }
+      const { rows } = twinBatch(problem, x, y, step);
+      // A few operations more than with drawn weights.
+      expectAutodiffGradients(problem, { x, y, step }, compiled, 4e-5, estimateOf({ problem, step, rows }));
     });
   });
 
@@ -138,19 +108,7 @@ export function estimatorSuite(
   });
 
   test('a step has the same bits in WebAssembly and in plain loops', () => {
-    const states = [wasmFactory, referenceFactory].map((factory) => {
-      const harness = new TrainingHarness(
-        problemOf(2, kind),
-        factory,
-        factory === wasmFactory ? compiled : null,
-        x,
-        y,
-      );
-      randomParameters(harness);
-      harness.run(0, 2);
-      return harness.state();
-    });
-    expect(Buffer.compare(states[0], states[1])).toBe(0);
+    expectReferenceBits(problemOf(2, kind), { x, y, steps: 2 }, compiled);
   });
 
   test('a training has the same digest for 1, 2 and 3 workers', async () => {

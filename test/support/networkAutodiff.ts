@@ -63,7 +63,7 @@ export interface StepGraph {
   /** Nats of a layer's weights that a prior adds, from their draws or moments; times klScale / draws or klScale in the objective. */
   readonly klScale: number;
   /** z of a layer with weights, by default its map of the drawn weights. */
-  readonly estimate?: (at: MapGraph) => tf.Tensor2D;
+  readonly estimate?: ((at: MapGraph) => tf.Tensor2D) | undefined;
   /** KL of one tensor as a scalar, by default that of N(0, priorSigma²). */
   readonly kl?: (mu: tf.Tensor, sigma: tf.Tensor, w: readonly tf.Tensor[], layer: number) => tf.Scalar;
 }

@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { referenceFactory } from '../../../src/backend/reference.ts';
 import { type Conv2dSpec, conv2dOutput } from '../../../src/core/layers/conv2d.ts';
-import type { LayerSpec } from '../../../src/core/model.ts';
+import type { LayerSpec, Model } from '../../../src/core/model.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
-import type { TrainingProblem } from '../../../src/core/problem.ts';
 import type { LabelTargets } from '../../../src/data/dataset.ts';
 import { type IdxPart, idxTable, readIdxParts } from '../../../src/data/idx.ts';
 import {
@@ -22,15 +20,15 @@ import {
   type TrainOptions,
 } from '../../../src/index.ts';
 import { wasmFactory } from '../../../src/platform/node/backends.ts';
-import { autodiffStep, defineLayerGraph } from '../../support/networkAutodiff.ts';
-import { testOnPublicData } from '../../support/publicData.ts';
 import {
-  layerNoise,
-  randomParameters,
-  TrainingHarness,
-  testNormals,
-  twinBatch,
-} from '../../support/trainingHarness.ts';
+  expectAutodiffGradients,
+  expectReferenceBits,
+  type GradientProblem,
+  gradientProblem,
+} from '../../support/gradientChecks.ts';
+import { defineLayerGraph } from '../../support/networkAutodiff.ts';
+import { testOnPublicData } from '../../support/publicData.ts';
+import { testNormals } from '../../support/trainingHarness.ts';
 
 defineLayerGraph('conv2d', (spec, [x], w, b) => {
   const { inputShape, stride, padding } = spec as Conv2dSpec;
@@ -97,28 +95,15 @@ const CASES: Array<[string, LayerSpec[]]> = [
   ],
 ];
 
-function problemOf(convolutions: LayerSpec[], draws: number): TrainingProblem {
+function problemOf(convolutions: LayerSpec[], draws: number): GradientProblem {
   const units = convolutions[convolutions.length - 1].outputSize;
-  return {
-    model: {
-      inputSize: convolutions[0].inputSize,
-      outputSize: 2,
-      prior: { kind: 'gaussian', sigma: 0.8 },
-      layers: [
-        ...convolutions,
-        { name: 'out', inputSize: units, outputSize: 2, activation: 'identity' as const },
-      ],
-    },
-    likelihood: { kind: 'gaussian', scale: 0.7 },
-    rowCount: 40,
-    batchSize: 19,
-    draws,
-    epochs: 2,
-    optimizer: { kind: 'sgd', learningRate: 0.25, momentum: 0 },
-    schedule: { kind: 'constant' },
-    klWeighting: 'uniform',
-    seed: 'convolution',
+  const model: Model = {
+    inputSize: convolutions[0].inputSize,
+    outputSize: 2,
+    prior: { kind: 'gaussian', sigma: 0.8 },
+    layers: [...convolutions, { name: 'out', inputSize: units, outputSize: 2, activation: 'identity' }],
   };
+  return gradientProblem(model, { rowCount: 40, batchSize: 19, draws, seed: 'convolution' });
 }
 
 let compiled: unknown;
@@ -133,46 +118,15 @@ describe.each(CASES)('%s', (_, convolutions) => {
     [2, 2],
   ])('%i draws, step %i: gradients equal those of autodiff', (draws, step) => {
     const problem = problemOf(convolutions, draws);
-    const { model } = problem;
-    const [x, y] = [testNormals(40 * model.inputSize, 1), testNormals(40 * 2, 2)];
-    const harness = new TrainingHarness(problem, wasmFactory, compiled, x, y);
-    const layers = randomParameters(harness);
-    harness.run(step, step + 1);
-    const noise = Array.from({ length: draws }, (_, s) =>
-      model.layers.map((_, l) => layerNoise(problem, step, s, l)),
-    );
-    const batch = twinBatch(problem, x, y, step);
-    const want = autodiffStep({ model, batch, noise, scale: 0.7, klScale: 1 / 40 }, layers);
-    const [mMu, mRho] = harness.memory.moments;
-    for (const [l, { mu, rho }] of want.entries()) {
-      for (const part of ['weight', 'bias'] as const) {
-        for (const [buffer, wanted] of [
-          [mMu, mu[part]],
-          [mRho, rho[part]],
-        ] as const) {
-          const got = harness.get(buffer, l)[part];
-          const size = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0.1);
-          expect(got).toHaveLength(wanted.length);
-          expect(wanted.some((value) => Math.abs(value) > 1e-3)).toBe(true);
-          // float32 on both sides, sums over up to 64 positions × 19 rows.
-          got.forEach((value, i) => {
-            expect(Math.abs(value - wanted[i]) / size, `layers.${l}.${part}[${i}]`).toBeLessThan(4e-5);
-          });
-        }
-      }
-    }
+    const [x, y] = [testNormals(40 * problem.model.inputSize, 1), testNormals(40 * 2, 2)];
+    // Sums over up to 64 positions × 19 rows.
+    expectAutodiffGradients(problem, { x, y, step }, compiled, 4e-5);
   });
 
   test('two steps have the same bits in WebAssembly and in plain loops', () => {
     const problem = problemOf(convolutions, 2);
     const [x, y] = [testNormals(40 * problem.model.inputSize, 1), testNormals(40 * 2, 2)];
-    const states = [wasmFactory, referenceFactory].map((factory) => {
-      const harness = new TrainingHarness(problem, factory, factory === wasmFactory ? compiled : null, x, y);
-      randomParameters(harness);
-      harness.run(0, 2);
-      return harness.state();
-    });
-    expect(Buffer.compare(states[0], states[1])).toBe(0);
+    expectReferenceBits(problem, { x, y, steps: 2 }, compiled);
   });
 });
 

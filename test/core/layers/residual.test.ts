@@ -7,22 +7,15 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { LayerSpec, Model } from '../../../src/core/model.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
-import type { TrainingProblem } from '../../../src/core/problem.ts';
 import { createRuntime, load, posteriorDigest, save, sequential } from '../../../src/index.ts';
 import { wasmFactory } from '../../../src/platform/node/backends.ts';
 import { normal } from '../../../src/random/normal.ts';
 import { seedKey } from '../../../src/random/seed.ts';
 import { PURPOSE, stream } from '../../../src/random/stream.ts';
 import { activate, softplus } from '../../reference/negativeElbo.ts';
-import { autodiffStep } from '../../support/networkAutodiff.ts';
+import { expectAutodiffGradients, gradientProblem } from '../../support/gradientChecks.ts';
 import { madeUpPosterior, PredictionHarness } from '../../support/predictionHarness.ts';
-import {
-  layerNoise,
-  randomParameters,
-  TrainingHarness,
-  testNormals,
-  twinBatch,
-} from '../../support/trainingHarness.ts';
+import { randomParameters, TrainingHarness, testNormals } from '../../support/trainingHarness.ts';
 
 const dense = (
   inputSize: number,
@@ -45,18 +38,7 @@ const model: Model = {
   ],
 };
 
-const problem: TrainingProblem = {
-  model,
-  likelihood: { kind: 'gaussian', scale: 0.7 },
-  rowCount: 50,
-  batchSize: 21,
-  draws: 2,
-  epochs: 2,
-  optimizer: { kind: 'sgd', learningRate: 0.25, momentum: 0 },
-  schedule: { kind: 'constant' },
-  klWeighting: 'uniform',
-  seed: 'residual',
-};
+const problem = gradientProblem(model, { rowCount: 50, batchSize: 21, draws: 2, seed: 'residual' });
 
 let compiled: unknown;
 beforeAll(async () => {
@@ -66,30 +48,8 @@ beforeAll(async () => {
 
 test.each([0, 2])('gradients of step %i equal those of autodiff', (step) => {
   const [x, y] = [testNormals(50 * 5, 1), testNormals(50 * 2, 2)];
-  const harness = new TrainingHarness(problem, wasmFactory, compiled, x, y);
-  const layers = randomParameters(harness);
-  harness.run(step, step + 1);
-  const noise = [0, 1].map((s) => model.layers.map((_, l) => layerNoise(problem, step, s, l)));
-  const batch = twinBatch(problem, x, y, step);
-  const want = autodiffStep({ model, batch, noise, scale: 0.7, klScale: 1 / 50 }, layers);
-  const [mMu, mRho] = harness.memory.moments;
-  for (const [l, { mu, rho }] of want.entries()) {
-    for (const part of ['weight', 'bias'] as const) {
-      for (const [buffer, wanted] of [
-        [mMu, mu[part]],
-        [mRho, rho[part]],
-      ] as const) {
-        const got = harness.get(buffer, l)[part];
-        const size = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0.1);
-        // float32 on both sides: some fifty roundings of relative 2^-24 each.
-        got.forEach((value, i) => {
-          expect(Math.abs(value - wanted[i]) / size, `layers.${l}.${part}[${i}]`).toBeLessThan(2e-5);
-        });
-        if (model.layers[l].kind === 'add') expect(got).toHaveLength(0);
-        else expect(wanted.some((value) => Math.abs(value) > 1e-3)).toBe(true);
-      }
-    }
-  }
+  // Some fifty roundings of relative 2^-24 each.
+  expectAutodiffGradients(problem, { x, y, step }, compiled, 2e-5);
 });
 
 test('units shared out among several give the bits of one', () => {
