@@ -244,7 +244,7 @@ describe('the host', () => {
     const entries = files.filter(
       (name) =>
         ['math', 'random', 'core', 'workers', 'scheduler', 'runtime', 'platform'].includes(room(name)) ||
-        ['backend/wasm.ts', 'backend/reference.ts', 'backend/registry.ts'].includes(name),
+        ['backend/wasm.ts', 'backend/reference/reference.ts', 'backend/registry.ts'].includes(name),
     );
     const reached = new Map<string, string>();
     const walk = (name: string, path: string) => {

@@ -11,7 +11,7 @@ import {
   LANES,
 } from '../../src/backend/backend.ts';
 import { nativeFactoryOf, nativeVariants } from '../../src/backend/native.node.ts';
-import { referenceFactory } from '../../src/backend/reference.ts';
+import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import { tfjsFactory, wasmFactoryOf } from '../../src/platform/node/backends.ts';
 import { KernelPair, panelRanges, rowRanges, SIZES, TestValues } from '../support/kernelPair.ts';
 

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { BackendFactory, Kernels } from '../../src/backend/backend.ts';
-import { referenceFactory } from '../../src/backend/reference.ts';
+import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import { KernelPair, panelRanges, rowRanges } from '../support/kernelPair.ts';
 
 /** The reference with another multiply_f32. */

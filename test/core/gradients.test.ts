@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ACTIVATIONS, type Activation } from '../../src/backend/backend.ts';
-import { referenceFactory } from '../../src/backend/reference.ts';
+import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
 import { batchRows, type TrainingProblem } from '../../src/core/problem.ts';
 import type { KlWeightingSpec } from '../../src/core/schedules/klWeighting.ts';

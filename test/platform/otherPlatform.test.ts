@@ -4,7 +4,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { type Endpoint, expose } from 'comlink';
 import { expect, test } from 'vitest';
-import { referenceFactory } from '../../src/backend/reference.ts';
+import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import { Backends } from '../../src/backend/registry.ts';
 import { BackendUnavailableError } from '../../src/errors.ts';
 import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Arena } from '../../src/backend/arena.ts';
 import { nativeFactory } from '../../src/backend/native.node.ts';
-import { referenceFactory } from '../../src/backend/reference.ts';
+import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { MatrixLike } from '../../src/core/matrix.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';

@@ -1,7 +1,7 @@
 // Checks of one training step of any model: its gradients against autodiff with the same noise, and its bits on two backends.
 
 import { expect } from 'vitest';
-import { referenceFactory } from '../../src/backend/reference.ts';
+import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import type { Model } from '../../src/core/model.ts';
 import type { TrainingProblem } from '../../src/core/problem.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';

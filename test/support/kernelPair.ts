@@ -10,7 +10,7 @@ import {
   type Kernels,
   LANES,
 } from '../../src/backend/backend.ts';
-import { referenceFactory } from '../../src/backend/reference.ts';
+import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import { philox4x32 } from '../../src/random/philox.ts';
 import { gemmBounds } from './gemmBounds.ts';
 

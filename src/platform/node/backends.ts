@@ -2,9 +2,9 @@
 
 import type { BackendFactory } from '../../backend/backend.ts';
 import { nativeFactory } from '../../backend/native.node.ts';
-import { referenceFactory } from '../../backend/reference.ts';
+import { referenceFactory } from '../../backend/reference/reference.ts';
 import { Backends } from '../../backend/registry.ts';
-import { tfjsFactoryOf } from '../../backend/tfjs.node.ts';
+import { tfjsFactoryOf } from '../../backend/tfjs/tfjs.node.ts';
 import { createWasmFactory, type WasmModule } from '../../backend/wasm.ts';
 
 /** One of the two modules, whatever the engine; null: the one that suits it. */

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { BackendFactory } from '../../../src/backend/backend.ts';
 import { nativeFactory } from '../../../src/backend/native.node.ts';
-import { referenceFactory } from '../../../src/backend/reference.ts';
+import { referenceFactory } from '../../../src/backend/reference/reference.ts';
 import { build } from '../../../src/core/bayesian.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
 import { wasmFactory } from '../../../src/platform/node/backends.ts';

@@ -1,7 +1,7 @@
 // Warnings are judged on several epochs, withdrawn when they hold no more, and the same whether or not a training was cut in between.
 
 import { describe, expect, test } from 'vitest';
-import { referenceFactory } from '../../../src/backend/reference.ts';
+import { referenceFactory } from '../../../src/backend/reference/reference.ts';
 import { build } from '../../../src/core/bayesian.ts';
 import { createLikelihood } from '../../../src/core/likelihoods/index.ts';
 import type { TrainingState } from '../../../src/core/trainingState.ts';

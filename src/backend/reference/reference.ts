@@ -1,8 +1,8 @@
 // The definition of right: every kernel as plain loops over the arena, bit for bit what the compiled ones
 // give, and slow.
 
-import type { Arena } from './arena.ts';
-import type { Backend, BackendFactory } from './backend.ts';
+import type { Arena } from '../arena.ts';
+import type { Backend, BackendFactory } from '../backend.ts';
 import { gaussianKernels } from './referenceGaussian.ts';
 import { linearKernels } from './referenceLinear.ts';
 import { outputKernels } from './referenceOutputs.ts';

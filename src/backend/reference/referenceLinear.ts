@@ -1,8 +1,16 @@
 // Reference kernels without any probability in them: products, layouts, sums, activations. Plain loops in
 // float32.
 
-import { expNonPositive, fma, gelu, inverseOnePlus, relu, sigmoidFrom, tanhFrom } from '../math/float32.ts';
-import { ACTIVATIONS, GemmStart, type Kernels, LANES } from './backend.ts';
+import {
+  expNonPositive,
+  fma,
+  gelu,
+  inverseOnePlus,
+  relu,
+  sigmoidFrom,
+  tanhFrom,
+} from '../../math/float32.ts';
+import { ACTIVATIONS, GemmStart, type Kernels, LANES } from '../backend.ts';
 
 const f = Math.fround;
 

@@ -2,9 +2,9 @@
 // are made as that library likes, so it is not reproducible and `auto` never picks it.
 
 import { Worker } from 'node:worker_threads';
-import { BackendUnavailableError } from '../errors.ts';
-import type { Arena } from './arena.ts';
-import type { Backend, BackendFactory, Kernels } from './backend.ts';
+import { BackendUnavailableError } from '../../errors.ts';
+import type { Arena } from '../arena.ts';
+import type { Backend, BackendFactory, Kernels } from '../backend.ts';
 import { type Tfjs, tfjsGemm } from './tfjsGemm.ts';
 import { describeTfjs, findTfjs, loadTfjs, quietOneThread, type TfjsChoice } from './tfjsPackage.node.ts';
 
@@ -72,7 +72,7 @@ const notLoaded: Kernels['gemm_f32'] = () => {
 function probe(choice: TfjsChoice): Promise<void> {
   const here = import.meta.url;
   const entry = new URL(
-    here.endsWith('.ts') ? '../../dist/backend/tfjsProbe.node.js' : './tfjsProbe.node.js',
+    here.endsWith('.ts') ? '../../../dist/backend/tfjs/tfjsProbe.node.js' : './tfjsProbe.node.js',
     here,
   );
   return new Promise((resolve, reject) => {

@@ -1,8 +1,8 @@
 // The matrix product through TensorFlow.js: panels to row-major and back, one matMul, every tensor disposed. Which
 // TensorFlow.js that is and how it was loaded is tfjsPackage.node.ts.
 
-import type { Arena } from './arena.ts';
-import { GemmStart, type Kernels, LANES } from './backend.ts';
+import type { Arena } from '../arena.ts';
+import { GemmStart, type Kernels, LANES } from '../backend.ts';
 
 /** A tf.Tensor, as far as is needed here. */
 export interface TfjsTensor {

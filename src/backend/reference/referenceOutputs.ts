@@ -9,8 +9,8 @@ import {
   log1pUnit,
   relu,
   sigmoidFrom,
-} from '../math/float32.ts';
-import { type Kernels, LANES } from './backend.ts';
+} from '../../math/float32.ts';
+import { type Kernels, LANES } from '../backend.ts';
 import { element, type Views } from './referenceLinear.ts';
 
 const f = Math.fround;

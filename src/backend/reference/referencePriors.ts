@@ -8,8 +8,8 @@ import {
   normalCdf,
   sigmoidFrom,
   softplus,
-} from '../math/float32.ts';
-import { type Kernels, LANES } from './backend.ts';
+} from '../../math/float32.ts';
+import { type Kernels, LANES } from '../backend.ts';
 import { fold, type Views } from './referenceLinear.ts';
 
 const f = Math.fround;

@@ -1,10 +1,10 @@
 // Reference kernels of the Gaussian q over weights: noise, draws, KL and the optimizers' updates. Plain loops
 // in float32.
 
-import { expNonPositive, fma, log, softplus, softplusFrom } from '../math/float32.ts';
-import { normal, normalBlock } from '../random/normal.ts';
-import { philox4x32 } from '../random/philox.ts';
-import { type Kernels, LANES, UPDATE_SCALARS } from './backend.ts';
+import { expNonPositive, fma, log, softplus, softplusFrom } from '../../math/float32.ts';
+import { normal, normalBlock } from '../../random/normal.ts';
+import { philox4x32 } from '../../random/philox.ts';
+import { type Kernels, LANES, UPDATE_SCALARS } from '../backend.ts';
 import { fold, type Views } from './referenceLinear.ts';
 
 const f = Math.fround;
