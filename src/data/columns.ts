@@ -2,7 +2,7 @@
 
 import { nearest } from '../messages.ts';
 import { listed } from './dataset.ts';
-import { columnPlace } from './header.ts';
+import { columnPlace } from './formats/header.ts';
 import { count, fail, show } from './message.ts';
 
 /** What the columns a model was trained with are called in a message. */

@@ -2,13 +2,13 @@
 
 import { statSync } from 'node:fs';
 import type { Matrix } from '../core/matrix.ts';
-import type { FeatureOptions } from './csv.ts';
-import { featuresOf } from './csv.ts';
 import type { FileProvenance } from './dataset.ts';
 import { contentHead, openDataFile } from './files.ts';
-import { idxFeatures, looksLikeIdx, readIdx, readIdxParts } from './idx.ts';
+import type { FeatureOptions } from './formats/csv.ts';
+import { featuresOf } from './formats/csv.ts';
+import { idxFeatures, looksLikeIdx, readIdx, readIdxParts } from './formats/idx.ts';
+import { looksLikeNpy, npyMatrix, npyOf } from './formats/npy.ts';
 import { count, fail, showPath } from './message.ts';
-import { looksLikeNpy, npyMatrix, npyOf } from './npy.ts';
 
 export interface InputOptions extends FeatureOptions {
   /** For IDX: what pixels are divided by; default 255. */

@@ -1,8 +1,8 @@
 // Turning what a target column says into class numbers: one naming and one order, whatever file it came from.
 
 import { listed } from './dataset.ts';
+import { isDecimal, isMissing } from './formats/number.ts';
 import { fail, show } from './message.ts';
-import { isDecimal, isMissing } from './number.ts';
 
 // Beyond this many classes, and more than a third as many as there are rows, a column is a number or a key rather than a label.
 const MANY_CLASSES = 20;

@@ -2,14 +2,14 @@
 
 import { basename, isAbsolute, join } from 'node:path';
 import type { ColumnRef } from './columns.ts';
-import { readCsv } from './csv.ts';
 import type { FileProvenance, Standardized, Table, Targets, Task } from './dataset.ts';
 import { selectRows } from './dataset.ts';
 import type { ReadOptions } from './files.ts';
-import { idxTable, readIdxParts } from './idx.ts';
+import { readCsv } from './formats/csv.ts';
+import { idxTable, readIdxParts } from './formats/idx.ts';
+import { npyMatrix, npyTargets, readNpy } from './formats/npy.ts';
 import { readIndices } from './indices.ts';
 import { count, fail, show, showPath } from './message.ts';
-import { npyMatrix, npyTargets, readNpy } from './npy.ts';
 import { allRows, type SplitRows } from './partRows.ts';
 import type { ColumnFile, CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
 import type { Shuffle, Split, SplitOptions } from './split.ts';

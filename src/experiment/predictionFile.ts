@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
-import { npyBytes } from '../data/npy.ts';
+import { npyBytes } from '../data/formats/npy.ts';
 import { ConfigError } from '../errors.ts';
 
 export type PredictionFormat = 'csv' | 'npy' | 'json';

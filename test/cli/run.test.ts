@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { npyBytes, readNpy } from '../../src/data/npy.ts';
+import { npyBytes, readNpy } from '../../src/data/formats/npy.ts';
 import { CURVE, flowers, lastJson, startVarpool, temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CsvOptions } from '../../src/data/csv.ts';
-import { readCsv, readFeatures } from '../../src/data/csv.ts';
 import type { Table } from '../../src/data/dataset.ts';
 import { alignClasses, selectRows } from '../../src/data/dataset.ts';
+import type { CsvOptions } from '../../src/data/formats/csv.ts';
+import { readCsv, readFeatures } from '../../src/data/formats/csv.ts';
 import { testOnPublicData } from '../support/publicData.ts';
 import { messageIn, scratch } from './support.ts';
 

@@ -2,8 +2,8 @@
 
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { CsvOptions } from '../../src/data/csv.ts';
-import { readCsv, readFeatures } from '../../src/data/csv.ts';
+import type { CsvOptions } from '../../src/data/formats/csv.ts';
+import { readCsv, readFeatures } from '../../src/data/formats/csv.ts';
 import { messageIn, scratch } from './support.ts';
 
 const { dir, put } = scratch();

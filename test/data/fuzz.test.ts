@@ -2,12 +2,12 @@
 
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readCsv, readFeatures } from '../../src/data/csv.ts';
 import type { Table } from '../../src/data/dataset.ts';
-import { idxFeatures, readIdx, readIdxDirectory } from '../../src/data/idx.ts';
+import { readCsv, readFeatures } from '../../src/data/formats/csv.ts';
+import { idxFeatures, readIdx, readIdxDirectory } from '../../src/data/formats/idx.ts';
+import { npyBytes, npyMatrix, npyTargets, readNpy } from '../../src/data/formats/npy.ts';
 import { readIndices } from '../../src/data/indices.ts';
 import { readInputs } from '../../src/data/inputs.ts';
-import { npyBytes, npyMatrix, npyTargets, readNpy } from '../../src/data/npy.ts';
 import { assertDataError, idxBytes, scratch } from './support.ts';
 
 const { dir, put } = scratch();

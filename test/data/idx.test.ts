@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { idxFeatures, readIdx, readIdxDirectory, readIdxParts } from '../../src/data/idx.ts';
+import { idxFeatures, readIdx, readIdxDirectory, readIdxParts } from '../../src/data/formats/idx.ts';
 import { testOnPublicData } from '../support/publicData.ts';
 import type { IdxTypeCode } from './support.ts';
 import { idxBytes, messageIn, scratch } from './support.ts';

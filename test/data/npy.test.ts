@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { npyBytes, npyMatrix, npyTargets, readNpy } from '../../src/data/npy.ts';
+import { npyBytes, npyMatrix, npyTargets, readNpy } from '../../src/data/formats/npy.ts';
 import { messageIn, scratch } from './support.ts';
 
 const { dir, put } = scratch();

@@ -9,7 +9,7 @@ import { type Conv2dSpec, conv2dOutput } from '../../../src/core/layers/conv2d.t
 import type { LayerSpec, Model } from '../../../src/core/model.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
 import type { LabelTargets } from '../../../src/data/dataset.ts';
-import { type IdxPart, idxTable, readIdxParts } from '../../../src/data/idx.ts';
+import { type IdxPart, idxTable, readIdxParts } from '../../../src/data/formats/idx.ts';
 import {
   createRuntime,
   load,

@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCsv, readFeatures } from '../../../src/data/csv.ts';
 import type { Table } from '../../../src/data/dataset.ts';
+import { readCsv, readFeatures } from '../../../src/data/formats/csv.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
 import { loadRunData, prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { trainOptions } from '../../../src/experiment/run/train.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Posterior } from '../../../src/core/posterior.ts';
-import { npyBytes } from '../../../src/data/npy.ts';
+import { npyBytes } from '../../../src/data/formats/npy.ts';
 import { readCheckpoint } from '../../../src/experiment/checkpoint/checkpoint.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
 import { prepareRun, trainingData } from '../../../src/experiment/run/data.ts';

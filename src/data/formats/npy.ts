@@ -2,12 +2,12 @@
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html describes the format.
 
 import { endianness } from 'node:os';
-import type { Matrix } from '../core/matrix.ts';
-import type { FileProvenance, Targets, Task } from './dataset.ts';
-import type { DataFile, ReadOptions } from './files.ts';
-import { checkTableSize, contentExactly, contentHead, openDataFile, provenance } from './files.ts';
-import { LabelCollector } from './labels.ts';
-import { fail, show } from './message.ts';
+import type { Matrix } from '../../core/matrix.ts';
+import type { FileProvenance, Targets, Task } from '../dataset.ts';
+import type { DataFile, ReadOptions } from '../files.ts';
+import { checkTableSize, contentExactly, contentHead, openDataFile, provenance } from '../files.ts';
+import { LabelCollector } from '../labels.ts';
+import { fail, show } from '../message.ts';
 import { parseNpyHeader } from './npyHeader.ts';
 
 export type NpyData =

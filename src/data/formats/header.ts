@@ -1,6 +1,6 @@
 // Whether the first record of a text table is a header, and how places in such a table are called. Records come from delimited.ts.
 
-import { fail, show } from './message.ts';
+import { fail, show } from '../message.ts';
 import { isMissing, isNumberLike, looksNumeric } from './number.ts';
 
 /** Who receives the records: `start` once before the first row, then `row` for each, in the order of the file. */

@@ -4,10 +4,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import type { Matrix } from '../core/matrix.ts';
-import type { FileProvenance, Table } from './dataset.ts';
-import { selectLabels } from './dataset.ts';
-import type { ReadOptions } from './files.ts';
+import type { Matrix } from '../../core/matrix.ts';
+import type { FileProvenance, Table } from '../dataset.ts';
+import { selectLabels } from '../dataset.ts';
+import type { ReadOptions } from '../files.ts';
 import {
   checkTableSize,
   contentExactly,
@@ -17,9 +17,9 @@ import {
   openDataFile,
   provenance,
   systemReason,
-} from './files.ts';
-import { integerClasses } from './labels.ts';
-import { fail, showPath } from './message.ts';
+} from '../files.ts';
+import { integerClasses } from '../labels.ts';
+import { fail, showPath } from '../message.ts';
 
 export type IdxData = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
 

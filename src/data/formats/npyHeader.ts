@@ -1,6 +1,6 @@
 // The header of an NPY file: a Python dict literal of exactly three keys, read by a parser for just that. Nothing is evaluated.
 
-import { fail, show } from './message.ts';
+import { fail, show } from '../message.ts';
 
 export interface NpyHeader {
   /** Byte order and type, such as `<f4`. */

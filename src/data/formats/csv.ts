@@ -1,16 +1,16 @@
 // Tables from delimited text: which columns are features and targets, every cell a finite number or a class label.
 
-import type { Matrix } from '../core/matrix.ts';
-import type { ColumnRef, FileColumns } from './columns.ts';
-import { MODEL_FEATURES, resolveColumns, resolveTable } from './columns.ts';
-import type { Standardized, Table, Targets, Task } from './dataset.ts';
+import type { Matrix } from '../../core/matrix.ts';
+import type { ColumnRef, FileColumns } from '../columns.ts';
+import { MODEL_FEATURES, resolveColumns, resolveTable } from '../columns.ts';
+import type { Standardized, Table, Targets, Task } from '../dataset.ts';
+import type { DataFile } from '../files.ts';
+import { openDataFile, provenance } from '../files.ts';
+import { LabelCollector } from '../labels.ts';
+import { count, fail, show } from '../message.ts';
 import type { TextFormat } from './delimited.ts';
 import { scanRecords } from './delimited.ts';
-import type { DataFile } from './files.ts';
-import { openDataFile, provenance } from './files.ts';
 import { cellPlace, columnPlace } from './header.ts';
-import { LabelCollector } from './labels.ts';
-import { count, fail, show } from './message.ts';
 import { type Role, toNumber, whyNotNumber } from './number.ts';
 
 export interface CsvOptions extends TextFormat {

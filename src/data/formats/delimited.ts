@@ -4,10 +4,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { CsvError } from 'csv-parse/sync';
 import { parse } from 'csv-parse/sync';
-import type { DataFile, ReadOptions } from './files.ts';
-import { contentWhole } from './files.ts';
+import type { DataFile, ReadOptions } from '../files.ts';
+import { contentWhole } from '../files.ts';
+import { count, fail, show } from '../message.ts';
 import { type HeaderAuthority, HeaderDecision, type RecordSink } from './header.ts';
-import { count, fail, show } from './message.ts';
 import { type DecimalMark, isDecimal } from './number.ts';
 
 /** How a text table is laid out. */
