@@ -38,7 +38,7 @@ export type { PriorInput, PriorSpec } from './core/priors/index.ts';
 export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
 export type { ScheduleSpec } from './core/schedules/schedule.ts';
 export { type SequentialOptions, sequential } from './core/sequential.ts';
-export type { StateTensor, TrainingOrigin, TrainingState } from './core/trainingState.ts';
+export type { StateTensor, TrainingOrigin, TrainingState } from './core/training/trainingState.ts';
 export * from './errors.ts';
 export type { Checkpoint } from './experiment/checkpoint/checkpoint.ts';
 export { load, posteriorDigest, readCheckpoint, save, writeCheckpoint } from './experiment/publicFiles.ts';

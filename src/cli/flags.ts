@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { MAX_DRAWS } from '../core/limits.ts';
-import type { PredictionMode } from '../core/predictionMemory.ts';
+import type { PredictionMode } from '../core/prediction/predictionMemory.ts';
 import { ConfigError } from '../errors.ts';
 import { describeValue, mismatch } from '../messages.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../node.ts';

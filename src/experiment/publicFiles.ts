@@ -2,7 +2,7 @@
 
 import { checkPosterior } from '../core/arguments.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import { checkStateShape, type TrainingState } from '../core/trainingState.ts';
+import { checkStateShape, type TrainingState } from '../core/training/trainingState.ts';
 import { decodeSafetensors } from '../files/safetensors.ts';
 import { describeValue } from '../messages.ts';
 import { readable } from '../options/readable.ts';

@@ -3,8 +3,8 @@
 import { INITIAL_RHO } from '../core/gaussian.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { MatrixLike } from '../core/matrix.ts';
-import { PREDICTION_MODES } from '../core/predictionMemory.ts';
-import type { TrainingState } from '../core/trainingState.ts';
+import { PREDICTION_MODES } from '../core/prediction/predictionMemory.ts';
+import type { TrainingState } from '../core/training/trainingState.ts';
 import {
   callback,
   count,

@@ -5,7 +5,7 @@ import { membersOf } from '../core/ensemble.ts';
 import { type MatrixLike, unchangingMatrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import { checkStateShape } from '../core/trainingState.ts';
+import { checkStateShape } from '../core/training/trainingState.ts';
 import { describeValue } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';

@@ -2,7 +2,7 @@
 // every step, so that it finds them in its cache, and then takes over what others have not begun.
 
 import type { Block } from '../core/parameters.ts';
-import { QUEUE_WORDS } from '../core/trainingMemory.ts';
+import { QUEUE_WORDS } from '../core/training/trainingMemory.ts';
 
 /** A share is taken in about so many pieces: small ones end together, large ones need fewer turns. */
 const PIECES = 16;

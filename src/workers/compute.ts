@@ -3,10 +3,10 @@
 
 import { Arena } from '../backend/arena.ts';
 import { type Kernels, LANES } from '../backend/backend.ts';
-import { predictionMemory } from '../core/predictionMemory.ts';
-import { TilePredictor } from '../core/predictTile.ts';
-import { TrainingStep } from '../core/step.ts';
-import { CONTROL_WORDS, trainingMemory } from '../core/trainingMemory.ts';
+import { predictionMemory } from '../core/prediction/predictionMemory.ts';
+import { TilePredictor } from '../core/prediction/predictTile.ts';
+import { TrainingStep } from '../core/training/step.ts';
+import { CONTROL_WORDS, trainingMemory } from '../core/training/trainingMemory.ts';
 import type { StretchHook } from './hook.ts';
 import type { WorkerHost } from './host.ts';
 import type {

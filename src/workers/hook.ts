@@ -1,7 +1,7 @@
 // The one seam for tests of recovery: a module that the runtime's internal option `workerHook` names is loaded by every worker, and
 // its default export runs the stretches that come with an order. What it does there is the tests' business (test/support/faults.ts).
 
-import type { TrainingStep } from '../core/step.ts';
+import type { TrainingStep } from '../core/training/step.ts';
 import type { TrainReply } from './protocol.ts';
 
 /**

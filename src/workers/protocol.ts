@@ -4,9 +4,9 @@
 import type { ArenaMemory } from '../backend/arena.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import type { PredictionMode, PredictionProblem } from '../core/predictionMemory.ts';
+import type { PredictionMode, PredictionProblem } from '../core/prediction/predictionMemory.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
-import type { TrainingProblem } from '../core/problem.ts';
+import type { TrainingProblem } from '../core/training/problem.ts';
 
 /** What each int32 word of the control region means. Written by the workers unless said. */
 export const CONTROL = {

@@ -13,14 +13,15 @@ import {
   loadRows,
   type PredictionMoments,
   predictionMoments,
-} from '../core/predictionArena.ts';
+} from '../core/prediction/predictionArena.ts';
 import {
   chunkRows,
   type PredictionMemory,
   type PredictionProblem,
   predictionMemory,
   TILE_DRAWS,
-} from '../core/predictionMemory.ts';
+} from '../core/prediction/predictionMemory.ts';
+import { TilePredictor, type TileWork } from '../core/prediction/predictTile.ts';
 import {
   fillQuantiles,
   interleave,
@@ -29,7 +30,6 @@ import {
 } from '../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { PredictiveSummary } from '../core/predictive/summarize.ts';
-import { TilePredictor, type TileWork } from '../core/predictTile.ts';
 import type { WorkerHost } from './host.ts';
 import type { SessionRequest, SessionSetup } from './protocol.ts';
 

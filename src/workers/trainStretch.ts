@@ -1,8 +1,8 @@
 // A worker's part in a stretch of training steps: the same program in every member, on its own share of every phase.
 
-import { stepsPerEpoch, totalSteps } from '../core/problem.ts';
-import type { TrainingStep } from '../core/step.ts';
-import { EPOCH_RECORDS, STEP_RECORDS } from '../core/trainingMemory.ts';
+import { stepsPerEpoch, totalSteps } from '../core/training/problem.ts';
+import type { TrainingStep } from '../core/training/step.ts';
+import { EPOCH_RECORDS, STEP_RECORDS } from '../core/training/trainingMemory.ts';
 import { BlockQueue } from './blockQueue.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from './protocol.ts';
 import { type Team, TeamAbortedError } from './team.ts';

@@ -11,7 +11,7 @@ import { type KernelWork, kernelCost, prepareKernel, workName } from '../../src/
 import { NETWORKS, type Network, networkName, parameterCount, stepWork } from '../../src/bench/networks.ts';
 import { build } from '../../src/core/bayesian.ts';
 import type { OptimizerSettings } from '../../src/core/optimizers/index.ts';
-import type { TrainingProblem } from '../../src/core/problem.ts';
+import type { TrainingProblem } from '../../src/core/training/problem.ts';
 import { checkOptions } from '../../src/options/check.ts';
 import { wasmFactory, wasmFactoryOf } from '../../src/platform/node/backends.ts';
 import { readKernelFile } from '../../src/platform/node/kernelFile.ts';

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import type { OptimizerSettings } from '../../src/core/optimizers/index.ts';
 import { createOptimizer } from '../../src/core/optimizers/index.ts';
-import type { TrainingProblem } from '../../src/core/problem.ts';
+import type { TrainingProblem } from '../../src/core/training/problem.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { TrainingHarness, testNormals } from '../support/trainingHarness.ts';
 

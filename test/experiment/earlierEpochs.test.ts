@@ -10,7 +10,7 @@ import { build } from '../../src/core/bayesian.ts';
 import { membersOf } from '../../src/core/ensemble.ts';
 import { ensembleOf } from '../../src/core/ensembleOf.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
-import type { TrainingState } from '../../src/core/trainingState.ts';
+import type { TrainingState } from '../../src/core/training/trainingState.ts';
 import { loadAnyPosterior, saveAnyPosterior } from '../../src/experiment/posterior/ensembleFile.ts';
 import { loadRunData, trainingData } from '../../src/experiment/run/data.ts';
 import { openRun } from '../../src/experiment/run/directory.ts';

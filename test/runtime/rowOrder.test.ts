@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
-import { type TrainingProblem, totalSteps } from '../../src/core/problem.ts';
+import { type TrainingProblem, totalSteps } from '../../src/core/training/problem.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { epochRows, stepRows } from '../../src/runtime/rowOrder.ts';
 import { TrainingHarness, testNormals } from '../support/trainingHarness.ts';

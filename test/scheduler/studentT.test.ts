@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { TrainingState } from '../../src/core/trainingState.ts';
+import type { TrainingState } from '../../src/core/training/trainingState.ts';
 import {
   build,
   createRuntime,

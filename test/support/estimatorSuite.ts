@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Model } from '../../src/core/model.ts';
-import type { TrainingProblem } from '../../src/core/problem.ts';
+import type { TrainingProblem } from '../../src/core/training/problem.ts';
 import { createRuntime, posteriorDigest } from '../../src/index.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import {

@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import type { Model } from '../../src/core/model.ts';
-import type { TrainingProblem } from '../../src/core/problem.ts';
+import type { TrainingProblem } from '../../src/core/training/problem.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { autodiffStep, type MapGraph } from './networkAutodiff.ts';
 import { layerNoise, randomParameters, TrainingHarness, twinBatch } from './trainingHarness.ts';

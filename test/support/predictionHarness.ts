@@ -5,14 +5,14 @@ import type { BackendFactory, Kernels } from '../../src/backend/backend.ts';
 import { layerShape } from '../../src/core/layers/index.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
-import { copyDraws, loadParameters, loadRows } from '../../src/core/predictionArena.ts';
+import { copyDraws, loadParameters, loadRows } from '../../src/core/prediction/predictionArena.ts';
 import {
   type PredictionMemory,
   type PredictionMode,
   predictionMemory,
   TILE_DRAWS,
-} from '../../src/core/predictionMemory.ts';
-import { TilePredictor } from '../../src/core/predictTile.ts';
+} from '../../src/core/prediction/predictionMemory.ts';
+import { TilePredictor } from '../../src/core/prediction/predictTile.ts';
 import { testNormals } from './trainingHarness.ts';
 
 /** An untrained posterior: mu ~ N(0, muScale² / inputs), rho around rhoLoc; no units but its own. */

@@ -4,8 +4,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
 import type { PriorSpec } from '../../src/core/priors/index.ts';
-import type { TrainingProblem } from '../../src/core/problem.ts';
 import { sequential } from '../../src/core/sequential.ts';
+import type { TrainingProblem } from '../../src/core/training/problem.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { centralDifferences, forward, softplus, type TwinTensors } from '../reference/negativeElbo.ts';
 import { autodiffStep, type LayerParameters } from './networkAutodiff.ts';

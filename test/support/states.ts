@@ -1,6 +1,6 @@
 // Small states of a training, made without one, for tests of the files they are kept in.
 
-import type { TrainingState } from '../../src/core/trainingState.ts';
+import type { TrainingState } from '../../src/core/training/trainingState.ts';
 
 /** A state after `step` steps; its numbers differ from step to step. */
 export function madeState(step: number): TrainingState {

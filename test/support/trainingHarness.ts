@@ -4,9 +4,13 @@
 import { Arena } from '../../src/backend/arena.ts';
 import type { BackendFactory } from '../../src/backend/backend.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
-import type { TrainingProblem } from '../../src/core/problem.ts';
-import { TrainingStep } from '../../src/core/step.ts';
-import { CONTROL_WORDS, type TrainingMemory, trainingMemory } from '../../src/core/trainingMemory.ts';
+import type { TrainingProblem } from '../../src/core/training/problem.ts';
+import { TrainingStep } from '../../src/core/training/step.ts';
+import {
+  CONTROL_WORDS,
+  type TrainingMemory,
+  trainingMemory,
+} from '../../src/core/training/trainingMemory.ts';
 import { normal } from '../../src/random/normal.ts';
 import { epochOrder } from '../../src/random/permutation.ts';
 import { seedKey } from '../../src/random/seed.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import { type Block, parameterLayout } from '../../src/core/parameters.ts';
-import { QUEUE_WORDS } from '../../src/core/trainingMemory.ts';
+import { QUEUE_WORDS } from '../../src/core/training/trainingMemory.ts';
 import { BlockQueue, shareBlocks } from '../../src/workers/blockQueue.ts';
 
 const block = (rows: number): Block => ({ layer: 0, panel: 0, firstRow: 0, rows, lanes: 16, offset: 0 });

@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
-import type { PredictionMode } from '../../core/predictionMemory.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { configReads } from '../../experiment/config/config.ts';
 import {

@@ -7,7 +7,7 @@ import { seedKeyOf } from '../../random/earlierEpochs.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import { type LinearMap, ROW_BYTES, type WeightlessLayer } from '../layers/layer.ts';
 import { layerMaps, weightlessLayers } from '../parameters.ts';
-import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../predictionMemory.ts';
+import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../prediction/predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from './outputEstimator.ts';
 
 export class DrawnOutputs implements OutputEstimator {

@@ -4,9 +4,9 @@
 import type { GemmStart, Kernels } from '../../backend/backend.ts';
 import type { Member } from '../../options/kinds.ts';
 import type { SeedKey } from '../../random/seed.ts';
-import type { BatchPlaces, PassRun } from '../batchPlaces.ts';
 import type { LayerLayout, LinearMap } from '../layers/layer.ts';
 import type { ParameterLayout } from '../parameters.ts';
+import type { BatchPlaces, PassRun } from '../training/batchPlaces.ts';
 
 /** What an estimator keeps room for depends on these alone, so every thread works out the same addresses. */
 export interface EstimatorPlan {

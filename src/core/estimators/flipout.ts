@@ -5,8 +5,8 @@
 import { GemmStart } from '../../backend/backend.ts';
 import type { Bare } from '../../options/kinds.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
-import type { PassRun } from '../batchPlaces.ts';
 import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
+import type { PassRun } from '../training/batchPlaces.ts';
 import type {
   BlockGradient,
   Estimator,

@@ -13,7 +13,7 @@ import {
   type PredictionProblem,
   type PredictionSlot,
   readsFeatures,
-} from '../predictionMemory.ts';
+} from '../prediction/predictionMemory.ts';
 import { localMoments } from './localMoments.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from './outputEstimator.ts';
 

@@ -3,8 +3,8 @@
 
 import type { GemmStart } from '../../backend/backend.ts';
 import type { Bare } from '../../options/kinds.ts';
-import type { PassRun } from '../batchPlaces.ts';
 import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
+import type { PassRun } from '../training/batchPlaces.ts';
 import type {
   BlockGradient,
   Estimator,

@@ -5,8 +5,8 @@ import type { Arena } from '../../backend/arena.ts';
 import { LANES } from '../../backend/backend.ts';
 import { log, sigmoid, softplus, softplusInverse } from '../../math/float64.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
-import { batchRows, learningRate, type TrainingProblem } from '../problem.ts';
-import type { TrainingMemory } from '../trainingMemory.ts';
+import { batchRows, learningRate, type TrainingProblem } from '../training/problem.ts';
+import type { TrainingMemory } from '../training/trainingMemory.ts';
 import { createLikelihood } from './index.ts';
 
 /** Where a learned scale starts, in training units: half a standard deviation of standardized targets. */

@@ -2,7 +2,7 @@
 // one to go on from is store.ts's business.
 
 import * as z from 'zod';
-import type { StateTensor, TrainingState } from '../../core/trainingState.ts';
+import type { StateTensor, TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { contentHash, withChecksum } from '../../files/checksum.ts';
 import { checkFormatVersion } from '../../files/formatVersion.ts';

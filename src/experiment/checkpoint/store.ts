@@ -3,7 +3,7 @@
 
 import { copyFileSync, existsSync, linkSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { TrainingState } from '../../core/trainingState.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { TEMPORARY_NAME } from '../../files/atomicFile.ts';
 import { fileProblem } from '../../files/fileProblems.ts';

@@ -4,7 +4,7 @@
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { MAX_ARENA_BYTES, MAX_ROWS, MAX_STEPS } from '../../core/limits.ts';
 import type { Model } from '../../core/model.ts';
-import { trainingMemory } from '../../core/trainingMemory.ts';
+import { trainingMemory } from '../../core/training/trainingMemory.ts';
 import { ConfigError } from '../../errors.ts';
 import { oneLine } from '../../messages.ts';
 import type { ParsedConfig } from './schema.ts';

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ensemble, Posterior } from '../../core/posterior.ts';
-import type { TrainingState } from '../../core/trainingState.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { memberSeed } from '../../random/seed.ts';
 import type { EnsembleOptions } from '../../runtime/options.ts';
 import type { Runtime } from '../../runtime/runtime.ts';

@@ -4,7 +4,7 @@
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { rateFactor } from '../../core/schedules/schedule.ts';
-import type { TrainingState } from '../../core/trainingState.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { NewerFormatError } from '../../files/formatVersion.ts';
 import { checkUnlocked } from '../../files/lock.ts';

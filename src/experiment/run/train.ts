@@ -3,7 +3,7 @@
 
 import { membersOf } from '../../core/ensemble.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
-import type { TrainingState } from '../../core/trainingState.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError, DivergedError } from '../../errors.ts';
 import { lockRun, type RunLock } from '../../files/lock.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';

@@ -2,7 +2,7 @@
 // bit of it: posterior, test metrics and the metrics of each epoch.
 
 import { join } from 'node:path';
-import type { TrainingState } from '../../core/trainingState.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { ConfigError } from '../../errors.ts';
 import { dataSectionSha256, readSafetensors } from '../../files/safetensors.ts';
 import { ScratchDirectory } from '../../files/scratchDirectory.ts';

@@ -11,7 +11,7 @@ import {
   loadRows,
   type PredictionMoments,
   predictionMoments,
-} from '../../core/predictionArena.ts';
+} from '../../core/prediction/predictionArena.ts';
 import {
   chunkRows,
   type PredictionMemory,
@@ -19,7 +19,7 @@ import {
   type PredictionProblem,
   predictionMemory,
   TILE_DRAWS,
-} from '../../core/predictionMemory.ts';
+} from '../../core/prediction/predictionMemory.ts';
 import type { DrawChunk } from '../../core/predictive/drawQuantiles.ts';
 import type { PredictionJob, PredictRequest, PrepareRequest } from '../../workers/protocol.ts';
 import type { Loan } from '../arenas.ts';

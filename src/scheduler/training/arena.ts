@@ -9,8 +9,8 @@ import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
 import { standardizeInto } from '../../core/standardize.ts';
-import { TrainingStep } from '../../core/step.ts';
-import { CONTROL_WORDS, type TrainingMemory } from '../../core/trainingMemory.ts';
+import { TrainingStep } from '../../core/training/step.ts';
+import { CONTROL_WORDS, type TrainingMemory } from '../../core/training/trainingMemory.ts';
 import {
   checkState,
   checksum,
@@ -19,7 +19,7 @@ import {
   type TrainingOrigin,
   type TrainingState,
   writeStateTensors,
-} from '../../core/trainingState.ts';
+} from '../../core/training/trainingState.ts';
 import { seedKey } from '../../random/seed.ts';
 import { CONTROL } from '../../workers/protocol.ts';
 import type { PreparedTraining } from './prepared.ts';

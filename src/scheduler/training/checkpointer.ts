@@ -1,7 +1,7 @@
 // When the state of a training is to be saved: every so many steps, every so many seconds, and when it has to stop.
 // What saving means is the caller's; how a state is made, the trainer's.
 
-import type { TrainingState } from '../../core/trainingState.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 
 export interface CheckpointOptions {
   /** Save after every so many steps. */

@@ -7,10 +7,10 @@ import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../../core/metrics/diagnosticWarnings.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
-import { stepsPerEpoch, type TrainingProblem } from '../../core/problem.ts';
 import { klWeight } from '../../core/schedules/klWeighting.ts';
-import type { TrainingMemory } from '../../core/trainingMemory.ts';
-import type { TrainingState } from '../../core/trainingState.ts';
+import { stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
+import type { TrainingMemory } from '../../core/training/trainingMemory.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { WarningRecord } from './warningRecord.ts';
 
 /** What is seen at the end of an epoch. */

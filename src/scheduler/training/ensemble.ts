@@ -4,9 +4,9 @@
 import { ensembleOf, likelihoodShape } from '../../core/ensembleOf.ts';
 import { parameterLayout } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
-import { totalSteps } from '../../core/problem.ts';
-import { trainingMemory } from '../../core/trainingMemory.ts';
-import type { TrainingState } from '../../core/trainingState.ts';
+import { totalSteps } from '../../core/training/problem.ts';
+import { trainingMemory } from '../../core/training/trainingMemory.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../../errors.ts';
 import { memberSeed } from '../../random/seed.ts';
 import type { PhaseTimes } from '../../workers/protocol.ts';

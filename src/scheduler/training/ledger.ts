@@ -1,8 +1,8 @@
 // What an epoch came to: the step losses and KLs that workers leave in the arena, added up and stated per training row.
 
 import type { Arena } from '../../backend/arena.ts';
-import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem } from '../../core/problem.ts';
-import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../../core/trainingMemory.ts';
+import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
+import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../../core/training/trainingMemory.ts';
 import { log } from '../../math/float64.ts';
 import { Diagnosis } from './diagnosis.ts';
 import type { PreparedTraining } from './prepared.ts';

@@ -2,7 +2,7 @@
 
 import type { Matrix } from '../../core/matrix.ts';
 import type { Standardization } from '../../core/posterior.ts';
-import type { TrainingProblem } from '../../core/problem.ts';
+import type { TrainingProblem } from '../../core/training/problem.ts';
 
 export interface PreparedTraining {
   readonly problem: TrainingProblem;

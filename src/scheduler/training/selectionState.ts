@@ -4,7 +4,7 @@
 import { layerShape } from '../../core/layers/index.ts';
 import type { Model } from '../../core/model.ts';
 import type { LayerPosterior } from '../../core/posterior.ts';
-import type { StateTensor, TrainingState } from '../../core/trainingState.ts';
+import type { StateTensor, TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import type { EpochSelector, SelectionState } from './earlyStopping.ts';
 

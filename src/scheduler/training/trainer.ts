@@ -3,14 +3,14 @@
 
 import { parameterLayout } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
-import { stepsPerEpoch, totalSteps } from '../../core/problem.ts';
+import { stepsPerEpoch, totalSteps } from '../../core/training/problem.ts';
 import {
   EPOCH_RECORDS,
   STEP_RECORDS,
   type TrainingMemory,
   trainingMemory,
-} from '../../core/trainingMemory.ts';
-import type { TrainingState } from '../../core/trainingState.ts';
+} from '../../core/training/trainingMemory.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { DivergedError, WorkerLostError } from '../../errors.ts';
 import { LostRequestError } from '../../platform/platform.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from '../../workers/protocol.ts';

@@ -2,7 +2,7 @@
 // is said once and withdrawn when it holds no more. A part of a training's state (`extra.warnings`), so a resumed training says the same.
 
 import { type DiagnosticWarning, WITHDRAWALS } from '../../core/metrics/diagnosticWarnings.ts';
-import type { TrainingState } from '../../core/trainingState.ts';
+import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 
 /** The median of so many epochs' nll is judged: two of them may be spikes, as adam's are. */

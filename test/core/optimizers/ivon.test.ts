@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { LANES } from '../../../src/backend/backend.ts';
 import { build } from '../../../src/core/bayesian.ts';
 import { createOptimizer } from '../../../src/core/optimizers/index.ts';
-import type { TrainingState } from '../../../src/core/trainingState.ts';
+import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { posteriorDigest } from '../../../src/experiment/posterior/posteriorFile.ts';
 import { createRuntime } from '../../../src/node.ts';
 import { wasmFactory } from '../../../src/platform/node/backends.ts';

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KERNEL_EPOCH } from '../../../src/backend/kernelEpoch.ts';
 import { demoConfig } from '../../../src/cli/demoConfig.ts';
-import type { TrainingState } from '../../../src/core/trainingState.ts';
+import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { CheckpointError, ConfigError, DataError } from '../../../src/errors.ts';
 import { parseConfig, type ResolvedConfig } from '../../../src/experiment/config/config.ts';
 import { prepareRun } from '../../../src/experiment/run/data.ts';

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../../src/core/bayesian.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
-import { chunkRows, predictionMemory } from '../../../src/core/predictionMemory.ts';
+import { chunkRows, predictionMemory } from '../../../src/core/prediction/predictionMemory.ts';
 import type { Prediction } from '../../../src/core/predictive/prediction.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
 import { normal } from '../../../src/random/normal.ts';

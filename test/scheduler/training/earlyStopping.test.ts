@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Posterior } from '../../../src/core/posterior.ts';
-import type { TrainingState } from '../../../src/core/trainingState.ts';
+import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { CheckpointError } from '../../../src/errors.ts';
 import { readCheckpoint, writeCheckpoint } from '../../../src/experiment/checkpoint/checkpoint.ts';
 import { posteriorDigest } from '../../../src/experiment/posterior/posteriorFile.ts';

@@ -2,7 +2,7 @@
 
 import { afterAll, describe, expect, test } from 'vitest';
 import { build } from '../../../src/core/bayesian.ts';
-import type { TrainingState } from '../../../src/core/trainingState.ts';
+import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { createRuntime } from '../../../src/node.ts';
 import type { TrainOptions } from '../../../src/runtime/options.ts';
 

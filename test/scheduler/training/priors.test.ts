@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { PriorSpec } from '../../../src/core/priors/index.ts';
 import { sequential } from '../../../src/core/sequential.ts';
-import type { TrainingState } from '../../../src/core/trainingState.ts';
+import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
 import {
   loadPosterior,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { TrainingState } from '../../../src/core/trainingState.ts';
+import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { CheckpointError, DivergedError, WorkerLostError } from '../../../src/errors.ts';
 import { posteriorDigest, readCheckpoint, writeCheckpoint } from '../../../src/index.ts';
 import { createRuntime } from '../../../src/node.ts';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { referenceFactory } from '../../../src/backend/reference/reference.ts';
 import { build } from '../../../src/core/bayesian.ts';
 import { createLikelihood } from '../../../src/core/likelihoods/index.ts';
-import type { TrainingState } from '../../../src/core/trainingState.ts';
+import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { CheckpointError } from '../../../src/errors.ts';
 import { Ledger } from '../../../src/scheduler/training/ledger.ts';
 import { TrainingHarness, testNormals } from '../../support/trainingHarness.ts';

@@ -1,14 +1,14 @@
 // The address book of a training: which region of the arena holds what. A pure function of the problem, so every thread
 // works out the same addresses; all addresses are bytes.
 
-import { ArenaLayout } from '../backend/arena.ts';
-import { LANES } from '../backend/backend.ts';
+import { ArenaLayout } from '../../backend/arena.ts';
+import { LANES } from '../../backend/backend.ts';
+import { estimatorKind } from '../estimators/index.ts';
+import { layerPriors } from '../layerPriors.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
+import { createOptimizer } from '../optimizers/index.ts';
+import { type ParameterLayout, parameterLayout } from '../parameters.ts';
 import type { ActivationRegion, BatchMemory } from './batchPlaces.ts';
-import { estimatorKind } from './estimators/index.ts';
-import { layerPriors } from './layerPriors.ts';
-import { createLikelihood } from './likelihoods/index.ts';
-import { createOptimizer } from './optimizers/index.ts';
-import { type ParameterLayout, parameterLayout } from './parameters.ts';
 import type { TrainingProblem } from './problem.ts';
 
 /** Step records kept for the main thread to read after a stretch of steps. */

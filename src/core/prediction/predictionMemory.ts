@@ -1,10 +1,10 @@
 // The address book of a prediction job: parameters once, rows once, and per slot what one tile of draws × rows works in.
 
-import { ArenaLayout } from '../backend/arena.ts';
-import { LANES } from '../backend/backend.ts';
-import { createLikelihood } from './likelihoods/index.ts';
-import type { LikelihoodSpec, Model } from './model.ts';
-import { type LayerLayout, type ParameterLayout, parameterLayout } from './parameters.ts';
+import { ArenaLayout } from '../../backend/arena.ts';
+import { LANES } from '../../backend/backend.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
+import type { LikelihoodSpec, Model } from '../model.ts';
+import { type LayerLayout, type ParameterLayout, parameterLayout } from '../parameters.ts';
 
 /** How draws of the outputs are made: from drawn weights, from the mean of the weights, or layer by layer (estimators/marginalOutputs.ts). */
 export const PREDICTION_MODES = ['sample', 'mean', 'marginal'] as const;

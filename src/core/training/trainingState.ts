@@ -1,12 +1,12 @@
 // Everything that a training needs to go on to the bit, as named row-major tensors: read out of the arena, checked, and put back.
 // Where a state is kept is not known here; experiment/checkpoint.ts writes it to a file.
 
-import type { Arena } from '../backend/arena.ts';
-import { CheckpointError } from '../errors.ts';
-import { describeValue, mismatch } from '../messages.ts';
-import { createLikelihood } from './likelihoods/index.ts';
-import { createOptimizer } from './optimizers/index.ts';
-import { type LayerLayout, packLayer, unpackLayer } from './parameters.ts';
+import type { Arena } from '../../backend/arena.ts';
+import { CheckpointError } from '../../errors.ts';
+import { describeValue, mismatch } from '../../messages.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
+import { createOptimizer } from '../optimizers/index.ts';
+import { type LayerLayout, packLayer, unpackLayer } from '../parameters.ts';
 import type { TrainingProblem } from './problem.ts';
 import { totalSteps } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';

@@ -1,11 +1,11 @@
 // A training problem: everything that decides the bits of the result, and nothing that does not (no workers, no backend).
 // Plain data, so that it crosses to a worker as it is.
 
-import type { EstimatorSpec } from './estimators/index.ts';
-import type { LikelihoodSpec, Model } from './model.ts';
-import type { OptimizerSettings } from './optimizers/index.ts';
-import type { KlWeightingSpec } from './schedules/klWeighting.ts';
-import { rateFactor, type ScheduleSpec } from './schedules/schedule.ts';
+import type { EstimatorSpec } from '../estimators/index.ts';
+import type { LikelihoodSpec, Model } from '../model.ts';
+import type { OptimizerSettings } from '../optimizers/index.ts';
+import type { KlWeightingSpec } from '../schedules/klWeighting.ts';
+import { rateFactor, type ScheduleSpec } from '../schedules/schedule.ts';
 
 export interface TrainingProblem {
   readonly model: Model;

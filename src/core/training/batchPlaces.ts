@@ -1,8 +1,8 @@
 // Where the values of a minibatch stand: inputs, outputs and deltas of every layer, by draw and by panel of 16 rows. All are byte
 // addresses in a training's arena.
 
-import { LANES } from '../backend/backend.ts';
-import { type LayerLayout, ROW_BYTES } from './layers/layer.ts';
+import { LANES } from '../../backend/backend.ts';
+import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
 
 /** Panels first … last − 1 of the minibatch of a step, through one draw of the weights. */
 export interface PassRun {

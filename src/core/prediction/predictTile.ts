@@ -1,14 +1,14 @@
 // One tile of a prediction: some draws for some rows, reduced to moments (or kept) in the tile's slot. Where the draws of the outputs
 // come from is an estimator's business.
 
-import type { Arena } from '../backend/arena.ts';
-import { type Kernels, LANES } from '../backend/backend.ts';
-import { DrawnOutputs } from './estimators/drawnOutputs.ts';
-import { MarginalOutputs } from './estimators/marginalOutputs.ts';
-import type { OutputEstimator, Tile } from './estimators/outputEstimator.ts';
-import { ROW_BYTES } from './layers/layer.ts';
-import { createLikelihood } from './likelihoods/index.ts';
-import type { Likelihood } from './likelihoods/likelihood.ts';
+import type { Arena } from '../../backend/arena.ts';
+import { type Kernels, LANES } from '../../backend/backend.ts';
+import { DrawnOutputs } from '../estimators/drawnOutputs.ts';
+import { MarginalOutputs } from '../estimators/marginalOutputs.ts';
+import type { OutputEstimator, Tile } from '../estimators/outputEstimator.ts';
+import { ROW_BYTES } from '../layers/layer.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
+import type { Likelihood } from '../likelihoods/likelihood.ts';
 import type {
   PredictionMemory,
   PredictionMode,

@@ -1,13 +1,13 @@
 // The pass of one draw over a run of minibatch panels: forward, loss and backward to every layer's delta, cut into stages. A stage may
 // be shared out by columns: parts of a layer's units, each computed whole by the thread that takes it.
 
-import { ACTIVATIONS, GemmStart, type Kernels, LANES } from '../backend/backend.ts';
+import { ACTIVATIONS, GemmStart, type Kernels, LANES } from '../../backend/backend.ts';
+import type { EstimatorRun } from '../estimators/estimator.ts';
+import { type LayerLayout, ROW_BYTES, type WeightlessLayer } from '../layers/layer.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
+import type { Likelihood, LossAddresses } from '../likelihoods/likelihood.ts';
+import { weightlessLayers } from '../parameters.ts';
 import type { BatchPlaces, PassRun } from './batchPlaces.ts';
-import type { EstimatorRun } from './estimators/estimator.ts';
-import { type LayerLayout, ROW_BYTES, type WeightlessLayer } from './layers/layer.ts';
-import { createLikelihood } from './likelihoods/index.ts';
-import type { Likelihood, LossAddresses } from './likelihoods/likelihood.ts';
-import { weightlessLayers } from './parameters.ts';
 import { batchRows, type TrainingProblem } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 

@@ -1,15 +1,15 @@
 // What goes into a prediction's arena and what comes out: parameters and rows in, moments and draws of a tile out.
 
-import type { Arena } from '../backend/arena.ts';
-import { LANES } from '../backend/backend.ts';
-import { isEarlier } from '../random/earlierEpochs.ts';
-import type { Tile } from './estimators/outputEstimator.ts';
-import type { Matrix } from './matrix.ts';
-import { packLayer } from './parameters.ts';
-import type { Posterior } from './posterior.ts';
+import type { Arena } from '../../backend/arena.ts';
+import { LANES } from '../../backend/backend.ts';
+import { isEarlier } from '../../random/earlierEpochs.ts';
+import type { Tile } from '../estimators/outputEstimator.ts';
+import type { Matrix } from '../matrix.ts';
+import { packLayer } from '../parameters.ts';
+import type { Posterior } from '../posterior.ts';
+import { MomentAccumulator } from '../predictive/moments.ts';
+import { standardizeInto } from '../standardize.ts';
 import type { PredictionMemory } from './predictionMemory.ts';
-import { MomentAccumulator } from './predictive/moments.ts';
-import { standardizeInto } from './standardize.ts';
 
 /** Writes mu and rho of every layer. */
 export function loadParameters(arena: Arena, memory: PredictionMemory, posterior: Posterior): void {

@@ -1,30 +1,30 @@
 // One training step in three kinds of work, each cut into pieces that any thread may do: sampling and gathering, the pass of
 // tiles forward and backward, and the finishing of parameter blocks. Pieces of a kind are independent of each other.
 
-import type { Arena } from '../backend/arena.ts';
-import { type Kernels, LANES, UPDATE_SCALARS } from '../backend/backend.ts';
-import { epochOrder } from '../random/permutation.ts';
-import { seedKey } from '../random/seed.ts';
-import { BatchPlaces, type PassRun } from './batchPlaces.ts';
+import type { Arena } from '../../backend/arena.ts';
+import { type Kernels, LANES, UPDATE_SCALARS } from '../../backend/backend.ts';
+import { epochOrder } from '../../random/permutation.ts';
+import { seedKey } from '../../random/seed.ts';
 import type {
   BlockGradient,
   EstimatorRun,
   GradientBuffers,
   LogPriorGradient,
-} from './estimators/estimator.ts';
-import { estimatorKind } from './estimators/index.ts';
-import { type LayerPriors, layerPriors } from './layerPriors.ts';
-import { ROW_BYTES } from './layers/layer.ts';
-import { createLikelihood } from './likelihoods/index.ts';
-import type { Likelihood } from './likelihoods/likelihood.ts';
-import { NoiseScale } from './likelihoods/noiseScale.ts';
+} from '../estimators/estimator.ts';
+import { estimatorKind } from '../estimators/index.ts';
+import { type LayerPriors, layerPriors } from '../layerPriors.ts';
+import { ROW_BYTES } from '../layers/layer.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
+import type { Likelihood } from '../likelihoods/likelihood.ts';
+import { NoiseScale } from '../likelihoods/noiseScale.ts';
+import { createOptimizer } from '../optimizers/index.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import { layerMaps } from '../parameters.ts';
+import type { Prior } from '../priors/prior.ts';
+import { klWeight } from '../schedules/klWeighting.ts';
+import { BatchPlaces, type PassRun } from './batchPlaces.ts';
 import { NetworkPass } from './networkPass.ts';
-import { createOptimizer } from './optimizers/index.ts';
-import type { Optimizer } from './optimizers/optimizer.ts';
-import { layerMaps } from './parameters.ts';
-import type { Prior } from './priors/prior.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
-import { klWeight } from './schedules/klWeighting.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
 export class TrainingStep {
