@@ -31,10 +31,13 @@ export function withRuntime(command: Command): Command {
         .argParser(parseWorkers)
         .default('auto' as const, 'auto: one per core'),
     )
-    .option(
-      '--backend <name>',
-      `auto or one of ${nodeBackends.names.join(', ')}; the bits are the same, but for tfjs`,
-      'auto',
+    .addOption(
+      new Option(
+        '--backend <name>',
+        `auto or one of ${nodeBackends.names.join(', ')}; the bits are the same, but for tfjs`,
+      )
+        .argParser(parseBackend)
+        .default('auto'),
     );
 }
 
@@ -110,6 +113,12 @@ export function modeOption(): Option {
 
 function parseWorkers(text: string): number | 'auto' {
   return text === 'auto' ? 'auto' : wholeNumber('--workers', text, MAX_WORKERS, ' or auto');
+}
+
+/** A backend there is, whether or not the command will need it: a typo is an error even where nothing is left to compute. */
+function parseBackend(text: string): string {
+  if (text !== 'auto') nodeBackends.named(text);
+  return text;
 }
 
 export function wholeNumber(flag: string, text: string, max: number, or = ''): number {

@@ -65,6 +65,8 @@ describe('command line', () => {
     [['train', 'curve.yaml', '--workers', '0'], /--workers: /],
     [['train', 'curve.yaml', '--workers', '1e9'], /--workers: /],
     [['train', 'curve.yaml', '--backend', 'cuda'], /backend: expected auto or one of .*wasm.*, got cuda/],
+    [['resume', 'run', '--backend', 'toString'], /backend: expected auto or one of .*wasm.*, got toString/],
+    [['verify', 'run', '--backend', 'cuda'], /backend: expected auto or one of .*wasm.*, got cuda/],
     [['train', 'curve.yaml', '--draws', '0'], /--draws: /],
     [['train', 'curve.yaml', '--draws', '2.5'], /--draws: /],
     [['train', 'curve.yaml', '--seed', ''], /--seed: /],
