@@ -6,17 +6,11 @@ import { checkStateShape, type TrainingState } from '../core/training/trainingSt
 import { decodeSafetensors } from '../files/safetensors.ts';
 import { describeValue } from '../messages.ts';
 import { readable } from '../options/readable.ts';
-import {
-  type Checkpoint,
-  readCheckpoint as read,
-  writeCheckpoint as write,
-} from './checkpoint/checkpoint.ts';
-import {
-  anyPosteriorDigest,
-  decodeAnyPosterior,
-  loadAnyPosterior,
-  saveAnyPosterior,
-} from './posterior/ensembleFile.ts';
+import type { Checkpoint } from './checkpoint/checkpoint.ts';
+import { readCheckpoint as read, writeCheckpoint as write } from './checkpoint/checkpointFile.ts';
+import { nodeFileHost } from './fileHost.ts';
+import { decodeAnyPosterior } from './posterior/ensembleFile.ts';
+import { anyPosteriorDigest, loadAnyPosterior, saveAnyPosterior } from './posterior/saved.ts';
 
 /** Longer paths no system takes. */
 const MAX_PATH = 4096;
@@ -37,7 +31,7 @@ export function save(path: string, posterior: AnyPosterior): string {
  */
 export function load(source: string | Uint8Array): AnyPosterior {
   const bytes = readable('load', () => (source instanceof Uint8Array ? Uint8Array.from(source) : null));
-  if (bytes !== null) return decodeAnyPosterior(decodeSafetensors(bytes, 'load'), 'load');
+  if (bytes !== null) return decodeAnyPosterior(decodeSafetensors(bytes, 'load'), 'load', nodeFileHost);
   checkPath('load', source);
   return loadAnyPosterior(source);
 }

@@ -16,7 +16,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import { type ErrorType, fileProblem } from './fileProblems.ts';
+import { fileProblem } from './fileProblems.ts';
+import type { ErrorType } from './strictJson.ts';
 
 /** Names of unfinished files; one left behind by a kill may be deleted. */
 export const TEMPORARY_NAME = /^\.varpool-[0-9a-f]{16}\.tmp$/;

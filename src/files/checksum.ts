@@ -1,9 +1,9 @@
 // The checksum of a safetensors file: SHA-256 over its header as well as its numbers, kept as one more field of its metadata.
 // Checkpoints always have one; posteriors of older versions do not.
 
-import { createHash } from 'node:crypto';
 import { CheckpointError } from '../errors.ts';
 import { describeValue, mismatch, oneLine } from '../messages.ts';
+import type { FileHost } from './fileHost.ts';
 import { encodeSafetensors, type Safetensors, type Tensor } from './safetensors.ts';
 
 const FIELD = 'sha256';
@@ -12,12 +12,13 @@ const FIELD = 'sha256';
 export function withChecksum(
   metadata: Readonly<Record<string, string>>,
   tensors: readonly Tensor[],
+  host: FileHost,
 ): Record<string, string> {
-  return { ...metadata, [FIELD]: contentHash(metadata, tensors) };
+  return { ...metadata, [FIELD]: contentHash(metadata, tensors, host) };
 }
 
 export interface LoadOptions {
-  /** Told of a file from before there were checksums. Default: a warning of the process. */
+  /** Told of a file from before there were checksums. Default: a warning of the host's. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -25,19 +26,23 @@ export interface LoadOptions {
  * Holds the file of a posterior to its checksum; one from before there were checksums is reported.
  * @throws CheckpointError when the content is not what was written
  */
-export function holdToChecksum(file: Safetensors, path: string, { onWarning }: LoadOptions): void {
-  if (hasChecksum(file, path)) return;
-  const warn = onWarning ?? ((message: string) => process.emitWarning(message, 'VarpoolWarning'));
-  warn(oneLine(`${path}: written before files had a checksum, so damage to it may not show`));
+export function holdToChecksum(
+  file: Safetensors,
+  path: string,
+  host: FileHost,
+  { onWarning = host.warn }: LoadOptions,
+): void {
+  if (hasChecksum(file, path, host)) return;
+  onWarning(oneLine(`${path}: written before files had a checksum, so damage to it may not show`));
 }
 
 /** Whether the file has a checksum; one that has is held to it. @throws CheckpointError */
-function hasChecksum({ metadata, tensors }: Safetensors, where: string): boolean {
+function hasChecksum({ metadata, tensors }: Safetensors, where: string, host: FileHost): boolean {
   const { [FIELD]: stated, ...covered } = metadata;
   // Damage to the field's name must not make the file look like one from before there were checksums.
   const renamed = Object.keys(covered).find((key) => /^[0-9a-f]{64}$/.test(covered[key]));
   if (stated === undefined && renamed === undefined) return false;
-  const hash = contentHash(covered, tensors);
+  const hash = contentHash(covered, tensors, host);
   if (stated === hash) return true;
   const [expected, got] =
     stated === undefined
@@ -48,8 +53,10 @@ function hasChecksum({ metadata, tensors }: Safetensors, where: string): boolean
 }
 
 /** SHA-256, in hex, of the file that these tensors and this metadata make. */
-export function contentHash(metadata: Readonly<Record<string, string>>, tensors: readonly Tensor[]): string {
-  const hash = createHash('sha256');
-  for (const chunk of encodeSafetensors(tensors, metadata)) hash.update(chunk);
-  return hash.digest('hex');
+export function contentHash(
+  metadata: Readonly<Record<string, string>>,
+  tensors: readonly Tensor[],
+  host: Pick<FileHost, 'sha256'>,
+): string {
+  return host.sha256(encodeSafetensors(tensors, metadata));
 }

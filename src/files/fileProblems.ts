@@ -2,9 +2,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { mismatch, oneLine } from '../messages.ts';
-
-/** The class of error a caller wants for its kind of file. */
-export type ErrorType = new (message: string, options?: ErrorOptions) => Error;
+import type { ErrorType } from './strictJson.ts';
 
 /** Linux's number. */
 const EDQUOT = 122;

@@ -1,14 +1,11 @@
 // The safetensors format, both ways and strictly: 8 bytes of header length, a JSON header, then the tensors' bytes without gaps.
-// What the tensors mean is not known here; posteriorFile.ts gives them names.
+// What the tensors mean is not known here; posteriorFile.ts gives them names. The disk is safetensorsFile.ts's.
 
-import { createHash } from 'node:crypto';
 import { CheckpointError } from '../errors.ts';
 import { mismatch } from '../messages.ts';
-import { writeFileAtomic } from './atomicFile.ts';
-import { readExactly, withFile } from './fileProblems.ts';
 import { parseStrictJson } from './strictJson.ts';
 
-/** Element types by their names in the format. All numbers are little-endian, as on every machine Node runs on here. */
+/** Element types by their names in the format. All numbers are little-endian, as on every machine this runs on. */
 export const DTYPES = {
   F32: Float32Array,
   F64: Float64Array,
@@ -84,7 +81,7 @@ export function encodeSafetensors(
     );
     offset = end;
   }
-  const json = Buffer.from(`{${entries.join(',')}}`);
+  const json = new TextEncoder().encode(`{${entries.join(',')}}`);
   // Padded so that the data section, and with it every float64 at its start, is aligned.
   const headerBytes = Math.ceil(json.length / 8) * 8;
   if (headerBytes > MAX_HEADER_BYTES) {
@@ -98,38 +95,9 @@ export function encodeSafetensors(
   return [head, ...tensors.map(bytesOf)];
 }
 
-/**
- * Writes a file whole or not at all.
- * @throws CheckpointError if it cannot be written; TypeError as encodeSafetensors
- */
-export function writeSafetensors(
-  path: string,
-  tensors: readonly Tensor[],
-  metadata: Readonly<Record<string, string>> = {},
-): void {
-  writeFileAtomic(path, encodeSafetensors(tensors, metadata), CheckpointError);
-}
-
-/**
- * SHA-256, in hex, of the data section a file of these tensors has.
- * @param tensors in the order of the file
- */
-export function dataSectionSha256(tensors: readonly Tensor[]): string {
-  const hash = createHash('sha256');
-  for (const tensor of tensors) hash.update(bytesOf(tensor));
-  return hash.digest('hex');
-}
-
-/**
- * Reads a file; memory is taken only for bytes that are there.
- * @throws CheckpointError naming file and place
- */
-export function readSafetensors(path: string): Safetensors {
-  return withFile(path, 'a safetensors file', CheckpointError, (fd, size) => {
-    const read = (length: number, position: number) =>
-      readExactly(fd, length, position, path, CheckpointError);
-    return decode(read, size, path);
-  });
+/** The bytes of the data section a file of these tensors has, tensors in the order of the file. */
+export function dataSection(tensors: readonly Tensor[]): Uint8Array[] {
+  return tensors.map(bytesOf);
 }
 
 /**
@@ -138,16 +106,18 @@ export function readSafetensors(path: string): Safetensors {
  * @throws CheckpointError naming `where` and the place
  */
 export function decodeSafetensors(bytes: Uint8Array, where: string): Safetensors {
-  return decode(
+  return decodeFrom(
     (length, position) => new Uint8Array(bytes.subarray(position, position + length)),
     bytes.length,
     where,
   );
 }
 
-type Read = (length: number, position: number) => Uint8Array<ArrayBuffer>;
+/** Some of a file's bytes, in memory of their own. */
+export type Read = (length: number, position: number) => Uint8Array<ArrayBuffer>;
 
-function decode(read: Read, size: number, where: string): Safetensors {
+/** Decodes a file of `size` bytes that is read piece by piece. @throws CheckpointError naming `where` and the place */
+export function decodeFrom(read: Read, size: number, where: string): Safetensors {
   if (size < LENGTH_BYTES) fail(where, 'at least 8 bytes', `${size}`, 'the file is cut short');
   const stated = new DataView(read(LENGTH_BYTES, 0).buffer).getBigUint64(0, true);
   if (stated > BigInt(MAX_HEADER_BYTES)) {
@@ -288,5 +258,8 @@ function fail(where: string, expected: string, got: string, next: string): never
 /** Bytes of a tensor, not copied unless its memory is shared: hashing and writing then see one moment of it. */
 function bytesOf({ data }: Tensor): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return data.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes;
+  // Not instanceof: where memory cannot be shared there is no such class.
+  return Object.prototype.toString.call(data.buffer) === '[object ArrayBuffer]'
+    ? bytes
+    : new Uint8Array(bytes);
 }

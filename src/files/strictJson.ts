@@ -2,7 +2,9 @@
 // is refused here.
 
 import { describeValue, oneLine } from '../messages.ts';
-import type { ErrorType } from './fileProblems.ts';
+
+/** The class of error a caller wants for its kind of file. */
+export type ErrorType = new (message: string, options?: ErrorOptions) => Error;
 
 /**
  * The value of JSON text in UTF-8 bytes; objects and arrays nest at most `maxDepth` deep.

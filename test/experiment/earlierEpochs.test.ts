@@ -11,13 +11,13 @@ import { membersOf } from '../../src/core/ensemble.ts';
 import { ensembleOf } from '../../src/core/ensembleOf.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
 import type { TrainingState } from '../../src/core/training/trainingState.ts';
-import { loadAnyPosterior, saveAnyPosterior } from '../../src/experiment/posterior/ensembleFile.ts';
+import { loadAnyPosterior, saveAnyPosterior } from '../../src/experiment/posterior/saved.ts';
 import { loadRunData, trainingData } from '../../src/experiment/run/data.ts';
 import { openRun } from '../../src/experiment/run/directory.ts';
 import { recordedData, repeatableRun } from '../../src/experiment/run/repeatable.ts';
 import { openResume } from '../../src/experiment/run/resume.ts';
 import { runRows } from '../../src/experiment/run/rows.ts';
-import { readSafetensors, writeSafetensors } from '../../src/files/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../src/files/safetensorsFile.ts';
 import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import { epochOrderOf } from '../../src/random/earlierEpochs.ts';
 

@@ -9,14 +9,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   DTYPES,
   type Dtype,
-  dataSectionSha256,
   decodeSafetensors,
   encodeSafetensors,
-  readSafetensors,
   type Tensor,
   type TensorData,
-  writeSafetensors,
 } from '../../src/files/safetensors.ts';
+import { dataSectionSha256, readSafetensors, writeSafetensors } from '../../src/files/safetensorsFile.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-safetensors-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

@@ -6,12 +6,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../src/errors.ts';
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  readSafetensors,
-  type Tensor,
-} from '../../src/files/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, type Tensor } from '../../src/files/safetensors.ts';
+import { readSafetensors } from '../../src/files/safetensorsFile.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-safetensors-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

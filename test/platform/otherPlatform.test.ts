@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import { Backends } from '../../src/backend/registry.ts';
 import { BackendUnavailableError } from '../../src/errors.ts';
-import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/saved.ts';
 import { createRuntime } from '../../src/node.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { nodeEndpoint } from '../../src/platform/node/endpoint.ts';

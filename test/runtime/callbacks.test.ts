@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
-import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/saved.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
 import type { TrainOptions } from '../../src/runtime/options.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DivergedError, WorkerLostError } from '../../src/errors.ts';
-import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/saved.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
 import type { TrainProgress } from '../../src/scheduler/training/reports.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';

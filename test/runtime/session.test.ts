@@ -19,7 +19,7 @@ import { predictionMemory } from '../../src/core/prediction/predictionMemory.ts'
 import { TilePredictor } from '../../src/core/prediction/predictTile.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
 import { BackendUnavailableError, WorkerLostError } from '../../src/errors.ts';
-import { savePosterior } from '../../src/experiment/posterior/posteriorFile.ts';
+import { savePosterior } from '../../src/experiment/posterior/saved.ts';
 import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { nodeWorkerHost } from '../../src/platform/node/workerHost.ts';

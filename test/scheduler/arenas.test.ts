@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Arena, ArenaLayout } from '../../src/backend/arena.ts';
-import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/saved.ts';
 import { createRuntime } from '../../src/node.ts';
 import { noMemoryMessage } from '../../src/platform/node/addressSpace.ts';
 import { nodePlatform } from '../../src/platform/node.ts';

@@ -5,7 +5,7 @@ import seedrandom from 'seedrandom';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parameterLayout } from '../../src/core/parameters.ts';
 import type { TrainingState } from '../../src/core/training/trainingState.ts';
-import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/saved.ts';
 import { createRuntime } from '../../src/node.ts';
 import type { TrainOptions } from '../../src/runtime/options.ts';
 import { FAULTY, type Fault, trainWithFaults } from '../support/faults.ts';

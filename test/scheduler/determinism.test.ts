@@ -3,7 +3,7 @@
 
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
-import { posteriorDigest } from '../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../src/experiment/posterior/saved.ts';
 import { createRuntime, type Runtime } from '../../src/node.ts';
 import { nodeBackends } from '../../src/platform/node/backends.ts';
 import type { TrainOptions } from '../../src/runtime/options.ts';

@@ -1,16 +1,16 @@
-// Checkpoints: the state of a training as a safetensors file, held to a checksum of all of it. Which files there are and which
-// one to go on from is store.ts's business.
+// Checkpoints: the state of a training as the bytes of a safetensors file, held to a checksum of all of it. On disk they are
+// checkpointFile.ts's; which files there are and which one to go on from is store.ts's business.
 
 import * as z from 'zod';
 import type { StateTensor, TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { contentHash, withChecksum } from '../../files/checksum.ts';
+import type { FileHost } from '../../files/fileHost.ts';
 import { checkFormatVersion } from '../../files/formatVersion.ts';
-import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from '../../files/safetensors.ts';
+import type { Safetensors, Tensor } from '../../files/safetensors.ts';
 import { parseStrictJson } from '../../files/strictJson.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
-import { varpoolVersion } from '../provenance.ts';
 
 const FORMAT = 'varpool-checkpoint';
 const FORMAT_VERSION = 1;
@@ -25,12 +25,8 @@ export interface Checkpoint {
   readonly kernels: string | null;
 }
 
-/**
- * Writes a checkpoint whole or not at all.
- * @param kernels see Checkpoint; null where they need not be the same when it is read
- * @throws CheckpointError if it cannot be written; the file that was there is then as it was
- */
-export function writeCheckpoint(path: string, state: TrainingState, kernels: string | null = null): void {
+/** Tensors and metadata of a checkpoint's file. @param kernels see Checkpoint; null where they need not be the same when it is read */
+export function checkpointRecord(state: TrainingState, kernels: string | null, host: FileHost): Safetensors {
   const { origin, step, epochLoss, seconds, extra } = state;
   const tensors = state.tensors.map(({ name, shape, data }): Tensor => {
     return { name, shape, data, dtype: data instanceof Float64Array ? 'F64' : 'F32' };
@@ -38,7 +34,7 @@ export function writeCheckpoint(path: string, state: TrainingState, kernels: str
   const metadata = {
     format: FORMAT,
     formatVersion: String(FORMAT_VERSION),
-    varpool: varpoolVersion(),
+    varpool: host.version(),
     kernels: JSON.stringify(kernels),
     step: JSON.stringify(step),
     epochLoss: Object.is(epochLoss, -0) ? '-0' : JSON.stringify(epochLoss),
@@ -46,27 +42,23 @@ export function writeCheckpoint(path: string, state: TrainingState, kernels: str
     origin: JSON.stringify(origin),
     extra: JSON.stringify(extra),
   };
-  writeSafetensors(path, tensors, withChecksum(metadata, tensors));
-}
-
-/**
- * Reads a checkpoint and holds every byte of it to its checksum. Whether it fits a training, `runtime.train` says when it is resumed.
- * @throws CheckpointError, in one line, naming the file and what is wrong; NewerFormatError for a later format
- */
-export function readCheckpoint(path: string): Checkpoint {
-  return decodeCheckpoint(readSafetensors(path), path);
+  return { tensors, metadata: withChecksum(metadata, tensors, host) };
 }
 
 /** The checkpoint in the tensors and metadata of a file; `where` starts the message of an error. @throws CheckpointError */
-export function decodeCheckpoint({ metadata, tensors }: Safetensors, where: string): Checkpoint {
+export function decodeCheckpoint(
+  { metadata, tensors }: Safetensors,
+  where: string,
+  host: FileHost,
+): Checkpoint {
   checkFormat(metadata, where);
   const { sha256, ...covered } = metadata;
-  const hash = contentHash(covered, tensors);
+  const hash = contentHash(covered, tensors, host);
   if (sha256 !== hash) fail(where, `SHA-256 ${describeValue(sha256)}`, hash, 'the file is damaged');
   const field = <Schema extends z.ZodType>(name: keyof typeof FIELDS, schema: Schema): z.output<Schema> => {
     const at = `${where}: metadata: ${name}`;
     if (!Object.hasOwn(metadata, name)) fail(at, 'a value', 'nothing', 'the file is damaged');
-    const value = parseStrictJson(Buffer.from(metadata[name]), MAX_DEPTH, at, CheckpointError);
+    const value = parseStrictJson(new TextEncoder().encode(metadata[name]), MAX_DEPTH, at, CheckpointError);
     const parsed = schema.safeParse(value);
     if (!parsed.success) throw new CheckpointError(describeProblems(at, parsed.error.issues, value));
     return parsed.data;

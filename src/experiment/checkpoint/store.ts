@@ -9,7 +9,8 @@ import { TEMPORARY_NAME } from '../../files/atomicFile.ts';
 import { fileProblem } from '../../files/fileProblems.ts';
 import { NewerFormatError } from '../../files/formatVersion.ts';
 import { oneLine } from '../../messages.ts';
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from './checkpointFile.ts';
 
 /** Digits of a step in a file's name, so that names sort as steps do. */
 const STEP_DIGITS = 9;

@@ -12,7 +12,7 @@ import { makeMissing } from '../../files/makeMissing.ts';
 import { oneLine } from '../../messages.ts';
 import { memberSeed } from '../../random/seed.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';
-import { loadPosterior, savePosterior } from '../posterior/posteriorFile.ts';
+import { loadPosterior, savePosterior } from '../posterior/saved.ts';
 import { EVENT_FILE } from '../tensorboard/eventLog.ts';
 
 const MEMBERS = 'members';

@@ -14,7 +14,7 @@ import { CheckpointStore, type FoundCheckpoint } from '../checkpoint/store.ts';
 import type { ResolvedConfig } from '../config/config.ts';
 import type { MemberOutcome } from '../manifest/manifest.ts';
 import { onlySelection, selectionRecord } from '../manifest/selectionRecord.ts';
-import { posteriorDigest } from '../posterior/posteriorFile.ts';
+import { posteriorDigest } from '../posterior/saved.ts';
 import { type PreparedRun, trainingData, trainingSeed } from '../run/data.ts';
 import { readMetrics } from '../run/metricsLog.ts';
 import { makeMemberDirectory, memberDirectory, readMembers, writeMember } from './memberFiles.ts';

@@ -1,80 +1,61 @@
-// posterior.safetensors of an ensemble: the tensors of one member after the other, each as in a file of its own with
+// The bytes of posterior.safetensors of an ensemble: the tensors of one member after the other, each as in a file of its own with
 // `members.M.` before its name. Functions here take and give a single posterior as well.
 
-import { membersOf } from '../../core/ensemble.ts';
 import { ensembleOf } from '../../core/ensembleOf.ts';
 import { MAX_MEMBERS } from '../../core/limits.ts';
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
 import { CheckpointError } from '../../errors.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
-import {
-  dataSectionSha256,
-  readSafetensors,
-  type Safetensors,
-  type Tensor,
-  writeSafetensors,
-} from '../../files/safetensors.ts';
+import type { FileHost } from '../../files/fileHost.ts';
+import { encodeSafetensors, type Safetensors, type Tensor } from '../../files/safetensors.ts';
 import { describeValue, mismatch, oneLine } from '../../messages.ts';
-import { varpoolVersion } from '../provenance.ts';
 import {
   decodePosterior,
   encodePosterior,
   FORMAT_VERSION,
   POSTERIOR_FORMAT,
-  posteriorTensors,
-  savePosterior,
+  posteriorRecord,
 } from './posteriorFile.ts';
 
 /** Later than that of a single posterior, so that readers which know no ensembles ask for a newer varpool. */
 const ENSEMBLE_VERSION = 2;
 
-/**
- * Writes a posterior or an ensemble, whole or not at all.
- * @returns its posteriorDigest
- * @throws CheckpointError if the file cannot be written, or for a tensor of the wrong size or with a number that is not finite
- */
-export function saveAnyPosterior(path: string, posterior: AnyPosterior): string {
-  if (!('members' in posterior)) return savePosterior(path, posterior);
+/** Tensors and metadata of the file of a posterior or an ensemble; `where` starts the message of an error. @throws CheckpointError */
+export function anyPosteriorRecord(posterior: AnyPosterior, where: string, host: FileHost): Safetensors {
+  if (!('members' in posterior)) return posteriorRecord(posterior, where, host);
   const { members } = ensembleOf(posterior.members);
   const tensors: Tensor[] = [];
   const metadata: Record<string, string> = {
     format: POSTERIOR_FORMAT,
     formatVersion: String(ENSEMBLE_VERSION),
-    varpool: varpoolVersion(),
+    varpool: host.version(),
     members: String(members.length),
   };
   for (const [m, member] of members.entries()) {
-    const file = encodePosterior(member, `${path}: members.${m}`);
+    const file = encodePosterior(member, `${where}: members.${m}`);
     tensors.push(...file.tensors.map((tensor) => ({ ...tensor, name: `members.${m}.${tensor.name}` })));
     for (const [key, value] of Object.entries(file.metadata)) metadata[`members.${m}.${key}`] = value;
   }
-  writeSafetensors(path, tensors, withChecksum(metadata, tensors));
-  return dataSectionSha256(tensors);
+  return { tensors, metadata: withChecksum(metadata, tensors, host) };
 }
 
-/**
- * Reads a posterior or an ensemble, holds it to its checksum and checks every shape and number of it.
- * @throws CheckpointError, in one line, naming the file and the tensor or field
- */
-export function loadAnyPosterior(path: string, options: LoadOptions = {}): AnyPosterior {
-  return decodeAnyPosterior(readSafetensors(path), path, options);
+/** The whole file of a posterior or an ensemble. @throws CheckpointError, starting with `where` */
+export function encodeAnyPosterior(posterior: AnyPosterior, where: string, host: FileHost): Uint8Array[] {
+  const { tensors, metadata } = anyPosteriorRecord(posterior, where, host);
+  return encodeSafetensors(tensors, metadata);
 }
 
 /** The posterior or ensemble in a file that was read; `where` starts the message of an error. @throws CheckpointError */
 export function decodeAnyPosterior(
   file: Safetensors,
   where: string,
+  host: FileHost,
   options: LoadOptions = {},
 ): AnyPosterior {
   const isEnsemble = Object.hasOwn(file.metadata, 'members');
   const posterior = isEnsemble ? decodeEnsemble(file, where) : decodePosterior(file, where);
-  holdToChecksum(file, where, options);
+  holdToChecksum(file, where, host, options);
   return posterior;
-}
-
-/** SHA-256, in hex, of the data section of the file it is saved as: of an ensemble, the bytes of its members in their order. */
-export function anyPosteriorDigest(posterior: AnyPosterior): string {
-  return dataSectionSha256(membersOf(posterior).flatMap(posteriorTensors));
 }
 
 function decodeEnsemble({ metadata, tensors }: Safetensors, where: string): AnyPosterior {

@@ -1,4 +1,5 @@
-// posterior.safetensors: a fitted posterior, with all that predict needs in the file's metadata. Of an ensemble: ensembleFile.ts.
+// The bytes of posterior.safetensors: a fitted posterior, with all that predict needs in the file's metadata. Of an ensemble:
+// ensembleFile.ts; on disk: saved.ts.
 
 import * as z from 'zod';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
@@ -7,41 +8,30 @@ import { createLikelihood, LIKELIHOODS } from '../../core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../../core/posterior.ts';
 import { CheckpointError } from '../../errors.ts';
-import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
+import { withChecksum } from '../../files/checksum.ts';
+import type { FileHost } from '../../files/fileHost.ts';
 import { checkFormatVersion } from '../../files/formatVersion.ts';
-import {
-  dataSectionSha256,
-  readSafetensors,
-  type Safetensors,
-  type Tensor,
-  writeSafetensors,
-} from '../../files/safetensors.ts';
+import type { Safetensors, Tensor } from '../../files/safetensors.ts';
 import { parseStrictJson } from '../../files/strictJson.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import { oneOfKind } from '../../options/kinds.ts';
 import { describeProblems } from '../../options/problems.ts';
-import { varpoolVersion } from '../provenance.ts';
 import { epochOf } from './epoch.ts';
 import { modelProblem, modelSchema, plainModel } from './modelRecord.ts';
 
 export const POSTERIOR_FORMAT = 'varpool-posterior';
 export const FORMAT_VERSION = 1;
 
-/**
- * Writes a posterior, whole or not at all.
- * @returns its posteriorDigest
- * @throws CheckpointError if the file cannot be written, or for a tensor of the wrong size or with a number that is not finite
- */
-export function savePosterior(path: string, posterior: Posterior): string {
-  const { tensors, metadata } = encodePosterior(posterior, path);
+/** Tensors and metadata of a posterior's file, whole; `where` starts the message of an error. @throws CheckpointError */
+export function posteriorRecord(posterior: Posterior, where: string, host: FileHost): Safetensors {
+  const { tensors, metadata } = encodePosterior(posterior, where);
   const all = {
     format: POSTERIOR_FORMAT,
     formatVersion: String(FORMAT_VERSION),
-    varpool: varpoolVersion(),
+    varpool: host.version(),
     ...metadata,
   };
-  writeSafetensors(path, tensors, withChecksum(all, tensors));
-  return dataSectionSha256(tensors);
+  return { tensors, metadata: withChecksum(all, tensors, host) };
 }
 
 /** Tensors and metadata of a posterior's file, what all files have left out; `where` starts the message of an error. @throws CheckpointError */
@@ -57,22 +47,6 @@ export function encodePosterior(posterior: Posterior, where: string) {
     kernelEpoch: String(posterior.kernelEpoch ?? KERNEL_EPOCH),
   };
   return { tensors, metadata };
-}
-
-/**
- * Reads a posterior, holds it to its checksum and checks every shape and number of it.
- * @throws CheckpointError, in one line, naming the file and the tensor or field
- */
-export function loadPosterior(path: string, options: LoadOptions = {}): Posterior {
-  const file = readSafetensors(path);
-  const posterior = decodePosterior(file, path);
-  holdToChecksum(file, path, options);
-  return posterior;
-}
-
-/** SHA-256, in hex, of the data section of the file this posterior is saved as. */
-export function posteriorDigest(posterior: Posterior): string {
-  return dataSectionSha256(posteriorTensors(posterior));
 }
 
 /** The posterior in the tensors and metadata of a file; `where` starts the message of an error. @throws CheckpointError */
@@ -91,7 +65,7 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
   const field = <Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> => {
     const at = `${where}: metadata: ${name}`;
     if (!Object.hasOwn(metadata, name)) fail(at, 'a value', 'nothing', 'the file is damaged');
-    const value = parseStrictJson(Buffer.from(metadata[name]), 8, at, CheckpointError);
+    const value = parseStrictJson(new TextEncoder().encode(metadata[name]), 8, at, CheckpointError);
     const parsed = schema.safeParse(value);
     if (!parsed.success) throw new CheckpointError(describeProblems(at, parsed.error.issues, value));
     return parsed.data;

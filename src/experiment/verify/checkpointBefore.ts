@@ -3,7 +3,7 @@
 import { CheckpointError } from '../../errors.ts';
 import { NewerFormatError } from '../../files/formatVersion.ts';
 import { oneLine } from '../../messages.ts';
-import { readCheckpoint } from '../checkpoint/checkpoint.ts';
+import { readCheckpoint } from '../checkpoint/checkpointFile.ts';
 import { CheckpointStore, type FoundCheckpoint } from '../checkpoint/store.ts';
 import { memberCount } from '../ensemble/memberRuns.ts';
 import type { Run } from '../run/directory.ts';

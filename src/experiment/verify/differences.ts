@@ -4,6 +4,7 @@ import { contentHash } from '../../files/checksum.ts';
 import { changes } from '../../files/jsonChanges.ts';
 import type { Safetensors, Tensor } from '../../files/safetensors.ts';
 import { describeValue } from '../../messages.ts';
+import { nodeFileHost } from '../fileHost.ts';
 import type { Manifest, MemberOutcome } from '../manifest/manifest.ts';
 import { RUN_FILES, type RunFile } from '../run/directory.ts';
 import type { EpochMetrics } from '../run/metricsLog.ts';
@@ -41,7 +42,7 @@ export function posteriorDifference(saved: Safetensors, now: Safetensors): Diffe
   for (const { field: key, before, now: value } of changes(content(saved.metadata), content(now.metadata)))
     found.push(field(`metadata: ${key}`, before, value));
   const { sha256, ...covered } = saved.metadata;
-  const hash = contentHash(covered, saved.tensors);
+  const hash = contentHash(covered, saved.tensors, nodeFileHost);
   // Damage elsewhere changes the checksum too, and is counted once.
   if (found.length === 0 && sha256 !== undefined && sha256 !== hash)
     found.push(field('metadata: sha256', sha256, hash));

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { ConfigError } from '../../errors.ts';
-import { dataSectionSha256, readSafetensors } from '../../files/safetensors.ts';
+import { dataSectionSha256, readSafetensors } from '../../files/safetensorsFile.ts';
 import { ScratchDirectory } from '../../files/scratchDirectory.ts';
 import { oneLine } from '../../messages.ts';
 import type { Runtime } from '../../runtime/runtime.ts';

@@ -5,7 +5,7 @@ import { LANES } from '../../../src/backend/backend.ts';
 import { build } from '../../../src/core/bayesian.ts';
 import { createOptimizer } from '../../../src/core/optimizers/index.ts';
 import type { TrainingState } from '../../../src/core/training/trainingState.ts';
-import { posteriorDigest } from '../../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { createRuntime } from '../../../src/node.ts';
 import { wasmFactory } from '../../../src/platform/node/backends.ts';
 import type { TrainOptions } from '../../../src/runtime/options.ts';

@@ -6,14 +6,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { CheckpointError } from '../../../src/errors.ts';
-import {
-  decodeCheckpoint,
-  readCheckpoint,
-  writeCheckpoint,
-} from '../../../src/experiment/checkpoint/checkpoint.ts';
+import { decodeCheckpoint } from '../../../src/experiment/checkpoint/checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from '../../../src/experiment/checkpoint/checkpointFile.ts';
+import { nodeFileHost } from '../../../src/experiment/fileHost.ts';
 import { varpoolVersion } from '../../../src/experiment/provenance.ts';
 import { NewerFormatError } from '../../../src/files/formatVersion.ts';
-import { decodeSafetensors, encodeSafetensors, writeSafetensors } from '../../../src/files/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../../src/files/safetensors.ts';
+import { writeSafetensors } from '../../../src/files/safetensorsFile.ts';
 import { madeState } from '../../support/states.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-checkpoint-'));
@@ -26,7 +25,7 @@ const ONE_LINE = /^[^\n\r\0\u2028]*expected [^\n\r\0\u2028]+, got [^\n\r\0\u2028
 function refusal(bytes: Uint8Array | null = null): CheckpointError {
   try {
     if (bytes === null) readCheckpoint(path);
-    else decodeCheckpoint(decodeSafetensors(bytes, path), path);
+    else decodeCheckpoint(decodeSafetensors(bytes, path), path, nodeFileHost);
   } catch (error) {
     expect(error).toBeInstanceOf(CheckpointError);
     expect((error as Error).message).toMatch(ONE_LINE);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ensemble } from '../../../src/core/posterior.ts';
 import { formatConfig, parseConfig } from '../../../src/experiment/config/config.ts';
 import { memberPath, readMembers, writeMember } from '../../../src/experiment/ensemble/memberFiles.ts';
-import { posteriorDigest } from '../../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun, RunWriter } from '../../../src/experiment/run/directory.ts';
 import { openResume } from '../../../src/experiment/run/resume.ts';

@@ -9,7 +9,7 @@ import type { Ensemble } from '../../../src/core/posterior.ts';
 import { CheckpointError, ConfigError } from '../../../src/errors.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
 import type { RunReport } from '../../../src/experiment/ensemble/memberRuns.ts';
-import { posteriorDigest } from '../../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { prepareRun } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun } from '../../../src/experiment/run/directory.ts';
 import { repeatableRun } from '../../../src/experiment/run/repeatable.ts';

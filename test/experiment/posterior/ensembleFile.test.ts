@@ -11,14 +11,13 @@ import { CheckpointError } from '../../../src/errors.ts';
 import {
   anyPosteriorDigest,
   loadAnyPosterior,
-  saveAnyPosterior,
-} from '../../../src/experiment/posterior/ensembleFile.ts';
-import {
   loadPosterior,
   posteriorDigest,
+  saveAnyPosterior,
   savePosterior,
-} from '../../../src/experiment/posterior/posteriorFile.ts';
-import { readSafetensors, type Tensor, writeSafetensors } from '../../../src/files/safetensors.ts';
+} from '../../../src/experiment/posterior/saved.ts';
+import type { Tensor } from '../../../src/files/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../../src/files/safetensorsFile.ts';
 import { createRuntime } from '../../../src/node.ts';
 import { smallProblem } from '../../support/problems.ts';
 

@@ -10,12 +10,9 @@ import { KERNEL_EPOCH } from '../../../src/backend/kernelEpoch.ts';
 import type { LayerSpec } from '../../../src/core/model.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
 import { CheckpointError } from '../../../src/errors.ts';
-import {
-  loadPosterior,
-  posteriorDigest,
-  savePosterior,
-} from '../../../src/experiment/posterior/posteriorFile.ts';
-import { readSafetensors, type Tensor, writeSafetensors } from '../../../src/files/safetensors.ts';
+import { loadPosterior, posteriorDigest, savePosterior } from '../../../src/experiment/posterior/saved.ts';
+import type { Tensor } from '../../../src/files/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../../src/files/safetensorsFile.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-posterior-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

@@ -23,7 +23,7 @@ import {
   type RunFacts,
   startManifest,
 } from '../../../src/experiment/manifest/manifest.ts';
-import { savePosterior } from '../../../src/experiment/posterior/posteriorFile.ts';
+import { savePosterior } from '../../../src/experiment/posterior/saved.ts';
 import { currentPlatform, varpoolVersion } from '../../../src/experiment/provenance.ts';
 import {
   createNumberedRun,

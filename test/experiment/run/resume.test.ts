@@ -18,7 +18,8 @@ import { KERNEL_EPOCH } from '../../../src/backend/kernelEpoch.ts';
 import { CheckpointError, ConfigError, DataError } from '../../../src/errors.ts';
 import type { Manifest } from '../../../src/experiment/manifest/manifest.ts';
 import type { TrainRunOptions } from '../../../src/experiment/run/train.ts';
-import { decodeSafetensors, writeSafetensors } from '../../../src/files/safetensors.ts';
+import { decodeSafetensors } from '../../../src/files/safetensors.ts';
+import { writeSafetensors } from '../../../src/files/safetensorsFile.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 type System = typeof import('node:fs');
@@ -33,7 +34,7 @@ vi.mock('node:fs', async (original) => {
   return { ...real, writeSync };
 });
 const { parseConfig } = await import('../../../src/experiment/config/config.ts');
-const { readCheckpoint } = await import('../../../src/experiment/checkpoint/checkpoint.ts');
+const { readCheckpoint } = await import('../../../src/experiment/checkpoint/checkpointFile.ts');
 const { configRecord } = await import('../../../src/experiment/manifest/configRecord.ts');
 const { openResume } = await import('../../../src/experiment/run/resume.ts');
 const { createRun, openRun, RunWriter } = await import('../../../src/experiment/run/directory.ts');

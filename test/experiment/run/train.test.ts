@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Posterior } from '../../../src/core/posterior.ts';
 import { npyBytes } from '../../../src/data/formats/npy.ts';
-import { readCheckpoint } from '../../../src/experiment/checkpoint/checkpoint.ts';
+import { readCheckpoint } from '../../../src/experiment/checkpoint/checkpointFile.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
 import { prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun } from '../../../src/experiment/run/directory.ts';

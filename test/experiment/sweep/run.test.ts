@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { KERNEL_EPOCH } from '../../../src/backend/kernelEpoch.ts';
 import type { Ensemble } from '../../../src/core/posterior.ts';
 import { readConfig } from '../../../src/experiment/config/config.ts';
-import { posteriorDigest } from '../../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { openRun } from '../../../src/experiment/run/directory.ts';
 import { trainOptions } from '../../../src/experiment/run/train.ts';

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { build } from '../../../src/core/bayesian.ts';
 import { diagnosePosterior } from '../../../src/core/metrics/diagnostics.ts';
 import { parameterLayout } from '../../../src/core/parameters.ts';
-import { posteriorDigest } from '../../../src/experiment/posterior/posteriorFile.ts';
+import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
 import type { TrainOptions } from '../../../src/runtime/options.ts';
 import { diagnosisInterval } from '../../../src/scheduler/training/diagnosis.ts';

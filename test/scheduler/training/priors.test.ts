@@ -9,11 +9,7 @@ import type { PriorSpec } from '../../../src/core/priors/index.ts';
 import { sequential } from '../../../src/core/sequential.ts';
 import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
-import {
-  loadPosterior,
-  posteriorDigest,
-  savePosterior,
-} from '../../../src/experiment/posterior/posteriorFile.ts';
+import { loadPosterior, posteriorDigest, savePosterior } from '../../../src/experiment/posterior/saved.ts';
 import { createRuntime } from '../../../src/node.ts';
 import { nodeBackends } from '../../../src/platform/node/backends.ts';
 import { curveData } from '../../support/problems.ts';

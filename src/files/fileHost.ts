@@ -1,0 +1,9 @@
+// What the makers of a file's bytes ask of the host: a fast hash, the version they sign with, a place for warnings.
+
+export interface FileHost {
+  /** SHA-256, in hex, of chunks one after the other. */
+  sha256(chunks: Iterable<Uint8Array>): string;
+  /** Version of varpool. */
+  version(): string;
+  readonly warn: (message: string) => void;
+}
