@@ -134,7 +134,7 @@ export class Runtime implements AsyncDisposable {
     );
     return new TrainingRun(this.#platform, async (report) => {
       const { prepared, settings } = read();
-      return this.#job((host) => this.#fit(host, prepared, settings, report, hooks));
+      return this.#job((host) => this.fit(host, prepared, settings, report, hooks));
     });
   }
 
@@ -153,13 +153,14 @@ export class Runtime implements AsyncDisposable {
       const { prepared, settings } = read();
       return this.#job((host) =>
         trainMembers(host, prepared, settings, report, (place, member, own, each) =>
-          this.#fit(place, member, { ...settings, ...own }, each),
+          this.fit(place, member, { ...settings, ...own }, each),
         ),
       );
     });
   }
 
-  async #fit(
+  /** @internal one training whose arguments were read; a host that computes elsewhere has its own */
+  protected async fit(
     host: TrainerHost,
     prepared: PreparedTraining,
     options: FitSettings,
@@ -208,18 +209,14 @@ export class Runtime implements AsyncDisposable {
    */
   async predict(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
     const { matrix, settings } = readable('predict', () => readPredict('predict', posterior, x, options));
-    return this.#predict('predict', posterior, matrix, settings);
+    return this.predictRead(posterior, matrix, settings);
   }
 
-  #predict(
-    where: string,
-    posterior: AnyPosterior,
-    x: Matrix,
-    settings: PredictSettings,
-  ): Promise<Prediction> {
+  /** @internal predict with arguments that were read */
+  protected predictRead(posterior: AnyPosterior, x: Matrix, settings: PredictSettings): Promise<Prediction> {
     return this.#job(async (host) => {
       // Its memory may have been transferred since the call.
-      checkPosterior(where, posterior);
+      checkPosterior('predict', posterior);
       const predictor = new MixturePredictor(posterior, x, host, settings);
       const prediction = await predictor.summary();
       const { rows, outputs } = prediction;
@@ -244,6 +241,15 @@ export class Runtime implements AsyncDisposable {
 
   async *#draws(posterior: AnyPosterior, read: () => ReturnType<typeof readPredict>): AsyncGenerator<Draw> {
     const { matrix, settings } = read();
+    yield* this.drawsRead(posterior, matrix, settings);
+  }
+
+  /** @internal draws with arguments that were read */
+  protected async *drawsRead(
+    posterior: AnyPosterior,
+    matrix: Matrix,
+    settings: PredictSettings,
+  ): AsyncGenerator<Draw> {
     const release = this.#hold();
     try {
       const host = await this.#host();
