@@ -1,11 +1,12 @@
 // From a user's data and options to a problem and the numbers that go into the arena: shapes checked, columns standardized.
 
 import { membersOf } from '../core/ensemble.ts';
-import type { EstimatorSpec } from '../core/estimators/index.ts';
+import { type EstimatorSpec, estimatorKind } from '../core/estimators/index.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
+import type { Objection } from '../core/objection.ts';
 import { createOptimizer, type OptimizerSettings } from '../core/optimizers/index.ts';
 import type { AnyPosterior, Standardization } from '../core/posterior.ts';
 import { createPrior } from '../core/priors/index.ts';
@@ -47,6 +48,8 @@ export function prepareTraining(
     );
   }
   checkOptimizer(model, optimizer as OptimizerSettings, klWeighting);
+  const estimator = estimatorOf(settings.estimator);
+  refuse(estimatorKind(estimator.estimator).objection?.({ draws }));
   const standardize = settings.standardize ?? (onScale ? 'both' : 'features');
   const targets = standardize === 'both' && onScale ? learnStandardization(y) : null;
   const features = standardize === 'none' ? null : learnStandardization(x);
@@ -63,7 +66,7 @@ export function prepareTraining(
       optimizer: optimizer as OptimizerSettings,
       schedule,
       klWeighting,
-      ...estimatorOf(settings.estimator),
+      ...estimator,
       seed,
     },
     x,
@@ -84,6 +87,11 @@ function checkOptimizer(
     priors: specs.map((spec) => ({ kind: spec.kind, precision: createPrior(spec).precision })),
     klWeightFalls: klWeight(klWeighting, 1, 2) < klWeight(klWeighting, 0, 2),
   });
+  refuse(found);
+}
+
+/** @throws RangeError naming the option that a method objects to, where it does */
+function refuse(found: Objection | null | undefined): void {
   if (found) throw new RangeError(mismatch(`train: ${found.option}`, found.expected, found.got, found.next));
 }
 

@@ -5,6 +5,7 @@ import type { GemmStart, Kernels } from '../../backend/backend.ts';
 import type { Member } from '../../options/kinds.ts';
 import type { SeedKey } from '../../random/seed.ts';
 import type { LayerLayout, LinearMap } from '../layers/layer.ts';
+import type { Objection } from '../objection.ts';
 import type { ParameterLayout } from '../parameters.ts';
 import type { BatchPlaces, PassRun } from '../training/batchPlaces.ts';
 
@@ -88,4 +89,6 @@ export interface EstimatorRun {
 export interface Estimator<Memory> extends Member {
   reserve(plan: EstimatorPlan, reserve: Reserve): Memory;
   create(context: EstimatorContext<Memory>): EstimatorRun;
+  /** What of a problem it cannot work with; null, or left out, where it can work with all of it. */
+  objection?(to: { readonly draws: number }): Objection | null;
 }

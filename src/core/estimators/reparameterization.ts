@@ -20,13 +20,17 @@ export interface DrawnMemory {
   readonly noise: number;
 }
 
-class Reparameterization implements EstimatorRun {
+/** Also of other ways to draw weights, whose noise has the distribution of q all the same. */
+export class Reparameterization implements EstimatorRun {
   readonly divisible = true;
   readonly #drawn: WeightDraws;
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
 
-  constructor(readonly at: EstimatorContext<DrawnMemory>) {
-    this.#drawn = new WeightDraws(at, at.own.w, at.own.noise);
+  constructor(
+    readonly at: EstimatorContext<DrawnMemory>,
+    drawn: WeightDraws = new WeightDraws(at, at.own.w, at.own.noise),
+  ) {
+    this.#drawn = drawn;
   }
 
   /** Draws the weights of block `b` for a step, all draws, and keeps the noise for the gradient. */

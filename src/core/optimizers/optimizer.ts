@@ -1,6 +1,7 @@
 // What an optimizer is to the rest: the moments it keeps by name, the scalars of a step, and one kernel call a block.
 
 import type { Kernels } from '../../backend/backend.ts';
+import type { Objection } from '../objection.ts';
 
 /** Byte addresses of one block's arrays in the arena. */
 export interface UpdateAddresses {
@@ -28,14 +29,6 @@ export interface OptimizedProblem {
   readonly priors: ReadonlyArray<{ readonly kind: string; readonly precision: number }>;
   /** Whether the KL weighs less in later minibatches of an epoch. */
   readonly klWeightFalls: boolean;
-}
-
-/** The option that an optimizer cannot work with, what it takes there, what it was given, and what helps. */
-export interface Objection {
-  readonly option: string;
-  readonly expected: string;
-  readonly got: string;
-  readonly next: string;
 }
 
 export interface Optimizer {
