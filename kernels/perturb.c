@@ -61,3 +61,11 @@ void KERNEL(perturb_f32)(BASE
   uint32_t done = noise ? perturb_all(&d, 1, rows, firstRow / 4) : perturb_all(&d, 0, rows, firstRow / 4);
   if (done < rows) perturb_rest(&d, rows - done, done * LANES, (firstRow + done) / 4);
 }
+
+void KERNEL(mirror_f32)(BASE ptr w, ptr opposite, ptr mu, ptr rho, ptr noise, uint32_t rows) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW) {
+    vf negated = -load(F32(noise) + i);
+    store(F32(opposite) + i, negated);
+    store(F32(w) + i, madd(softplus(load(F32(rho) + i)), negated, load(F32(mu) + i)));
+  }
+}

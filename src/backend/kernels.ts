@@ -64,6 +64,9 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /** The draw opposite to one of perturb_f32: opposite = −noise, w = fma(softplus(rho), opposite, mu). [rows, 16] */
+  mirror_f32: { args: ['address w opposite mu rho noise', 'size rows'], result: 'void' },
+
   /** out = softplus(rho)², the variances of the weights; out may be rho. [rows, 16] */
   variance_f32: { args: ['address out rho', 'size rows'], result: 'void' },
 

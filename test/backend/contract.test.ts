@@ -68,6 +68,16 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     });
   });
 
+  test.each(SIZES)('mirror_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      pair.run(
+        'mirror_f32',
+        [s(0), s(1), s(2), s(3), s(4), rows],
+        [...rowRanges(s(0), rows), ...rowRanges(s(1), rows)],
+      );
+    });
+  });
+
   test.each(SIZES)('variance_f32, %i rows', (rows) => {
     bothFills(rows, () => {
       pair.run('variance_f32', [s(0), s(2), rows], rowRanges(s(0), rows));

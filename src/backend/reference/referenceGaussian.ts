@@ -120,6 +120,17 @@ export function gaussianKernels({ f32, i32 }: Views) {
       });
     },
 
+    mirror_f32(w, opposite, mu, rho, noise, rows) {
+      for (let i = 0; i < rows * LANES; i++) {
+        f32[(opposite >>> 2) + i] = -f32[(noise >>> 2) + i];
+        f32[(w >>> 2) + i] = fma(
+          softplus(f32[(rho >>> 2) + i]),
+          f32[(opposite >>> 2) + i],
+          f32[(mu >>> 2) + i],
+        );
+      }
+    },
+
     variance_f32(out, rho, rows) {
       for (let i = 0; i < rows * LANES; i++) {
         const sigma = softplus(f32[(rho >>> 2) + i]);

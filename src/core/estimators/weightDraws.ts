@@ -18,25 +18,26 @@ export class WeightDraws {
 
   /** Draws block `b` for a step about the means at `mean`, all draws, and keeps the noise for the gradient. */
   draw(step: number, b: number, mean: number): void {
-    const { layout, rho, kernels, draws, key } = this.at;
+    for (let s = 0; s < this.at.draws; s++) this.drawOne(step, b, s, mean);
+  }
+
+  /** One of these draws. */
+  protected drawOne(step: number, b: number, s: number, mean: number): void {
+    const { layout, rho, kernels, key } = this.at;
     const { layer, panel, firstRow, rows, offset } = layout.blocks[b];
-    const tensor = stream(PURPOSE.weight, layer);
-    const panelRow = panel * layout.layers[layer].panelRows + firstRow;
-    for (let s = 0; s < draws; s++) {
-      kernels.perturb_f32(
-        this.weights(s, offset),
-        this.noiseOf(s, offset),
-        mean,
-        rho + offset * 4,
-        rows,
-        key.key0,
-        key.key1,
-        step,
-        s,
-        tensor,
-        panelRow,
-      );
-    }
+    kernels.perturb_f32(
+      this.weights(s, offset),
+      this.noiseOf(s, offset),
+      mean,
+      rho + offset * 4,
+      rows,
+      key.key0,
+      key.key1,
+      step,
+      s,
+      stream(PURPOSE.weight, layer),
+      panel * layout.layers[layer].panelRows + firstRow,
+    );
   }
 
   /** Address of weight `offset` in a draw. */
