@@ -1,6 +1,19 @@
 // What priors other than the Gaussian, which the updates have built in, add to gradients and to the KL.
 #include "vecmath.h"
 
+void KERNEL(add_scaled_f32)(BASE ptr out, ptr x, uint32_t rows, float factor) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW)
+    store(F32(out) + i, madd(load(F32(x) + i), splat(factor), load(F32(out) + i)));
+}
+
+void KERNEL(add_sign_f32)(BASE ptr out, ptr x, uint32_t rows, float factor) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW) {
+    vf v = load(F32(x) + i);
+    vf sign = select(v > 0.0f, splat(1.0f), select(v < 0.0f, splat(-1.0f), v));
+    store(F32(out) + i, sign * factor + load(F32(out) + i));
+  }
+}
+
 void KERNEL(mixture_gradient_f32)(BASE
     ptr dW, ptr w, uint32_t rows, float logRatio, float precision1, float precision2, float factor) {
   const float half = (precision2 - precision1) * 0.5f;

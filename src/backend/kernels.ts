@@ -241,6 +241,12 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /** out = fma(x, factor, out). [rows, 16] */
+  add_scaled_f32: { args: ['address out x', 'size rows', 'f32 factor'], result: 'void' },
+
+  /** out += factor·sign(x), sign(±0) = 0; of NaN, NaN. [rows, 16] */
+  add_sign_f32: { args: ['address out x', 'size rows', 'f32 factor'], result: 'void' },
+
   /**
    * dW += factor·w·(first·precision1 + second·precision2): −factor·d/dw log p(w) of a mixture of two normals about 0. [rows, 16]
    *

@@ -8,7 +8,7 @@ import type { Prior } from './priors/prior.ts';
 export interface LayerPriors {
   readonly priors: readonly Prior[];
   readonly ofLayer: readonly number[];
-  /** Whether any of them is met at drawn weights. */
+  /** Whether training takes log p of any of them at drawn weights. */
   readonly drawsWeights: boolean;
 }
 
@@ -24,6 +24,6 @@ export function layerPriors({ layers, prior }: Pick<Model, 'layers' | 'prior'>):
     }
     return specs.indexOf(text);
   });
-  const drawsWeights = priors.some(({ logDensityGradient }) => logDensityGradient !== undefined);
+  const drawsWeights = priors.some(({ sampled }) => sampled);
   return { priors, ofLayer, drawsWeights };
 }

@@ -359,6 +359,13 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     });
   });
 
+  test.each(SIZES)('add_scaled_f32 and add_sign_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      for (const kernel of ['add_scaled_f32', 'add_sign_f32'] as const)
+        for (const factor of [0.013, -7]) pair.run(kernel, [s(0), s(1), rows, factor], rowRanges(s(0), rows));
+    });
+  });
+
   test.each(SIZES)('mixture_gradient_f32 and mixture_density_f32, %i rows', (rows) => {
     // Wide over narrow, narrow over wide, equal, and as far apart as options allow.
     for (const [first, second, precision1, precision2] of [

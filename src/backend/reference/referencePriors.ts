@@ -38,6 +38,16 @@ export function priorKernels({ f32 }: Views) {
   }
 
   return {
+    add_scaled_f32(out, x, rows, factor) {
+      for (let i = 0; i < rows * LANES; i++)
+        f32[(out >>> 2) + i] = fma(f32[(x >>> 2) + i], f(factor), f32[(out >>> 2) + i]);
+    },
+
+    add_sign_f32(out, x, rows, factor) {
+      for (let i = 0; i < rows * LANES; i++)
+        f32[(out >>> 2) + i] += f(f(factor) * Math.sign(f32[(x >>> 2) + i]));
+    },
+
     mixture_gradient_f32(dW, w, rows, logRatio, precision1, precision2, factor) {
       const half = f(f(f(precision2) - f(precision1)) * 0.5);
       for (let i = 0; i < rows * LANES; i++) {

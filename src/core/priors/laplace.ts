@@ -17,6 +17,11 @@ export function laplace({ scale }: { readonly scale: number }): Prior {
   const constant = log(2 * b) - HALF_LOG_2PI;
   return {
     precision: 0,
+    sampled: false,
+    logDensityGradient(kernels, dW, w, rows, factor) {
+      kernels.add_sign_f32(dW, w, rows, factor / b);
+    },
+    logDensity: (w) => -log(2 * b) - Math.abs(w) / b,
     expectedGradient(kernels, gMu, gSigma, { mu, rho, rows }, klScale) {
       kernels.laplace_gradient_f32(gMu, gSigma, mu, rho, rows, klScale / b);
     },

@@ -30,17 +30,15 @@ export interface Prior {
     of: ParameterRows,
     klScale: number,
   ) => void;
-  /** Adds −factor·d/dw log p(w) to dW, for a prior that is met at the drawn weights; w and dW are byte addresses of [rows, 16] floats. */
-  readonly logDensityGradient?: (
-    kernels: Kernels,
-    dW: number,
-    w: number,
-    rows: number,
-    factor: number,
-  ) => void;
+  /** Whether its KL has no closed form: training then takes log p at the drawn weights. */
+  readonly sampled: boolean;
+  /** Adds −factor·d/dw log p(w) to dW; w and dW are byte addresses of [rows, 16] floats. */
+  logDensityGradient(kernels: Kernels, dW: number, w: number, rows: number, factor: number): void;
+  /** log p(w) of one weight in float64, in nats. */
+  logDensity(w: number): number;
   /**
    * Writes Σ KL of the parameters in nats, one float, to `out`.
-   * @param w addresses of their draws, for a prior with `logDensityGradient`: then the KL is the mean over these, log p(w) at each
+   * @param w addresses of their draws, for a sampled prior: then the KL is the mean over these, log p(w) at each
    */
   kl(kernels: Kernels, out: number, of: ParameterRows, w: readonly number[]): void;
   /** KL of one parameter in float64, in nats, for diagnostics; logSigma = log(sigma) is known already. */

@@ -1,7 +1,7 @@
 // The scale mixture of Blundell et al. 2015, §3.3: pi·N(0, scale1²) + (1 − pi)·N(0, scale2²), one wide and one narrow, so that most
 // weights may be near 0 and a few far from it. Its KL has no closed form: log p is taken at the drawn weights.
 
-import { exp, log, softplus } from '../../math/float64.ts';
+import { exp, log, logSumExp, softplus } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';
 import type { Prior } from './prior.ts';
 
@@ -34,10 +34,12 @@ export function scaleMixture({ pi, scale1, scale2 }: Options): Prior {
   const perUnit = Math.sqrt(0.5 * Math.abs(precision2 - precision1));
   return {
     precision: 0,
+    sampled: true,
     logDensityGradient(kernels, dW, w, rows, factor) {
       const logRatio = logSecond - logFirst;
       kernels.mixture_gradient_f32(dW, w, rows, logRatio, precision1, precision2, factor);
     },
+    logDensity: (w) => logSumExp([logFirst - 0.5 * precision1 * w * w, logSecond - 0.5 * precision2 * w * w]),
     kl(kernels, out, { mu, rho, rows, lanes }, w) {
       kernels.kl_f32(out, mu, rho, rows, lanes, -HALF_LOG_2PI, 0); // E_q[log q]
       for (const draw of w) {

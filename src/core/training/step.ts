@@ -203,10 +203,9 @@ export class TrainingStep {
   }
 
   #logPrior(prior: Prior): LogPriorGradient | null {
-    const { logDensityGradient } = prior;
-    if (logDensityGradient === undefined) return null;
+    if (!prior.sampled) return null;
     const { kernels, problem } = this;
-    return (dW, w, rows) => logDensityGradient(kernels, dW, w, rows, this.#klScale / problem.draws);
+    return (dW, w, rows) => prior.logDensityGradient(kernels, dW, w, rows, this.#klScale / problem.draws);
   }
 
   /**
