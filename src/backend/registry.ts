@@ -19,7 +19,7 @@ export class Backends {
     const found = this.factories.find((factory) => factory.name === name);
     if (found === undefined) {
       throw new BackendUnavailableError(
-        `backend: expected auto or one of ${this.names.join(', ')}, got ${name} — pick one of these`,
+        `backend: expected auto or one of ${this.names.join(', ')}, got ${name === '' ? 'an empty string' : name} — pick one of these`,
       );
     }
     return found;

@@ -117,8 +117,9 @@ function parseWorkers(text: string): number | 'auto' {
 
 /** A backend there is, whether or not the command will need it: a typo is an error even where nothing is left to compute. */
 function parseBackend(text: string): string {
-  if (text !== 'auto') nodeBackends.named(text);
-  return text;
+  const { names } = nodeBackends;
+  if (text === 'auto' || names.includes(text)) return text;
+  throw bad('--backend', `auto or one of ${names.join(', ')}`, describeValue(text), 'pick one of these');
 }
 
 export function wholeNumber(flag: string, text: string, max: number, or = ''): number {

@@ -66,7 +66,7 @@ export class RunLock {
     } catch (cause) {
       warn((cause instanceof CheckpointError ? cause : removalProblem(this.path, cause)).message);
     } finally {
-      closeSync(this.#fd);
+      close(this.#fd);
     }
   }
 
@@ -240,11 +240,20 @@ function tryLock(dir: string, path: string): RunLock | null {
     link(temporary, path);
     return new RunLock(path, fd);
   } catch (cause) {
-    if (fd !== null) closeSync(fd);
+    if (fd !== null) close(fd);
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return null;
     throw fileProblem(CheckpointError, path, 'a file that can be written', 'write', cause);
   } finally {
     discard(temporary);
+  }
+}
+
+/** Closes a lock file. An error loses nothing: what the lock says was read while it was held, or never. */
+function close(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // The descriptor is gone all the same (POSIX leaves it unspecified, Linux and macOS free it).
   }
 }
 

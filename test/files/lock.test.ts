@@ -2,9 +2,11 @@
 
 import { spawn } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -16,7 +18,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CheckpointError } from '../../src/errors.ts';
-import { checkUnlocked, LOCK_NAME, lockRun, STALE_MS } from '../../src/files/lock.ts';
+import { checkUnlocked, LOCK_NAME, lockRun, RunLock, STALE_MS } from '../../src/files/lock.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-lock-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -52,6 +54,15 @@ describe('a lock that is held', () => {
     lock.release();
     expect(readdirSync(dir)).toEqual([]);
     lockRun(dir).release();
+  });
+
+  test('is let go of where its file cannot be closed: that loses nothing', () => {
+    const fd = openSync(path, 'wx');
+    const lock = new RunLock(path, fd);
+    closeSync(fd);
+    const warnings: string[] = [];
+    lock.release((message) => warnings.push(message));
+    expect(warnings).toHaveLength(1);
   });
 
   test('shows life now and then', () => {
