@@ -15,7 +15,8 @@ export function nearest(given: string, known: readonly string[]): string | null 
   const plain = (name: string) => name.replace(/[_-]/g, '').toLowerCase();
   const wanted = plain(given.slice(0, 100));
   let best: string | null = null;
-  let least = Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  // Two letters of three are any other name.
+  let least = (wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3))) + 1;
   for (const name of known) {
     const d = distance(wanted, plain(name));
     // Three letters away from a name of three letters is any other name.

@@ -120,6 +120,16 @@ export function configReads({ writtenPaths, directory }: ResolvedConfig): string
   return Object.values(writtenPaths).map((path) => resolve(directory, path));
 }
 
+/** The config with some of its paths elsewhere, by their place in `data`. */
+export function withDataAt(config: ResolvedConfig, places: Readonly<Record<string, string>>): ResolvedConfig {
+  const writtenPaths = { ...config.writtenPaths, ...places };
+  const { directory, data } = config;
+  const absolute = Object.entries(writtenPaths).map(
+    ([key, path]) => [key, resolve(directory, path)] as const,
+  );
+  return { ...config, writtenPaths, data: withPaths(data, absolute) };
+}
+
 function problem(where: string, expected: string, got: string, next: string): ConfigError {
   return new ConfigError(mismatch(where, expected, got, next));
 }

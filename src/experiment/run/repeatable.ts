@@ -60,7 +60,7 @@ export function recordedData(run: Run): { data: LoadedData; notes: readonly stri
   const notes = checkConfig(run);
   const data = loadRunData(
     run.config,
-    `put it back, or write where it is into {field} of ${run.path('config')}`,
+    `put it back, or pass --data with where it is now`,
     run.manifest.kernelEpoch,
   );
   checkData(run, data);

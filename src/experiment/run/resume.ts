@@ -18,6 +18,7 @@ import { varpoolVersion } from '../provenance.ts';
 import { type PreparedRun, prepareRun, trainingSeed } from './data.ts';
 import { openRun, type Run, RunWriter } from './directory.ts';
 import type { EpochMetrics } from './metricsLog.ts';
+import { relocated } from './relocate.ts';
 import { checkEpoch, recordedData } from './repeatable.ts';
 
 /** Where a run goes on. */
@@ -38,6 +39,7 @@ export interface ResumePoint {
  * Opens a run directory to go on with its training.
  * @param warn told about a damaged checkpoint that was skipped, another version of varpool or build of its kernels, and an edited
  * config.yaml that comes to the same
+ * @param places where data lies that was moved since
  * @returns the point to hand to trainRun, or the run itself where it is finished
  * @throws CheckpointError for what is no run, diverged, is being trained, is of another kernel epoch or has only damaged checkpoints;
  * DataError for data that changed; ConfigError for a config.yaml that cannot be used or was edited in what decides the result
@@ -45,8 +47,9 @@ export interface ResumePoint {
 export async function openResume(
   dir: string,
   warn: (message: string) => void,
+  places: readonly string[] = [],
 ): Promise<ResumePoint | { readonly finished: Run }> {
-  const opened = openRun(dir);
+  const opened = relocated(openRun(dir), places);
   const { manifest, config } = opened;
   if (manifest.status === 'finished') return { finished: opened };
   if (manifest.status === 'diverged') {

@@ -8,6 +8,8 @@ import { describeValue, dotted, mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
 import { validationMetrics } from '../../scheduler/training/earlyStopping.ts';
 import { configOf, configReads, type ResolvedConfig } from '../config/config.ts';
+import { configWith } from '../config/configWith.ts';
+import { type FieldValues, isMap, setField } from '../config/setField.ts';
 import { type ParsedSweep, sweepSchema } from './schema.ts';
 import { type Setting, settings } from './search.ts';
 
@@ -32,18 +34,22 @@ export interface Sweep {
   readonly cells: readonly SweepCell[];
   /** How the best setting is told; null where cells have no validation rows. */
   readonly select: { readonly metric: string; readonly mode: 'min' | 'max' } | null;
+  /** Fields of the config that were set in place of what the files say. */
+  readonly set: FieldValues;
 }
 
 /**
  * Reads a sweep file and the config it starts from.
+ * @param set fields of that config, by their dotted paths, that replace what it says
  * @throws ConfigError, in one line, for anything that no cell, or one of them, could be trained with
  */
-export function readSweep(file: string): Sweep {
+export function readSweep(file: string, set: FieldValues = {}): Sweep {
   const text = readTextFile(file, 'a sweep file', LIMIT_BYTES, ConfigError);
   const { value, written } = parseYaml(text, file);
   const parsed = sweepSchema.safeParse(value ?? {});
   if (!parsed.success) throw new ConfigError(describeProblems(file, parsed.error.issues, value, written));
-  const base = readBase(parsed.data, file);
+  refuseVaried(parsed.data, set, file);
+  const base = readBase(parsed.data, file, set);
   const cells = sweepCells(parsed.data, base, file);
   return {
     file,
@@ -51,6 +57,7 @@ export function readSweep(file: string): Sweep {
     settings: cells.settings,
     cells: cells.cells,
     select: selection(parsed.data, cells.cells, file),
+    set,
   };
 }
 
@@ -65,18 +72,30 @@ interface Base {
   readonly file: string;
 }
 
-function readBase({ base, config }: ParsedSweep, file: string): Base {
+function readBase({ base, config }: ParsedSweep, file: string, set: FieldValues): Base {
   if ((base === undefined) === (config === undefined)) {
     const got = base === undefined ? 'neither' : 'both';
     throw problem(file, 'either base (a config file) or config (a map)', got, 'keep or add one of the two');
   }
   const path = base === undefined ? file : isAbsolute(base) ? base : join(dirname(file), base);
   const where = base === undefined ? `${file}: config` : path;
-  const value =
+  const written =
     config ?? parseYaml(readTextFile(path, 'a config file', LIMIT_BYTES, ConfigError), path).value;
   const directory = resolve(dirname(path));
-  const resolved = configOf(value, where, directory);
+  const { value, config: resolved } = configWith(written, where, directory, set);
   return { value: value as Record<string, unknown>, config: resolved, directory, file: path };
+}
+
+/** What varies has its values from the sweep file. */
+function refuseVaried({ vary }: ParsedSweep, set: FieldValues, file: string): void {
+  for (const field of Object.keys(set)) {
+    const varied = Object.keys(vary).find(
+      (other) => other === field || other.startsWith(`${field}.`) || field.startsWith(`${other}.`),
+    );
+    if (varied === undefined) continue;
+    const next = 'leave it out, or correct vary';
+    throw problem(`--set ${field}`, `a field that ${file} does not vary`, `vary.${dotted([varied])}`, next);
+  }
 }
 
 function sweepCells(sweep: ParsedSweep, base: Base, file: string) {
@@ -161,51 +180,11 @@ function splitNumbers(given: ParsedSweep['repeat']['splits'], file: string): num
 /** The base with the values of a setting in place. */
 function withSetting(base: Base, setting: Setting, file: string): Record<string, unknown> {
   const value = structuredClone(base.value);
-  for (const [field, wanted] of Object.entries(setting)) put(value, base.config, field, wanted, file);
+  for (const [field, wanted] of Object.entries(setting)) {
+    const where = `${file}: vary.${dotted([field])}`;
+    setField(value, base.config, field, wanted, { list: `${file}: vary`, where, verb: 'vary' });
+  }
   return value;
-}
-
-/** Sets a field by its path. A map above it that the base leaves to its defaults starts from these. */
-function put(
-  value: Record<string, unknown>,
-  filled: object,
-  field: string,
-  wanted: unknown,
-  file: string,
-): void {
-  const keys = field.split('.');
-  if (keys.some((key) => key === '' || key in Object.prototype)) {
-    const expected = 'a field of the config such as training.optimizer.learningRate';
-    throw problem(`${file}: vary`, expected, describeValue(field), 'correct it');
-  }
-  let at = value;
-  let defaults: unknown = filled;
-  for (const [depth, key] of keys.slice(0, -1).entries()) {
-    defaults = (defaults as Record<string, unknown> | undefined)?.[key];
-    if (!Object.hasOwn(at, key)) at[key] = startOf(defaults);
-    const next = at[key];
-    if (!isMap(next)) {
-      const above = keys.slice(0, depth + 1).join('.');
-      throw problem(
-        `${file}: vary.${dotted([field])}`,
-        `a map at ${above}`,
-        describeValue(next),
-        `vary ${above} as a whole`,
-      );
-    }
-    at = next;
-  }
-  at[keys[keys.length - 1]] = structuredClone(wanted);
-}
-
-/** A map of some kind, and what is no map, starts from its defaults; a section has defaults for what is not written in it. */
-function startOf(defaults: unknown): unknown {
-  const section = defaults === undefined || (isMap(defaults) && !Object.hasOwn(defaults, 'kind'));
-  return section ? {} : structuredClone(defaults);
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A copy with {split} in every string replaced. */

@@ -16,6 +16,7 @@ import { mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
 import { removeTemporaries } from '../checkpoint/store.ts';
 import { formatConfig, type ResolvedConfig } from '../config/config.ts';
+import type { FieldValues } from '../config/setField.ts';
 import { size } from '../manifest/fields.ts';
 import { makeDirectory } from '../run/directory.ts';
 
@@ -80,6 +81,8 @@ const manifestSchema = z.looseObject(
     startedAt: text,
     /** The sweep file, from the directory. */
     source: text,
+    /** Fields of its config that were set on the command line, by their dotted paths. */
+    set: z.record(text, z.unknown(), { error: 'a map' }).optional(),
   },
   { error: 'a map' },
 );
@@ -179,10 +182,13 @@ export function isSweep(dir: string): boolean {
   return existsSync(join(dir, SWEEP_FILES.manifest));
 }
 
-/** The sweep file that a directory was made from. @throws CheckpointError when its manifest is damaged */
-export function sweepSource(dir: string): string {
-  const { source } = readSweepManifest(join(dir, SWEEP_FILES.manifest));
-  return isAbsolute(source) ? source : join(dir, source);
+/**
+ * The sweep file that a directory was made from, and the fields that were set beside it.
+ * @throws CheckpointError when its manifest is damaged
+ */
+export function sweepSource(dir: string): { file: string; set: FieldValues } {
+  const { source, set = {} } = readSweepManifest(join(dir, SWEEP_FILES.manifest));
+  return { file: isAbsolute(source) ? source : join(dir, source), set };
 }
 
 /** @throws CheckpointError, in one line, when it is missing or damaged */

@@ -236,6 +236,7 @@ function startManifest(
     settings: sweep.settings.length,
     cells: sweep.cells.length,
     select: sweep.select,
+    ...(Object.keys(sweep.set).length === 0 ? {} : { set: sweep.set }),
     backend: runtime.backend,
     workers: runtime.workers,
     kernels: kernels ? { sources: kernels.sources, wasm: kernels.wasm } : (earlier?.kernels ?? null),

@@ -40,7 +40,14 @@ function made(nlls: (number | null | undefined)[][], mode: 'min' | 'max' = 'min'
       error: nll === null ? 'it, "diverged"' : null,
     });
   }
-  const sweep: Sweep = { reads: [], file: 'f', settings, cells, select: { metric: 'validation.nll', mode } };
+  const sweep: Sweep = {
+    reads: [],
+    set: {},
+    file: 'f',
+    settings,
+    cells,
+    select: { metric: 'validation.nll', mode },
+  };
   return { sweep, results };
 }
 const bestOf = (...args: Parameters<typeof made>) => {
