@@ -1,6 +1,8 @@
 // The config of the demo: the regression curve of Blundell et al. 2015, §5.2, and a network that fits it in seconds.
 
-import { parseConfig, type ResolvedConfig } from '../experiment/config/config.ts';
+import type { ResolvedConfig } from '../experiment/config/config.ts';
+import { parseConfigWith } from '../experiment/config/configWith.ts';
+import type { FieldValues } from '../experiment/config/setField.ts';
 
 // relu, and inputs as they are: piecewise linear functions drawn from q fan out beyond the data, where tanh would go flat.
 const DEMO_CONFIG = `
@@ -18,6 +20,6 @@ training:
 prediction: { draws: 500 }
 `;
 
-export function demoConfig(): ResolvedConfig {
-  return parseConfig(DEMO_CONFIG, 'demo.yaml');
+export function demoConfig(set: FieldValues = {}): ResolvedConfig {
+  return parseConfigWith(DEMO_CONFIG, 'demo.yaml', set);
 }

@@ -4,6 +4,8 @@ import { type Command, Option } from 'commander';
 import { MAX_DRAWS } from '../core/limits.ts';
 import type { PredictionMode } from '../core/prediction/predictionMemory.ts';
 import { ConfigError } from '../errors.ts';
+import { parseSetting } from '../experiment/config/configWith.ts';
+import type { FieldValues } from '../experiment/config/setField.ts';
 import { describeValue, mismatch } from '../messages.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../node.ts';
 import { nodeBackends } from '../platform/node/backends.ts';
@@ -25,28 +27,68 @@ export interface OutputFlags {
 
 /** Adds --workers and --backend. */
 export function withRuntime(command: Command): Command {
+  const backend = new Option('--backend <name>', 'what computes; the bits are the same, but for tfjs')
+    .argParser(parseBackend)
+    .default('auto');
+  backend.argChoices = ['auto', ...nodeBackends.names];
   return command
     .addOption(
       new Option('--workers <n>', 'worker threads; the result does not depend on it')
         .argParser(parseWorkers)
         .default('auto' as const, 'auto: one per core'),
     )
-    .addOption(
-      new Option(
-        '--backend <name>',
-        `auto or one of ${nodeBackends.names.join(', ')}; the bits are the same, but for tfjs`,
-      )
-        .argParser(parseBackend)
-        .default('auto'),
-    );
+    .addOption(backend);
 }
 
 /** Adds --json, --quiet and --verbose. */
 export function withOutput(command: Command): Command {
   return command
-    .option('--json', 'the last line of stdout is the result as one JSON object')
+    .option('--json', 'the result as one JSON object, and nothing else on stdout')
     .option('--quiet', 'no progress on stderr')
     .option('--verbose', 'stack traces with errors');
+}
+
+/** --set, as often as wanted: a field of the config by its dotted path. */
+export interface SetFlags {
+  readonly set?: FieldValues;
+}
+
+export function setOption(): Option {
+  return new Option(
+    '--set <field=value>',
+    'set a field of the config, such as training.epochs=5; repeat it for more',
+  ).argParser((text, before: FieldValues | undefined) => {
+    const [field, value] = parseSetting(text);
+    if (before !== undefined && Object.hasOwn(before, field))
+      throw bad('--set', 'each field once', describeValue(field), 'keep one of the two');
+    return { ...before, [field]: value };
+  });
+}
+
+/** The fields of --set. @throws ConfigError where an option says the same: one of the two would be ignored */
+export function settings({
+  set = {},
+  seed,
+  draws,
+}: SetFlags & { seed?: unknown; draws?: unknown }): FieldValues {
+  const own = { seed: ['--seed', seed], 'prediction.draws': ['--draws', draws] } as const;
+  for (const [field, [flag, value]] of Object.entries(own)) {
+    if (value === undefined || !Object.hasOwn(set, field)) continue;
+    throw bad(`--set ${field}`, `no ${flag} beside it`, 'both', 'keep one of the two');
+  }
+  return set;
+}
+
+/** --data of a run that is trained again or further: where data lies that was moved since. */
+export interface MovedFlags {
+  readonly data?: readonly string[];
+}
+
+export function movedOption(): Option {
+  return new Option(
+    '--data <path>',
+    "where the run's own data is now, if it was moved: a file, or the directory of them; repeat it for more",
+  ).argParser((path, before: readonly string[] = []) => [...before, path]);
 }
 
 /** --draws. */
@@ -103,12 +145,14 @@ export function parseMode(text: string): PredictionMode {
 
 /** --mode */
 export function modeOption(): Option {
-  return new Option(
+  const option = new Option(
     '--mode <mode>',
     'sample: average over weight draws; mean: one pass with every mu; marginal: draws of pre-activations, each row for itself',
   )
     .argParser(parseMode)
     .default('sample' as const);
+  option.argChoices = ['sample', 'mean', 'marginal'];
+  return option;
 }
 
 function parseWorkers(text: string): number | 'auto' {

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { fileProblem } from '../files/fileProblems.ts';
 import { oneLine } from '../messages.ts';
+import { colored } from './color.ts';
 import { EXIT } from './failure.ts';
 
 /** A label with its value; null rows are left out. */
@@ -35,19 +36,31 @@ export function note(text: string): void {
 }
 
 export function warn(message: string): void {
-  note(`varpool: warning: ${oneLine(message)}`);
+  note(`varpool: ${colored('warning', 'warning:', process.stderr)} ${oneLine(message)}`);
 }
 
 /** Two aligned columns. */
-export function printTable(rows: readonly Row[]): void {
+export function tableText(rows: readonly Row[]): string {
   const kept = rows.filter((row) => row !== null);
   const width = Math.max(0, ...kept.map(([label]) => label.length));
-  print(kept.map(([label, value]) => `${label.padEnd(width)}  ${value}\n`).join(''));
+  return kept
+    .map(([label, value]) => `${colored('label', label.padEnd(width), process.stdout)}  ${value}\n`)
+    .join('');
 }
 
-/** The result as one line of JSON; numbers that are not finite become null. */
-export function printJson(result: unknown): void {
-  print(`${JSON.stringify(result)}\n`);
+/** What a command found: as text or rows for people or, with --json, as one line of JSON and nothing else on stdout. */
+export function printResult(
+  flags: { readonly json?: boolean },
+  shown: () => string | readonly Row[],
+  result: () => object,
+): void {
+  if (flags.json === true) {
+    // Numbers that are not finite become null.
+    print(`${JSON.stringify(result())}\n`);
+    return;
+  }
+  const found = shown();
+  print(typeof found === 'string' ? found : tableText(found));
 }
 
 /**

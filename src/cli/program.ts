@@ -3,18 +3,22 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../errors.ts';
 import { varpoolVersion } from '../experiment/provenance.ts';
+import { colored, isColored } from './color.ts';
 import { benchCommand } from './commands/bench.ts';
+import { completionsCommand } from './commands/completions.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { helpCommand } from './commands/help.ts';
 import { predictCommand } from './commands/predict.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { rowsCommand } from './commands/rows.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
-import { EXIT, report, usageProblem } from './failure.ts';
+import { EXIT, report } from './failure.ts';
 import { guardStreams } from './output.ts';
+import { usageProblem } from './usage.ts';
 
 /** Runs a command line and resolves to its exit status; never rejects. */
 export async function runCli(words: readonly string[]): Promise<number> {
@@ -22,8 +26,8 @@ export async function runCli(words: readonly string[]): Promise<number> {
   const verbose = words.includes('--verbose');
   // A mistake of ours in some callback still ends in one line.
   process.on('uncaughtException', (error) => process.exit(report(error, verbose)));
+  const program = createProgram();
   try {
-    const program = createProgram();
     if (words.length === 0) {
       process.stderr.write(program.helpInformation());
       return EXIT.usage;
@@ -33,16 +37,16 @@ export async function runCli(words: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.done; // --help and --version
-      return report(usageProblem(error), verbose);
+      return report(usageProblem(error, program, words), verbose);
     }
     return report(error, verbose);
   }
 }
 
-function createProgram(): Command {
+export function createProgram(): Command {
   const program = new Command('varpool')
     .description('Bayesian neural networks on every core of a machine')
-    .version(varpoolVersion(), '--version', 'print the version')
+    .version(varpoolVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .addHelpText(
@@ -60,14 +64,25 @@ function createProgram(): Command {
     benchCommand(),
     sweepCommand(),
     doctorCommand(),
+    completionsCommand(),
+    helpCommand(),
   ]) {
     program.addCommand(command.helpOption('-h, --help', 'print this help'));
   }
   program.hook('preAction', (_, command) => refuseEmpty(command));
   for (const command of [program, ...program.commands]) {
-    // Messages come from failure.ts, in the one form all errors have.
-    command.exitOverride().configureOutput({ writeErr: () => undefined });
-    command.showSuggestionAfterError(true);
+    // Messages come from usage.ts, in the one form all errors have.
+    command.exitOverride().configureOutput({
+      writeErr: () => undefined,
+      getOutHasColors: () => isColored(process.stdout),
+    });
+    command.showSuggestionAfterError(false);
+    command.configureHelp({
+      styleTitle: (text) => colored('heading', text, process.stdout),
+      styleCommandText: (text) => colored('command', text, process.stdout),
+      styleSubcommandText: (text) => colored('command', text, process.stdout),
+      styleOptionText: (text) => colored('command', text, process.stdout),
+    });
   }
   return program;
 }

@@ -19,7 +19,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { InterruptedError } from './failure.ts';
 import { checkMember, type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
-import { note, printJson, printTable, warn } from './output.ts';
+import { note, printResult, type Row, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
 
 /** What the command line says in place of the config. */
@@ -117,7 +117,7 @@ export async function trainAndReport(
 /** What `train` and `resume` print at the end. */
 export function printTrained(
   trained: TrainedRun,
-  dir: string,
+  run: RunWriter,
   flags: OutputFlags,
   more: Readonly<Record<string, unknown>> = {},
 ): void {
@@ -127,7 +127,9 @@ export function printTrained(
   // Of this life, where the run had several.
   const { workers, backend } = manifest.resumptions?.at(-1) ?? manifest;
   const { reproducible, backendNote } = manifest;
-  printTable([
+  const { dir } = run;
+  const report = run.path('report');
+  const rows = (): Row[] => [
     ...(test === null ? [] : metricRows(test)),
     ...memberRows(manifest.members),
     kept === null ? null : ['epoch kept', `${kept.epoch} (${kept.note})`],
@@ -136,23 +138,24 @@ export function printTrained(
     ['backend', backendNote ? `${backend}: ${backendNote}` : backend],
     ['posteriorDigest', reproducible ? posteriorDigest : `${posteriorDigest} (not reproducible)`],
     ['run', dir],
-  ]);
-  if (flags.json)
-    printJson({
-      run: dir,
-      test,
-      secondsPerEpoch,
-      wallSeconds,
-      workers,
-      backend,
-      reproducible,
-      steps,
-      epochs,
-      selection,
-      ...(manifest.members === undefined ? {} : { members: manifest.members }),
-      posteriorDigest,
-      ...more,
-    });
+    ['report', report],
+  ];
+  printResult(flags, rows, () => ({
+    run: dir,
+    report,
+    test,
+    secondsPerEpoch,
+    wallSeconds,
+    workers,
+    backend,
+    reproducible,
+    steps,
+    epochs,
+    selection,
+    ...(manifest.members === undefined ? {} : { members: manifest.members }),
+    posteriorDigest,
+    ...more,
+  }));
 }
 
 /** The error that ended a training, with the way to go on where there is one. */

@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 import { afterAll } from 'vitest';
 
 export const MAIN = resolve('dist/cli/main.js');
+/** Whatever the terminal of the tests is like, what they read has no color in it. */
+const ENV = { ...process.env, FORCE_COLOR: '0' };
 
 export interface Ended {
   readonly status: number | null;
@@ -24,6 +26,7 @@ export function temporaryDirectory(): string {
 export function varpool(cwd: string, ...args: string[]): Ended {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd,
+    env: ENV,
     encoding: 'utf8',
     timeout: 50_000,
   });
@@ -32,7 +35,7 @@ export function varpool(cwd: string, ...args: string[]): Ended {
 
 /** Starts the command and leaves it running. */
 export function startVarpool(cwd: string, ...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: ENV });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
@@ -46,9 +49,9 @@ export function startVarpool(cwd: string, ...args: string[]) {
   return { child, ended, wrote };
 }
 
-/** The JSON object in the last line of stdout. */
-export function lastJson(ended: Ended): Record<string, unknown> {
-  return JSON.parse(ended.stdout.trimEnd().split('\n').at(-1) as string) as Record<string, unknown>;
+/** The JSON object that is all of stdout. */
+export function jsonOf(ended: Ended): Record<string, unknown> {
+  return JSON.parse(ended.stdout) as Record<string, unknown>;
 }
 
 /** A small config; `data` and `training` stand in it as they are. */

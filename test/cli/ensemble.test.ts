@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import {
   type Ended,
   flowers,
-  lastJson,
+  jsonOf,
   startVarpool,
   temporaryDirectory,
   varpool,
@@ -37,7 +37,7 @@ test('train says what the mixture and what one member is worth, and lists the me
   expect(trained.stderr).toMatch(/member [012] · epoch 20\/20 · ELBO .+ · validation NLL/);
   expect(trained.stdout).toMatch(/^test NLL +[\d.e-]+ nats per row$/m);
   expect(trained.stdout).toMatch(/^one member, NLL +[\d.e-]+ nats per row$/m);
-  const result = lastJson(trained);
+  const result = jsonOf(trained);
   const members = result.members as Members;
   expect(members.map(({ seed }) => seed)).toEqual(['test/member/0', 'test/member/1', 'test/member/2']);
   expect(result.steps).toBe(3 * 20 * Math.ceil(36 / 16));
@@ -50,7 +50,7 @@ test('train says what the mixture and what one member is worth, and lists the me
 });
 
 test('a member trained alone, by --member, has its digest and metrics', () => {
-  const { members } = lastJson(trained) as { members: Members };
+  const { members } = jsonOf(trained) as { members: Members };
   const alone = varpool(
     dir,
     'train',
@@ -64,13 +64,13 @@ test('a member trained alone, by --member, has its digest and metrics', () => {
     '1',
   );
   expect(alone.status, alone.stderr).toBe(0);
-  expect(lastJson(alone)).toMatchObject({
+  expect(jsonOf(alone)).toMatchObject({
     posteriorDigest: members[1].posteriorDigest,
     test: members[1].test,
   });
   // The run directory says what it is: its config trains it again.
   const again = varpool(dir, 'train', 'one/config.yaml', '--out', 'again', '--json', '--quiet');
-  expect(lastJson(again).posteriorDigest).toBe(members[1].posteriorDigest);
+  expect(jsonOf(again).posteriorDigest).toBe(members[1].posteriorDigest);
 });
 
 test('killed in mid-training and resumed, it ends with the same digests', async () => {
@@ -85,16 +85,16 @@ test('killed in mid-training and resumed, it ends with the same digests', async 
   const resumed = varpool(dir, 'resume', 'killed', '--json', '--workers', '1');
   expect(resumed.status, resumed.stderr).toBe(0);
   expect(resumed.stderr).toMatch(/going on after step \d+ \(of 1500 epochs of each of 3 members\)/);
-  const [was, is] = [lastJson(whole), lastJson(resumed)];
+  const [was, is] = [jsonOf(whole), jsonOf(resumed)];
   expect(is).toMatchObject({ posteriorDigest: was.posteriorDigest, members: was.members, test: was.test });
   expect(is.resumedFrom).toBeGreaterThan(0);
 }, 120_000);
 
 describe('predict and evaluate', () => {
   test('evaluate measures the mixture, with --member one of them', () => {
-    const { test: metrics, members } = lastJson(trained) as { test: object; members: Members };
-    expect(lastJson(varpool(dir, 'evaluate', 'all', '--json'))).toEqual({ run: 'all', ...metrics });
-    expect(lastJson(varpool(dir, 'evaluate', 'all', '--member', '2', '--json'))).toEqual({
+    const { test: metrics, members } = jsonOf(trained) as { test: object; members: Members };
+    expect(jsonOf(varpool(dir, 'evaluate', 'all', '--json'))).toEqual({ run: 'all', ...metrics });
+    expect(jsonOf(varpool(dir, 'evaluate', 'all', '--member', '2', '--json'))).toEqual({
       run: 'all',
       ...members[2].test,
     });
@@ -104,7 +104,7 @@ describe('predict and evaluate', () => {
     const rows = (...more: string[]) => {
       const ended = varpool(dir, 'predict', 'all', '--data', 'flowers.csv', '--json', ...more);
       expect(ended.status, ended.stderr).toBe(0);
-      return lastJson(ended) as { mean: number[][]; draws: number };
+      return jsonOf(ended) as { mean: number[][]; draws: number };
     };
     const mixture = rows('--draws', '9');
     const each = ['0', '1', '2'].map((m) => rows('--draws', '3', '--member', m));
@@ -147,19 +147,19 @@ test.each([
 });
 
 test('verify trains all members again or one, rows tells the order of one, and neither takes a member there is not', () => {
-  const { members, posteriorDigest } = lastJson(trained) as unknown as {
+  const { members, posteriorDigest } = jsonOf(trained) as unknown as {
     members: Members;
     posteriorDigest: string;
   };
   const whole = varpool(dir, 'verify', 'all', '--workers', '1', '--json');
   expect(whole.status, whole.stderr).toBe(0);
-  expect(lastJson(whole)).toMatchObject({ same: true, posteriorDigest });
+  expect(jsonOf(whole)).toMatchObject({ same: true, posteriorDigest });
   const one = varpool(dir, 'verify', 'all', '--member', '2', '--json');
   expect(one.status, one.stderr).toBe(0);
   expect(one.stderr).toMatch(/training member 2 of all again on /);
   expect(one.stdout).toMatch(/^member +2$/m);
   const { posteriorDigest: digest, test: measured } = members[2];
-  expect(lastJson(one)).toMatchObject({ member: 2, same: true, posteriorDigest: digest, test: measured });
+  expect(jsonOf(one)).toMatchObject({ member: 2, same: true, posteriorDigest: digest, test: measured });
 
   const rows = (...flags: string[]) => varpool(dir, 'rows', 'all', '--epoch', '2', '--quiet', ...flags);
   const orders = ['0', '1', '2'].map((m) => rows('--member', m).stdout.trim().split('\n'));

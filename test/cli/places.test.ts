@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { flowers, lastJson, MAIN, temporaryDirectory, varpool, writeConfig } from './cli.ts';
+import { flowers, jsonOf, MAIN, temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();
 const at = (...names: string[]) => join(dir, ...names);
@@ -42,7 +42,7 @@ describe('a run directory behind a symbolic link', () => {
     ]) {
       const ended = varpool(from, 'evaluate', run, '--json');
       expect(ended.status, ended.stderr).toBe(0);
-      expect(lastJson(ended)).toMatchObject(metrics);
+      expect(jsonOf(ended)).toMatchObject(metrics);
     }
     rmSync(join(RUN, 'report.html'));
     expect(varpool(join(HERE, 'runs', 'flowers-1'), 'resume', '.')).toMatchObject({
@@ -79,10 +79,11 @@ test('a run whose data moved predicts; what needs the data says what to do', () 
     };
     const into = `write where it is into data.path of ${run}/config.yaml`;
     refused(`pass --data FILE with rows and targets, or ${into}`, 'evaluate', run);
-    refused(`put it back, or ${into}`, 'verify', run);
+    refused('put it back, or pass --data with where it is now', 'verify', run);
     refused(`put it there, or correct data.path in ${run}/config.yaml`, 'train', `${run}/config.yaml`);
     refused('put it there, or correct data.path in flowers.yaml', 'train', 'flowers.yaml');
-    // That step is the right one.
+    // Either step is the right one.
+    expect(varpool(HERE, 'verify', run, '--data', at('flowers.csv'), '--quiet').status).toBe(0);
     const path = join(RUN, 'config.yaml');
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.replace(/path: .*flowers\.csv/, `path: ${at('flowers.csv')}`));

@@ -15,7 +15,7 @@ import {
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openRun } from '../../src/experiment/run/directory.ts';
-import { lastJson, MAIN, startVarpool, temporaryDirectory, varpool } from './cli.ts';
+import { jsonOf, MAIN, startVarpool, temporaryDirectory, varpool } from './cli.ts';
 
 const dir = temporaryDirectory();
 const at = (...parts: string[]) => join(dir, ...parts);
@@ -36,7 +36,7 @@ prediction: { draws: 10 }
   );
   const ended = varpool(dir, 'train', 'curve.yaml', '--out', 'whole', '--json', '--quiet');
   expect(ended.status, ended.stderr).toBe(0);
-  ({ posteriorDigest: digest, test: test_ } = lastJson(ended) as { posteriorDigest: string; test: unknown });
+  ({ posteriorDigest: digest, test: test_ } = jsonOf(ended) as { posteriorDigest: string; test: unknown });
 });
 
 const timeless = (run: string) =>
@@ -55,7 +55,7 @@ async function started(run: string) {
 function finish(run: string, ...flags: string[]) {
   const ended = varpool(dir, 'resume', run, '--json', ...flags);
   expect(ended.status, ended.stderr).toBe(0);
-  expect(lastJson(ended)).toMatchObject({ run, posteriorDigest: digest, test: test_, steps: 9000 });
+  expect(jsonOf(ended)).toMatchObject({ run, posteriorDigest: digest, test: test_, steps: 9000 });
   expect(timeless(run)).toEqual(timeless('whole'));
   expect(readFileSync(at(run, 'report.html'), 'utf8')).toContain(digest);
   expect(
@@ -99,7 +99,7 @@ describe('a process', () => {
     child.kill('SIGKILL');
     await ended;
     expect(openRun(at('killed')).manifest).toMatchObject({ status: 'running', endedAt: null });
-    const result = lastJson(finish('killed', '--quiet')) as { resumedFrom: number };
+    const result = jsonOf(finish('killed', '--quiet')) as { resumedFrom: number };
     expect(result.resumedFrom % 200).toBe(0);
     expect(result.resumedFrom).toBeGreaterThan(0);
   });
@@ -152,7 +152,7 @@ describe('resume', () => {
     const before = readFileSync(at('whole/manifest.json'));
     const ended = varpool(dir, 'resume', 'whole', '--json');
     expect(ended).toMatchObject({ status: 0, stderr: 'whole is finished; there is nothing to go on with\n' });
-    expect(lastJson(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
+    expect(jsonOf(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
     expect(ended.stdout).toContain(digest);
     expect(readFileSync(at('whole/manifest.json'))).toEqual(before);
   });
@@ -171,7 +171,7 @@ describe('resume', () => {
       status: 0,
       stderr: 'cut/curve was finished but for its report, which is made\n',
     });
-    expect(lastJson(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
+    expect(jsonOf(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
     expect(readFileSync(run('report.html'), 'utf8')).toBe(report);
     expect(readdirSync(at('cut', 'curve')).sort()).toEqual(names);
   });

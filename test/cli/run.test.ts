@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { npyBytes, readNpy } from '../../src/data/formats/npy.ts';
-import { CURVE, flowers, lastJson, startVarpool, temporaryDirectory, varpool, writeConfig } from './cli.ts';
+import { CURVE, flowers, jsonOf, startVarpool, temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();
 
@@ -50,7 +50,7 @@ describe('train', () => {
   test('leaves a whole run directory, and its config trains to the same bits on any number of workers', () => {
     const first = varpool(dir, 'train', 'curve.yaml', '--workers', '1', '--backend', 'wasm', '--json');
     expect(first.status, first.stderr).toBe(0);
-    const result = lastJson(first);
+    const result = jsonOf(first);
     expect(result.run).toBe(join('runs', 'curve-1'));
     expect(result.posteriorDigest).toMatch(/^[0-9a-f]{64}$/);
     expect(first.stdout).toContain(result.posteriorDigest as string);
@@ -106,14 +106,14 @@ describe('train', () => {
       'again',
       '--json',
     );
-    expect(lastJson(again)).toMatchObject({
+    expect(jsonOf(again)).toMatchObject({
       posteriorDigest: result.posteriorDigest,
       test: result.test,
       workers: 2,
     });
     const other = varpool(dir, 'train', 'curve.yaml', '--seed', '7', '--json', '--quiet');
-    expect(lastJson(other)).toMatchObject({ run: join('runs', 'curve-2') });
-    expect(lastJson(other).posteriorDigest).not.toBe(result.posteriorDigest);
+    expect(jsonOf(other)).toMatchObject({ run: join('runs', 'curve-2') });
+    expect(jsonOf(other).posteriorDigest).not.toBe(result.posteriorDigest);
   });
 
   test('an interrupt ends it with 130, a manifest that says so and no posterior', async () => {
@@ -183,7 +183,7 @@ describe('predict', () => {
     const args = ['predict', 'two', '--data', 'x.csv', '--quantiles', '0.1,0.9', '--draws', '25'];
     const ended = varpool(dir, ...args, '--out', 'p.csv', '--json');
     expect(ended.status, ended.stderr).toBe(0);
-    expect(lastJson(ended)).toEqual({ out: 'p.csv', rows: 2, outputs: 2, draws: 25 });
+    expect(jsonOf(ended)).toEqual({ out: 'p.csv', rows: 2, outputs: 2, draws: 25 });
     const [header, ...rows] = readFileSync(join(dir, 'p.csv'), 'utf8').trimEnd().split('\n');
     const names = ['mean', 'sd', 'aleatoricSd', 'epistemicSd', 'q0.1', 'q0.9'];
     expect(header.split(',')).toEqual([...names.map((n) => `up.${n}`), ...names.map((n) => `down.${n}`)]);
@@ -209,7 +209,7 @@ describe('predict', () => {
       const args = ['predict', 'two', '--data', 'x.csv', '--draws', '200', '--json', ...more];
       const ended = varpool(dir, ...args);
       expect(ended.status, ended.stderr).toBe(0);
-      return lastJson(ended) as { draws: number; mean: number[][]; epistemic: number[][] };
+      return jsonOf(ended) as { draws: number; mean: number[][]; epistemic: number[][] };
     };
     const [marginal, again, sample] = [
       of('--mode', 'marginal'),
@@ -244,7 +244,7 @@ describe('evaluate', () => {
     const { test: trained } = JSON.parse(readFileSync(join(dir, 'flowers/manifest.json'), 'utf8'));
     const own = varpool(dir, 'evaluate', 'flowers', '--json');
     expect(own.status, own.stderr).toBe(0);
-    expect(lastJson(own)).toEqual({ run: 'flowers', ...trained });
+    expect(jsonOf(own)).toEqual({ run: 'flowers', ...trained });
     // One class alone, columns in another order.
     writeFileSync(
       join(dir, 'lilies.csv'),
@@ -252,14 +252,14 @@ describe('evaluate', () => {
     );
     const lilies = varpool(dir, 'evaluate', 'flowers', '--data', 'lilies.csv', '--json');
     expect(lilies.status, lilies.stderr).toBe(0);
-    expect(lastJson(lilies)).toMatchObject({ rows: 2, error: 0 });
-    const two = lastJson(varpool(dir, 'evaluate', 'two', '--data', 'two.csv', '--draws', '3', '--json'));
+    expect(jsonOf(lilies)).toMatchObject({ rows: 2, error: 0 });
+    const two = jsonOf(varpool(dir, 'evaluate', 'two', '--data', 'two.csv', '--draws', '3', '--json'));
     expect(two).toMatchObject({ rows: 40, draws: 3 });
     expect(two).not.toHaveProperty('error');
     for (const run of ['two', 'flowers']) {
       const args = ['evaluate', run, '--data', run === 'two' ? 'two.csv' : 'lilies.csv', '--json'];
-      const metrics = lastJson(varpool(dir, ...args, '--mode', 'marginal')) as { rows: number; nll: number };
-      const sample = lastJson(varpool(dir, ...args)) as typeof metrics;
+      const metrics = jsonOf(varpool(dir, ...args, '--mode', 'marginal')) as { rows: number; nll: number };
+      const sample = jsonOf(varpool(dir, ...args)) as typeof metrics;
       expect(metrics.rows).toBe(sample.rows);
       expect(metrics.nll).not.toBe(sample.nll);
       expect(Math.abs(metrics.nll - sample.nll)).toBeLessThan(0.2);
@@ -295,10 +295,10 @@ describe('evaluate', () => {
     );
     const trained = varpool(dir, 'train', 'binary.yaml', '--out', 'binary', '--json', '--quiet');
     expect(trained.status, trained.stderr).toBe(0);
-    expect(lastJson(trained).test).toBeNull();
+    expect(jsonOf(trained).test).toBeNull();
     expect(varpool(dir, 'evaluate', 'binary').stderr).toMatch(/without — pass --data FILE/);
     const ended = varpool(dir, 'evaluate', 'binary', '--data', 'x.npy', '--targets', 'y.npy', '--json');
-    expect(lastJson(ended)).toMatchObject({ rows: 60, error: 0 });
+    expect(jsonOf(ended)).toMatchObject({ rows: 60, error: 0 });
     const csv = varpool(dir, 'predict', 'binary', '--data', 'x.npy').stdout.trimEnd().split('\n');
     expect(csv[0]).toBe('probability,epistemicSd,predictiveEntropy,mutualInformation');
     expect(Number(csv[1].split(',')[0])).toBeGreaterThan(0.5);
@@ -310,7 +310,7 @@ describe('evaluate', () => {
     writeFileSync(join(dir, 'between.csv'), `width,height\n${'0,0.5\n'.repeat(10)}`);
     const ended = varpool(dir, 'evaluate', 'flowers', '--ood', 'between.csv', '--json');
     expect(ended.status, ended.stderr).toBe(0);
-    const { ood } = lastJson(ended) as { ood: { rows: number; auroc: Record<string, number> } };
+    const { ood } = jsonOf(ended) as { ood: { rows: number; auroc: Record<string, number> } };
     expect(ood.rows).toBe(10);
     expect(ood.auroc.predictiveEntropy).toBeGreaterThan(0.8);
     expect(ood.auroc.mutualInformation).toBeGreaterThanOrEqual(0);
@@ -320,7 +320,7 @@ describe('evaluate', () => {
 test('doctor names every backend and what auto picks', () => {
   const ended = varpool(dir, 'doctor', '--json');
   expect(ended.status, ended.stderr).toBe(0);
-  expect(lastJson(ended)).toMatchObject({
+  expect(jsonOf(ended)).toMatchObject({
     auto: expect.stringMatching(/^(wasm|native)$/),
     backends: expect.arrayContaining([
       { name: 'wasm', ok: true, reason: null },

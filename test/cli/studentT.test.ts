@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { lastJson, temporaryDirectory, varpool } from './cli.ts';
+import { jsonOf, temporaryDirectory, varpool } from './cli.ts';
 
 const dir = temporaryDirectory();
 const ROWS = 80;
@@ -76,7 +76,7 @@ test('predict follows the rows that are no outliers; its deviations and quantile
 test('evaluate and verify', () => {
   const ended = varpool(dir, 'evaluate', 'finite', '--json');
   expect(ended.status, ended.stderr).toBe(0);
-  const { metrics = lastJson(ended) } = lastJson(ended) as { metrics?: Record<string, unknown> };
+  const { metrics = jsonOf(ended) } = jsonOf(ended) as { metrics?: Record<string, unknown> };
   expect(Object.keys(metrics as object)).toEqual(
     expect.arrayContaining(['nll', 'rmse', 'mae', 'coverage90']),
   );

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { lastJson, startVarpool, temporaryDirectory, varpool } from './cli.ts';
+import { jsonOf, startVarpool, temporaryDirectory, varpool } from './cli.ts';
 
 const cwd = temporaryDirectory();
 
@@ -37,9 +37,9 @@ const digests = (dir: string) =>
   Object.fromEntries(results(dir).map(({ key, posteriorDigest }) => [key, posteriorDigest]));
 
 describe('varpool sweep', () => {
-  test('a table on stdout, progress on stderr, JSON last; a cell is what train makes of its config', () => {
+  test('a table on stdout, progress on stderr; a cell is what train makes of its config', () => {
     const file = sweepFile('plain', 5);
-    const ended = varpool(cwd, 'sweep', file, '--workers', '2', '--json');
+    const ended = varpool(cwd, 'sweep', file, '--workers', '2');
     expect(ended.status).toBe(0);
     expect(ended.stderr).toMatch(
       /^4 settings, 12 cells on 2 workers \(\w+\) → runs\/plain\n(cell \d+\/12 · .*\n){12}$/,
@@ -51,7 +51,8 @@ describe('varpool sweep', () => {
     expect(lines.slice(1, 5).filter((line) => line.startsWith('*'))).toHaveLength(1);
     for (const line of lines.slice(1, 5))
       expect(line).toMatch(/^\*? +\[\d\] +0\.\d+ +3 +(-?\d[\d.]* ± [\d.]+ *){4}$/);
-    const json = lastJson(ended) as { rows: { best: boolean; finished: number }[]; sweep: string };
+    const told = varpool(cwd, 'sweep', file, '--json');
+    const json = jsonOf(told) as { rows: { best: boolean; finished: number }[]; sweep: string };
     expect(json.sweep).toBe('runs/plain');
     expect(json.rows.map(({ finished }) => finished)).toEqual([3, 3, 3, 3]);
     for (const name of ['table.csv', 'table.json', 'cells.csv', 'sweep.json'])
@@ -62,7 +63,7 @@ describe('varpool sweep', () => {
     const config = join('runs/plain', cell.run, 'config.yaml');
     expect(parse(readFileSync(join(cwd, config), 'utf8')).seed).toMatch(/^test\/[012]$/);
     const alone = varpool(cwd, 'train', config, '--out', 'alone', '--workers', '1', '--json', '--quiet');
-    expect(lastJson(alone).posteriorDigest).toBe(cell.posteriorDigest);
+    expect(jsonOf(alone).posteriorDigest).toBe(cell.posteriorDigest);
 
     const again = varpool(cwd, 'sweep', file, '--workers', '1');
     expect(again.status).toBe(0);

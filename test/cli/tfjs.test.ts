@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { CURVE, lastJson, temporaryDirectory, varpool, writeConfig } from './cli.ts';
+import { CURVE, jsonOf, temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();
 writeConfig(dir, 'curve.yaml', CURVE);
@@ -26,7 +26,7 @@ test('train: the manifest and the table say what multiplied and that the digest 
     '--json',
   );
   expect(ended.status, ended.stderr).toBe(0);
-  const result = lastJson(ended);
+  const result = jsonOf(ended);
   expect(result).toMatchObject({ backend: 'tfjs', reproducible: false });
   expect(manifest('a')).toMatchObject({
     status: 'finished',
@@ -47,7 +47,7 @@ test('train: the manifest and the table say what multiplied and that the digest 
 test('train with wasm: a manifest that promises its digest', () => {
   const ended = varpool(dir, 'train', 'curve.yaml', '--backend', 'wasm', '--out', 'b', '--json');
   expect(ended.status, ended.stderr).toBe(0);
-  expect(lastJson(ended)).toMatchObject({ reproducible: true });
+  expect(jsonOf(ended)).toMatchObject({ reproducible: true });
   expect(manifest('b')).toMatchObject({ backend: 'wasm', reproducible: true });
   expect(manifest('b').backendNote).toBeUndefined();
   expect(ended.stdout).not.toContain('not reproducible');
@@ -56,7 +56,7 @@ test('train with wasm: a manifest that promises its digest', () => {
 test('doctor: which package was found, and that auto does not pick it', () => {
   const ended = varpool(dir, 'doctor', '--json');
   expect(ended.status, ended.stderr).toBe(0);
-  const { backends, auto } = lastJson(ended) as { backends: Array<{ name: string }>; auto: string };
+  const { backends, auto } = jsonOf(ended) as { backends: Array<{ name: string }>; auto: string };
   const note = expect.stringMatching(
     /^@tensorflow\/tfjs.+ \(.+\); not reproducible, so auto never picks it$/,
   );
@@ -70,7 +70,7 @@ test('without a package: status 2 and one line, and doctor gives the reason', ()
   const ended = varpool(dir, 'train', 'curve.yaml', '--backend', 'tfjs', '--out', 'c');
   expect(ended).toMatchObject({ status: 2, stdout: '' });
   expect(ended.stderr).toMatch(/^.*backend: expected tfjs to be available, got tfjs: no package at .+\n$/);
-  const told = lastJson(varpool(dir, 'doctor', '--json')) as { backends: unknown };
+  const told = jsonOf(varpool(dir, 'doctor', '--json')) as { backends: unknown };
   expect(told.backends).toContainEqual({
     name: 'tfjs',
     ok: false,

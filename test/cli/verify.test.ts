@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { flowers, lastJson, startVarpool, temporaryDirectory, varpool, writeConfig } from './cli.ts';
+import { flowers, jsonOf, startVarpool, temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();
 beforeAll(() => {
@@ -52,7 +52,7 @@ describe('verify', () => {
     expect(ended.status, ended.stderr).toBe(0);
     expect(ended.stdout).toMatch(/^verified +the same to every bit\n/);
     expect(ended.stderr).toMatch(/training run again on 2 workers \(wasm\)\nepoch 1\/5 · ELBO/);
-    expect(lastJson(ended)).toMatchObject({
+    expect(jsonOf(ended)).toMatchObject({
       run: 'run',
       same: true,
       differences: [],
@@ -78,7 +78,7 @@ describe('verify', () => {
         expect(ended.stderr).toMatch(
           /^varpool: run\/posterior\.safetensors: layers\.1\.bias\.rho\[1\]: expected [^\n]+ as saved, got [^\n]+ when trained again — training gives the digest in manifest\.json, so posterior\.safetensors was changed after the run\n$/,
         );
-        expect(lastJson(ended)).toMatchObject({
+        expect(jsonOf(ended)).toMatchObject({
           same: false,
           differences: [
             { file: 'posterior.safetensors', place: 'layers.1.bias.rho', index: 1, position: [1], count: 1 },
@@ -131,7 +131,7 @@ describe('verify', () => {
     expect(ended.status, ended.stderr).toBe(0);
     expect(ended.stderr).toContain('again from step 12 (saving/checkpoint.safetensors) on ');
     expect(ended.stdout).toMatch(/^from step +12 of 15$/m);
-    expect(lastJson(ended)).toMatchObject({ same: true, fromStep: 12 });
+    expect(jsonOf(ended)).toMatchObject({ same: true, fromStep: 12 });
   });
 
   test('an interrupt ends it with 130', async () => {
@@ -164,7 +164,7 @@ describe('rows', () => {
     const order = lines('--epoch', '2');
     expect([...order].sort((a, b) => a - b)).toEqual(train);
     expect(lines('--step', '4')).toEqual(order.slice(0, 16));
-    const json = lastJson(varpool(dir, 'rows', 'run', '--part', 'test', '--json'));
+    const json = jsonOf(varpool(dir, 'rows', 'run', '--part', 'test', '--json'));
     expect(json).toMatchObject({ of: 'flowers.csv', part: 'test', sha256: split.parts.test.sha256 });
     expect([...train, ...(json.rows as number[])].sort((a, b) => a - b)).toEqual([...Array(60).keys()]);
     expect(varpool(dir, 'rows', 'run', '--step', '16')).toMatchObject({

@@ -14,7 +14,7 @@ const TESTS = 'npm ci && npm test';
 /** Commands that are not run, by how they begin. */
 const LEFT_OUT = [
   ['npm run bench', 'measures for minutes'],
-  ['npm run varpool -- train examples/mnist.yaml', 'needs the files of MNIST'],
+  ['npx varpool train examples/mnist.yaml', 'needs the files of MNIST'],
 ];
 
 /** The sweep of README trains 120 networks for 1000 epochs; 10 epochs show that it runs. */
@@ -67,7 +67,7 @@ const examples = readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('
 for (const name of examples) {
   const file = `examples/${name}`;
   if (commands.some((command) => command.includes(file))) continue;
-  run(`npm run varpool -- train ${file} --out runs/${name.replace('.yaml', '')} --quiet`);
+  run(`npx varpool train ${file} --out runs/${name.replace('.yaml', '')} --quiet`);
 }
 assert(
   !existsSync(`${ROOT}../shared`),

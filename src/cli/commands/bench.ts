@@ -1,6 +1,6 @@
 // varpool bench: the project's own measurements on this machine.
 
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import type { Network } from '../../bench/networks.ts';
 import { BENCH_NAMES, type BenchName, type BenchOptions, FULL, runBench, TINY } from '../../bench/suite.ts';
 import { benchTables, besideText } from '../../bench/table.ts';
@@ -9,7 +9,7 @@ import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts'
 import { describeValue, nearest } from '../../messages.ts';
 import { nodeBackends } from '../../platform/node/backends.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
-import { note, print, printJson } from '../output.ts';
+import { note, printResult } from '../output.ts';
 
 interface BenchFlags extends OutputFlags {
   readonly backend?: readonly string[];
@@ -28,7 +28,7 @@ export function benchCommand(): Command {
   return withOutput(
     new Command('bench')
       .description("the project's own measurements on this machine")
-      .argument('[names...]', `some of ${BENCH_NAMES.join(', ')}; default: all`)
+      .addArgument(namesArgument())
       .addOption(
         new Option(
           '--backend <names>',
@@ -64,6 +64,12 @@ export function benchCommand(): Command {
       )
       .option('--tiny', 'at sizes that take seconds: whether it works, not how fast'),
   ).action(bench);
+}
+
+function namesArgument(): Argument {
+  const argument = new Argument('[names...]', 'what is measured; default: all');
+  argument.argChoices = [...BENCH_NAMES];
+  return argument;
 }
 
 function whole(flag: string, text: string, max: number): number {
@@ -142,7 +148,10 @@ async function bench(words: readonly string[], flags: BenchFlags): Promise<void>
   };
   const result = await runBench(options);
   const { cpu, cores, node } = platform;
-  print(`varpool ${varpoolVersion()}, Node ${node}, ${cpu}, ${cores} cores; ${options.rounds} rounds\n`);
-  print(`${besideText(result.beside)}\n\n${benchTables(result)}`);
-  if (flags.json) printJson({ varpool: varpoolVersion(), platform, rounds: options.rounds, ...result });
+  const machine = `varpool ${varpoolVersion()}, Node ${node}, ${cpu}, ${cores} cores; ${options.rounds} rounds`;
+  printResult(
+    flags,
+    () => `${machine}\n${besideText(result.beside)}\n\n${benchTables(result)}`,
+    () => ({ varpool: varpoolVersion(), platform, rounds: options.rounds, ...result }),
+  );
 }

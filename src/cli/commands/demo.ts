@@ -11,15 +11,18 @@ import {
   drawsOption,
   type OutputFlags,
   type RuntimeFlags,
+  type SetFlags,
   seedOption,
+  setOption,
+  settings,
   tensorboardOption,
   withOutput,
   withRuntime,
 } from '../flags.ts';
-import { printJson, printTable } from '../output.ts';
+import { printResult } from '../output.ts';
 import { type Overrides, overridden, trainAndReport } from '../trainAndReport.ts';
 
-interface DemoFlags extends RuntimeFlags, OutputFlags, Overrides {
+interface DemoFlags extends RuntimeFlags, OutputFlags, Overrides, SetFlags {
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -32,6 +35,7 @@ export function demoCommand(): Command {
     .description("train on the paper's regression curve and draw its uncertainty; needs no file")
     .option('--out <dir>', 'run directory; default runs/demo-N')
     .option('--force', 'replace the run that is in --out')
+    .addOption(setOption())
     .addOption(tensorboardOption())
     .addOption(drawsOption('posterior draws of the metrics'))
     .addOption(seedOption());
@@ -39,7 +43,7 @@ export function demoCommand(): Command {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const config = overridden(demoConfig(), flags);
+  const config = overridden(demoConfig(settings(flags)), flags);
   const prepared = prepareRun(config, 'demo');
   const { seed } = config;
   const half = (low: number, high: number, part: number) =>
@@ -76,27 +80,30 @@ async function demo(flags: DemoFlags): Promise<void> {
   });
   const { manifest, posteriorDigest, test } = trained;
   const coverage = { inside: test?.coverage90 ?? null, outside: outsideCoverage(evaluations) };
-  printTable([
-    ['test NLL', `${number(test?.nll ?? Number.NaN)} nats per row`],
-    ['coverage of the 90 % interval, x in [0, 0.5] (training range)', percent(coverage.inside ?? Number.NaN)],
-    ['coverage of the 90 % interval, x in [-0.25, 0] and [0.5, 0.85]', percent(coverage.outside)],
-    ['seconds', seconds(manifest.wallSeconds)],
-    ['posteriorDigest', posteriorDigest],
-    ['report', run.path('report')],
-  ]);
-  if (flags.json) {
-    const { nll } = test ?? {};
-    printJson({
+  printResult(
+    flags,
+    () => [
+      ['test NLL', `${number(test?.nll ?? Number.NaN)} nats per row`],
+      [
+        'coverage of the 90 % interval, x in [0, 0.5] (training range)',
+        percent(coverage.inside ?? Number.NaN),
+      ],
+      ['coverage of the 90 % interval, x in [-0.25, 0] and [0.5, 0.85]', percent(coverage.outside)],
+      ['seconds', seconds(manifest.wallSeconds)],
+      ['posteriorDigest', posteriorDigest],
+      ['report', run.path('report')],
+    ],
+    () => ({
       run: run.dir,
       report: run.path('report'),
-      nll,
+      nll: test?.nll,
       coverage90: coverage,
       wallSeconds: manifest.wallSeconds,
       workers: manifest.workers,
       backend: manifest.backend,
       posteriorDigest,
-    });
-  }
+    }),
+  );
 }
 
 function outsideCoverage(evaluations: readonly Evaluation[]): number {

@@ -9,7 +9,7 @@ import { nodeBackends } from '../../platform/node/backends.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import { EXIT } from '../failure.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
-import { printJson, printTable, type Row } from '../output.ts';
+import { printResult, type Row } from '../output.ts';
 
 /** package.json says the same in `engines`. */
 const OLDEST_NODE = [20, 19] as const;
@@ -38,29 +38,33 @@ async function doctor(flags: OutputFlags): Promise<void> {
   const auto = backends.find(({ name, ok }) => ok && name === autoName())?.name ?? null;
   const kernels = await kernelBuild().catch((error: Error) => error);
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  printTable([
-    ['varpool', varpoolVersion()],
-    [
-      'node',
-      `${platform.node} (${supported ? 'supported' : `expected ${OLDEST_NODE.join('.')} or later`}), ${platform.platform} ${platform.arch}`,
+  printResult(
+    flags,
+    () => [
+      ['varpool', varpoolVersion()],
+      [
+        'node',
+        `${platform.node} (${supported ? 'supported' : `expected ${OLDEST_NODE.join('.')} or later`}), ${platform.platform} ${platform.arch}`,
+      ],
+      ['cores', `${platform.cores} (${platform.cpu})`],
+      ['memory', `${gib(totalmem())}, ${gib(freemem())} free`],
+      ...backends.map(
+        ({ name, ok, reason, note }) =>
+          [
+            `backend ${name}`,
+            ok ? `available${note ? `: ${note}` : ''}` : `not available: ${reason}`,
+          ] as const,
+      ),
+      ...nativeRows(),
+      ['auto picks', auto ?? 'nothing: no backend can run here'],
+      [
+        'kernels',
+        kernels instanceof Error
+          ? kernels.message
+          : `${kernels.wasm} (${kernels.bytes} bytes, sources ${kernels.sources.slice(0, 12)})`,
+      ],
     ],
-    ['cores', `${platform.cores} (${platform.cpu})`],
-    ['memory', `${gib(totalmem())}, ${gib(freemem())} free`],
-    ...backends.map(
-      ({ name, ok, reason, note }) =>
-        [`backend ${name}`, ok ? `available${note ? `: ${note}` : ''}` : `not available: ${reason}`] as const,
-    ),
-    ...nativeRows(),
-    ['auto picks', auto ?? 'nothing: no backend can run here'],
-    [
-      'kernels',
-      kernels instanceof Error
-        ? kernels.message
-        : `${kernels.wasm} (${kernels.bytes} bytes, sources ${kernels.sources.slice(0, 12)})`,
-    ],
-  ]);
-  if (flags.json) {
-    printJson({
+    () => ({
       varpool: varpoolVersion(),
       node: { version: platform.node, supported },
       platform: `${platform.platform} ${platform.arch}`,
@@ -71,8 +75,8 @@ async function doctor(flags: OutputFlags): Promise<void> {
       auto,
       native: nativeJson(),
       kernels: kernels instanceof Error ? null : kernels,
-    });
-  }
+    }),
+  );
   if (auto === null || !supported) process.exitCode = EXIT.usage;
 }
 

@@ -25,7 +25,7 @@ import {
 } from '../flags.ts';
 import { posteriorOf, runInputs, runTable } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
-import { printJson, printTable, warn } from '../output.ts';
+import { printResult, type Row, warn } from '../output.ts';
 
 interface EvaluateFlags extends RuntimeFlags, OutputFlags {
   readonly data?: string;
@@ -76,7 +76,7 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
     }),
   );
   const { evaluation } = measured;
-  printTable([
+  const rows = (): Row[] => [
     ['rows', String(evaluation.rows)],
     ['draws', String(evaluation.draws)],
     ...metricRows(evaluation, ''),
@@ -87,9 +87,9 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
           ['AUROC of mutual information', number(ood.auroc.mutualInformation)],
           ['AUROC of predictive entropy', number(ood.auroc.predictiveEntropy)],
         ] as const)),
-  ]);
+  ];
   for (const message of evaluationWarnings(evaluation, 'rows')) warn(`${dir}: ${message}`);
-  if (flags.json) printJson({ run: dir, ...evaluation, ...(ood === null ? {} : { ood }) });
+  printResult(flags, rows, () => ({ run: dir, ...evaluation, ...(ood === null ? {} : { ood }) }));
 }
 
 function ownTest(run: Run) {

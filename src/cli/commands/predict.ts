@@ -27,7 +27,7 @@ import {
 } from '../flags.ts';
 import { posteriorOf, runInputs } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
-import { checkWritable, note, print, printJson, printTable } from '../output.ts';
+import { checkWritable, note, printResult } from '../output.ts';
 
 interface PredictFlags extends RuntimeFlags, OutputFlags {
   readonly data: string;
@@ -92,13 +92,19 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
   );
   const named = { prediction, posterior, targetNames: run.manifest.targetNames ?? null };
   if (out === undefined || format === null) {
-    if (flags.json) printJson(predictionObject(named));
-    else print(predictionCsv(named));
+    printResult(
+      flags,
+      () => predictionCsv(named),
+      () => predictionObject(named),
+    );
     return;
   }
   writeFileAtomic(out, encodePrediction(format, named), ConfigError);
   if (!flags.quiet) note(`${prediction.rows} rows, ${prediction.draws} draws`);
-  printTable([['predictions', out]]);
-  if (flags.json)
-    printJson({ out, rows: prediction.rows, outputs: prediction.outputs, draws: prediction.draws });
+  const { rows, outputs, draws: drawn } = prediction;
+  printResult(
+    flags,
+    () => [['predictions', out]],
+    () => ({ out, rows, outputs, draws: drawn }),
+  );
 }

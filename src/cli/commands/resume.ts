@@ -1,5 +1,6 @@
 // varpool resume RUN: goes on with a training that was cut short, to the end it would have had.
 
+import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError, VarpoolError } from '../../errors.ts';
@@ -10,12 +11,19 @@ import { memberRows } from '../../report/memberMetrics.ts';
 import { metricRows } from '../../report/metrics.ts';
 import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { finishRun } from '../finishRun.ts';
-import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime } from '../flags.ts';
-import { note, printJson, printTable, warn } from '../output.ts';
+import {
+  type MovedFlags,
+  movedOption,
+  type OutputFlags,
+  type RuntimeFlags,
+  withOutput,
+  withRuntime,
+} from '../flags.ts';
+import { note, printResult, type Row, warn } from '../output.ts';
 import { printTrained, trainAndReport } from '../trainAndReport.ts';
 import { sweep } from './sweep.ts';
 
-interface ResumeFlags extends RuntimeFlags, OutputFlags {
+interface ResumeFlags extends RuntimeFlags, OutputFlags, MovedFlags {
   readonly seed?: string;
 }
 
@@ -23,6 +31,7 @@ export function resumeCommand(): Command {
   const command = new Command('resume')
     .description('go on with a training that was interrupted or killed; the result is the same')
     .argument('<run>', 'run directory, or that of a sweep')
+    .addOption(movedOption())
     .addOption(new Option('--seed <s>').hideHelp());
   return withOutput(withRuntime(command)).action(resume);
 }
@@ -34,10 +43,16 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
     );
   }
   if (isSweep(dir)) {
-    await sweep(dir, flags);
+    if (flags.data !== undefined) {
+      throw new ConfigError(
+        `--data: expected none for a sweep, got ${flags.data.length} — correct the paths in its sweep file`,
+      );
+    }
+    const { data: _, ...others } = flags;
+    await sweep(dir, others);
     return;
   }
-  const point = await openResume(dir, warn);
+  const point = await openResume(dir, warn, flags.data);
   const title = `varpool · ${basename(resolve(dir))}`;
   if ('finished' in point) {
     const reported = await completed(point.finished, title, flags);
@@ -55,7 +70,7 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
         : `going on after step ${step} (of ${epochs} epochs${members === null ? '' : ` of each of ${members.length} members`})`,
     );
   const { trained } = await trainAndReport(prepared, flags, () => run, { title, resume: point });
-  printTrained(trained, run.dir, flags, { resumedFrom: step });
+  printTrained(trained, run, flags, { resumedFrom: step });
 }
 
 /** Whether a report was made. What the run came to can be told where that is not possible. */
@@ -70,7 +85,7 @@ async function completed(run: Run, title: string, flags: ResumeFlags): Promise<b
 }
 
 /** Nothing is left to do: what the run came to, as it would have been printed at its end. */
-function printFinished({ dir, manifest }: Run, flags: ResumeFlags, reported: boolean): void {
+function printFinished({ dir, manifest, path }: Run, flags: ResumeFlags, reported: boolean): void {
   if (flags.quiet !== true)
     note(
       reported
@@ -79,22 +94,23 @@ function printFinished({ dir, manifest }: Run, flags: ResumeFlags, reported: boo
     );
   const { test, wallSeconds, workers, backend, steps, posteriorDigest } = manifest;
   const metrics = Object.entries(test ?? {}).filter(([, value]) => value !== null);
-  printTable([
+  const rows = (): Row[] => [
     ...metricRows(Object.fromEntries(metrics) as unknown as Evaluation),
     ...memberRows(manifest.members),
     ['posteriorDigest', String(posteriorDigest)],
     ['run', dir],
-  ]);
-  if (flags.json)
-    printJson({
-      run: dir,
-      test,
-      wallSeconds,
-      workers,
-      backend,
-      steps,
-      ...(manifest.members === undefined ? {} : { members: manifest.members }),
-      posteriorDigest,
-      resumedFrom: null,
-    });
+    existsSync(path('report')) ? ['report', path('report')] : null,
+  ];
+  printResult(flags, rows, () => ({
+    run: dir,
+    report: existsSync(path('report')) ? path('report') : null,
+    test,
+    wallSeconds,
+    workers,
+    backend,
+    steps,
+    ...(manifest.members === undefined ? {} : { members: manifest.members }),
+    posteriorDigest,
+    resumedFrom: null,
+  }));
 }

@@ -3,12 +3,20 @@
 import { Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
 import { openRun } from '../../experiment/run/directory.ts';
+import { relocated } from '../../experiment/run/relocate.ts';
 import { PARTS, type Part, runRows } from '../../experiment/run/rows.ts';
 import { describeValue } from '../../messages.ts';
-import { memberOption, type OutputFlags, wholeNumber, withOutput } from '../flags.ts';
-import { note, print, printJson, warn } from '../output.ts';
+import {
+  type MovedFlags,
+  memberOption,
+  movedOption,
+  type OutputFlags,
+  wholeNumber,
+  withOutput,
+} from '../flags.ts';
+import { note, printResult, warn } from '../output.ts';
 
-interface RowsFlags extends OutputFlags {
+interface RowsFlags extends OutputFlags, MovedFlags {
   readonly part: Part;
   readonly epoch?: number;
   readonly step?: number;
@@ -21,15 +29,20 @@ export function rowsCommand(): Command {
   const command = new Command('rows')
     .description('row numbers of a part of a run, in the order of an epoch or of one step if asked')
     .argument('<run>', 'run directory')
-    .addOption(
-      new Option('--part <name>', `which part: ${PARTS.join(', ')}`).argParser(parsePart).default('train'),
-    )
+    .addOption(movedOption())
+    .addOption(partOption())
     .addOption(counted('--epoch', 'the training rows in the order of this epoch, from 1'))
     .addOption(
       counted('--step', 'the minibatch of this step, from 1: within --epoch, or without it over all epochs'),
     )
     .addOption(memberOption('of an ensemble: whose epoch or step it is, from 0'));
   return withOutput(command).action(rows);
+}
+
+function partOption(): Option {
+  const option = new Option('--part <name>', 'which part').argParser(parsePart).default('train');
+  option.argChoices = [...PARTS];
+  return option;
 }
 
 function parsePart(text: string): Part {
@@ -42,7 +55,7 @@ function parsePart(text: string): Part {
 
 function rows(dir: string, flags: RowsFlags): void {
   const { part, epoch, step, member } = flags;
-  const found = runRows(openRun(dir), {
+  const found = runRows(relocated(openRun(dir), flags.data), {
     part,
     ...(epoch === undefined ? {} : { epoch }),
     ...(step === undefined ? {} : { step }),
@@ -56,8 +69,10 @@ function rows(dir: string, flags: RowsFlags): void {
         ? `epoch ${found.epoch}`
         : found.part;
   if (!flags.quiet) note(`${at}: ${found.rows.length} rows of ${found.of}, counted from 0`);
-  if (flags.json) {
-    const { notes: _, ...result } = found;
-    printJson({ run: dir, ...result, rows: [...found.rows] });
-  } else print([...found.rows].map((row) => `${row}\n`).join(''));
+  const { notes: _, ...result } = found;
+  printResult(
+    flags,
+    () => [...found.rows].map((row) => `${row}\n`).join(''),
+    () => ({ run: dir, ...result, rows: [...found.rows] }),
+  );
 }

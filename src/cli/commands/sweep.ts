@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { meanAndErrorText } from '../../core/metrics/meanAndStandardError.ts';
+import { ConfigError } from '../../errors.ts';
 import { runName } from '../../experiment/config/config.ts';
 import { readSweep, type Sweep, type SweepCell, shortNames } from '../../experiment/sweep/cells.ts';
 import {
@@ -21,12 +22,21 @@ import {
 } from '../../experiment/sweep/table.ts';
 import { number, seconds } from '../../report/numbers.ts';
 import { EXIT, InterruptedError } from '../failure.ts';
-import { type OutputFlags, type RuntimeFlags, withOutput, withRuntime, withRuntimeOf } from '../flags.ts';
+import {
+  type OutputFlags,
+  type RuntimeFlags,
+  type SetFlags,
+  setOption,
+  settings,
+  withOutput,
+  withRuntime,
+  withRuntimeOf,
+} from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
-import { note, print, printJson, warn } from '../output.ts';
+import { note, printResult, warn } from '../output.ts';
 import { progressBar } from '../progress.ts';
 
-interface SweepFlags extends RuntimeFlags, OutputFlags {
+interface SweepFlags extends RuntimeFlags, OutputFlags, SetFlags {
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -41,7 +51,8 @@ export function sweepCommand(): Command {
       '--out <dir>',
       'directory of the sweep, new or one to go on with; default runs/NAME, NAME from the file',
     )
-    .option('--force', 'begin again, without what is finished in --out');
+    .option('--force', 'begin again, without what is finished in --out')
+    .addOption(setOption());
   return withOutput(withRuntime(command)).action(sweep);
 }
 
@@ -49,8 +60,13 @@ export function sweepCommand(): Command {
 export async function sweep(named: string, flags: SweepFlags): Promise<void> {
   // A directory is gone on with by the file it was made from.
   const known = isSweep(named) && flags.out === undefined;
-  const file = known ? sweepSource(named) : named;
-  const wanted = readSweep(file);
+  if (known && flags.set !== undefined) {
+    throw new ConfigError(
+      '--set: expected none, for a sweep resumes with the fields it began with, got one — leave it out, or begin another sweep',
+    );
+  }
+  const { file, set } = known ? sweepSource(named) : { file: named, set: settings(flags) };
+  const wanted = readSweep(file, set);
   const dir = known ? named : (flags.out ?? `runs/${runName(file)}`);
   const directory = SweepDirectory.open(dir, {
     force: flags.force === true,
@@ -87,11 +103,13 @@ async function sweepInto(directory: SweepDirectory, wanted: Sweep, flags: SweepF
   const { table, results } = tables(directory, wanted);
   const wallSeconds = (performance.now() - started) / 1000;
   tellFailures(results);
-  print(terminalTable(table));
-  print(`\n${summary(table, dir, wallSeconds)}`);
   const { reproducible } = readSweepManifest(directory.path('manifest'));
   if (!reproducible) note('not reproducible: another run of these cells need not give these digests');
-  if (flags.json) printJson({ sweep: dir, wallSeconds, reproducible, ...table });
+  printResult(
+    flags,
+    () => `${terminalTable(table)}\n${summary(table, dir, wallSeconds)}`,
+    () => ({ sweep: dir, wallSeconds, reproducible, ...table }),
+  );
   const ended = [...results.values()];
   if (ended.every(({ status }) => status === 'diverged')) process.exitCode = EXIT.diverged;
   else if (ended.every(({ status }) => status !== 'finished')) process.exitCode = EXIT.internal;

@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError } from '../../errors.ts';
-import { configReads, readConfig, runName } from '../../experiment/config/config.ts';
+import { configReads, runName } from '../../experiment/config/config.ts';
+import { readConfigWith } from '../../experiment/config/configWith.ts';
 import { isManifest } from '../../experiment/manifest/manifest.ts';
 import { prepareRun } from '../../experiment/run/data.ts';
 import { createNumberedRun, createRun, RUN_FILES, type RunWriter } from '../../experiment/run/directory.ts';
@@ -13,14 +14,17 @@ import {
   memberOption,
   type OutputFlags,
   type RuntimeFlags,
+  type SetFlags,
   seedOption,
+  setOption,
+  settings,
   tensorboardOption,
   withOutput,
   withRuntime,
 } from '../flags.ts';
 import { type Overrides, overridden, printTrained, trainAndReport } from '../trainAndReport.ts';
 
-interface TrainFlags extends RuntimeFlags, OutputFlags, Overrides {
+interface TrainFlags extends RuntimeFlags, OutputFlags, Overrides, SetFlags {
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -31,6 +35,7 @@ export function trainCommand(): Command {
     .argument('<config>', 'YAML or JSON config')
     .option('--out <dir>', 'run directory; default runs/NAME-N, NAME from the config file')
     .option('--force', 'replace the run that is in --out')
+    .addOption(setOption())
     .addOption(tensorboardOption())
     .addOption(drawsOption('posterior draws of the test metrics, in place of prediction.draws'))
     .addOption(seedOption())
@@ -46,7 +51,7 @@ async function train(file: string, flags: TrainFlags): Promise<void> {
       ),
     );
   }
-  const config = overridden(readConfig(file), flags);
+  const config = overridden(readConfigWith(file, settings(flags)), flags);
   const prepared = prepareRun(config, file);
   const openRunDirectory = (): RunWriter =>
     flags.out === undefined
@@ -55,5 +60,5 @@ async function train(file: string, flags: TrainFlags): Promise<void> {
   const { trained, run } = await trainAndReport(prepared, flags, openRunDirectory, {
     title: `varpool · ${runName(file)}`,
   });
-  printTrained(trained, run.dir, flags);
+  printTrained(trained, run, flags);
 }

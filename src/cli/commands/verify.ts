@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { FoundCheckpoint } from '../../experiment/checkpoint/store.ts';
 import { memberCount } from '../../experiment/ensemble/memberRuns.ts';
 import { openRun } from '../../experiment/run/directory.ts';
+import { relocated } from '../../experiment/run/relocate.ts';
 import { type RepeatableRun, repeatableRun } from '../../experiment/run/repeatable.ts';
 import { checkpointBefore } from '../../experiment/verify/checkpointBefore.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify/verify.ts';
@@ -14,7 +15,9 @@ import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { EXIT } from '../failure.ts';
 import {
   checkMember,
+  type MovedFlags,
   memberOption,
+  movedOption,
   type OutputFlags,
   type RuntimeFlags,
   withOutput,
@@ -22,10 +25,10 @@ import {
   withRuntimeOf,
 } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
-import { note, printJson, printTable, warn } from '../output.ts';
+import { note, printResult, type Row, warn } from '../output.ts';
 import { trainingDisplay } from '../progress.ts';
 
-interface VerifyFlags extends RuntimeFlags, OutputFlags {
+interface VerifyFlags extends RuntimeFlags, OutputFlags, MovedFlags {
   readonly fromCheckpoint?: boolean;
   readonly member?: number;
 }
@@ -38,6 +41,7 @@ export function verifyCommand(): Command {
       '--from-checkpoint',
       "train only the last stretch, from the run's newest checkpoint before its end",
     )
+    .addOption(movedOption())
     .addOption(
       memberOption('train this member of an ensemble alone, from 0, and compare what the run has of it'),
     );
@@ -46,7 +50,7 @@ export function verifyCommand(): Command {
 
 async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   const started = performance.now();
-  const repeatable = repeatableRun(openRun(dir));
+  const repeatable = repeatableRun(relocated(openRun(dir), flags.data));
   for (const line of repeatable.notes) warn(line);
   if (flags.member !== undefined)
     checkMember(flags.member, memberCount(repeatable.run.config) ?? undefined, 'a run');
@@ -61,7 +65,7 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   const { differences, posteriorDigest, test } = verification;
   const same = differences.length === 0;
   const wallSeconds = (performance.now() - started) / 1000;
-  printTable([
+  const rows = (): Row[] => [
     ['verified', same ? 'the same to every bit' : `no: ${differences.map(({ file }) => file).join(', ')}`],
     ...metricRows(finite(test)),
     from === undefined ? null : ['from step', `${from.state.step} of ${repeatable.run.manifest.steps}`],
@@ -70,25 +74,23 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
     ['seconds', seconds(wallSeconds)],
     flags.member === undefined ? null : ['member', String(flags.member)],
     ['posteriorDigest', posteriorDigest],
-  ]);
+  ];
   if (!same) {
     note(`varpool: ${describeDifference(repeatable, verification)}`);
     process.exitCode = EXIT.different;
   }
-  if (flags.json) {
-    printJson({
-      run: dir,
-      ...(flags.member === undefined ? {} : { member: flags.member }),
-      same,
-      fromStep: from?.state.step ?? 0,
-      differences,
-      posteriorDigest,
-      test,
-      wallSeconds,
-      workers: runtime.workers,
-      backend: runtime.backend,
-    });
-  }
+  printResult(flags, rows, () => ({
+    run: dir,
+    ...(flags.member === undefined ? {} : { member: flags.member }),
+    same,
+    fromStep: from?.state.step ?? 0,
+    differences,
+    posteriorDigest,
+    test,
+    wallSeconds,
+    workers: runtime.workers,
+    backend: runtime.backend,
+  }));
 }
 
 /** Metrics of a manifest that are numbers. */
