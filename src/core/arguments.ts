@@ -7,6 +7,7 @@ import { builtinName, describeValue, listed, mismatch } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { section } from '../options/fields.ts';
 import { oneOfKind } from '../options/kinds.ts';
+import { learnedPriors } from './layerPriors.ts';
 import { LAYERS, type LayerSpec, layerKind, layerShape } from './layers/index.ts';
 import { createLikelihood, LIKELIHOODS } from './likelihoods/index.ts';
 import { MAX_LAYERS, MAX_MEMBERS, MAX_PARAMETERS, MAX_UNITS } from './limits.ts';
@@ -216,6 +217,12 @@ function checkTensors(
         checkNumbers(`${where}: layers[${l}].${tensor}.${part}`, data, Float32Array, size, fresh);
       }
     }
+  }
+  for (const [l, learned] of learnedPriors(model).entries()) {
+    const at = `${where}: layers[${l}].prior`;
+    if (learned !== null) checkNumbers(at, layers[l].prior, Float32Array, learned.names.length, fresh);
+    else if (layers[l].prior !== undefined)
+      fail(at, 'nothing, as its prior learns nothing', describeValue(layers[l].prior), POSTERIOR_NEXT);
   }
   const wanted = createLikelihood(likelihood).scale !== null;
   if (!wanted && noiseScale !== null)

@@ -12,6 +12,8 @@ export interface Standardization {
 export interface LayerPosterior {
   readonly weight: { readonly mu: Float32Array; readonly rho: Float32Array }; // [I, O]
   readonly bias: { readonly mu: Float32Array; readonly rho: Float32Array }; // [O]
+  /** What its prior has come to, where that learns: one number a name. */
+  readonly prior?: Float32Array;
 }
 
 export interface Posterior {

@@ -140,6 +140,11 @@ function oneStep(
   const t3 = performance.now();
   team.sync();
 
+  // What the blocks of this step say of the priors; others read it after their next pass, or for the KL.
+  if (step.learned.any) {
+    if (team.rank === 0) step.learned.update();
+    if (endsEpoch) team.sync();
+  }
   if (endsEpoch) {
     const epoch = Math.floor(now / perEpoch);
     step.blockKl(team.first(blocks), team.last(blocks));

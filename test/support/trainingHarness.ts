@@ -119,6 +119,7 @@ export class TrainingHarness {
     if (problem.likelihood.kind === 'categorical') this.arena.i32.set(y, this.memory.targets / 4);
     else this.arena.floats(this.memory.targets, y.length).set(y);
     this.step.noiseScale.initialize();
+    this.step.learned.initialize();
     const control = this.memory.control / 4;
     this.#team = new Team(this.arena.i32.subarray(control, control + CONTROL_WORDS), 1, 0, 1);
   }

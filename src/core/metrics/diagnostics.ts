@@ -140,7 +140,8 @@ export function diagnosePosterior(given: Posterior): ModelDiagnostics {
       `diagnosePosterior: expected one posterior, got an ensemble of ${others.length + 1} — diagnose each of its members`,
     );
   }
-  const context = { priors: layerPriors(posterior.model) };
+  const priors = posterior.layers.map(({ prior }) => prior);
+  const context = { priors: layerPriors(posterior.model, priors) };
   const parts = posterior.layers.flatMap((layer, l) =>
     (['weight', 'bias'] as const).map((tensor) => {
       const part = new Part(`layers.${l}.${tensor}`, context, l);

@@ -12,6 +12,20 @@ export interface ParameterRows {
   readonly lanes: number;
 }
 
+/** A few numbers of a prior, for each layer its own, that follow from sums over the weights of the layer after every step. */
+export interface LearnedPrior {
+  /** What they are called in saved files: `layers.N.prior.<name>`. */
+  readonly names: readonly string[];
+  /** Before the first step. */
+  readonly initial: readonly number[];
+  /** The prior that such numbers make, with the same ways to enter an update. */
+  at(values: ArrayLike<number>): Prior;
+  /** Writes what a block of weights adds to each sum, one float a name, to `out`. */
+  tally(kernels: Kernels, out: number, of: ParameterRows): void;
+  /** Writes the numbers after a step into `values`: `sums` of the tallies over a layer of `count` weights and biases. */
+  update(values: Float64Array, sums: Float64Array, count: number): void;
+}
+
 /**
  * KL(q ‖ p) = Σ E_q[log q(w) − log p(w)] over weights and biases, each independent in q and p. Its entropy term E_q[log q] is every prior's
  * own, and the update kernels' business.
@@ -41,6 +55,8 @@ export interface Prior {
    * @param w addresses of their draws, for a sampled prior: then the KL is the mean over these, log p(w) at each
    */
   kl(kernels: Kernels, out: number, of: ParameterRows, w: readonly number[]): void;
+  /** What it learns beside q, where it learns anything; then each layer has a prior of its own. */
+  readonly learned?: LearnedPrior;
   /** KL of one parameter in float64, in nats, for diagnostics; logSigma = log(sigma) is known already. */
   elementKl(mu: number, sigma: number, logSigma: number): number;
 }

@@ -23,6 +23,7 @@ import { layerMaps } from '../parameters.ts';
 import type { Prior } from '../priors/prior.ts';
 import { klWeight } from '../schedules/klWeighting.ts';
 import { BatchPlaces, type PassRun } from './batchPlaces.ts';
+import { LearnedPriors } from './learnedPriors.ts';
 import { NetworkPass } from './networkPass.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
@@ -30,7 +31,10 @@ import type { TrainingMemory } from './trainingMemory.ts';
 export class TrainingStep {
   readonly #likelihood: Likelihood;
   readonly #optimizer: Optimizer;
+  /** As learned priors start. */
   readonly #priors: LayerPriors;
+  /** As they are now. */
+  #now: readonly Prior[];
   /** klScale of the step that is being finished. */
   #klScale = 0;
   readonly #estimator: EstimatorRun;
@@ -53,6 +57,8 @@ export class TrainingStep {
   readonly #scalars: readonly Float32Array[];
   /** The learned or fixed scale of the noise. */
   readonly noiseScale: NoiseScale;
+  /** What priors have learned. */
+  readonly learned: LearnedPriors;
 
   /** @param thread which of the memory's per-thread buffers are this caller's own */
   constructor(
@@ -66,6 +72,8 @@ export class TrainingStep {
     this.#likelihood = createLikelihood(problem.likelihood);
     this.#optimizer = createOptimizer(problem.optimizer);
     this.#priors = layerPriors(problem.model);
+    this.#now = this.#priors.priors;
+    this.learned = new LearnedPriors(problem, memory, arena);
     this.#places = new BatchPlaces(memory, memory.layout.layers);
     const { key0, key1 } = seedKey(problem.seed);
     this.#estimator = estimatorKind(problem.estimator).create({
@@ -82,7 +90,7 @@ export class TrainingStep {
       // Signed words of the same bits: a JavaScript engine allocates a box for an integer above 2^31 at every call.
       key: { key0: key0 | 0, key1: key1 | 0 },
       batchRows: (step) => batchRows(problem, step),
-      logPrior: this.#priors.ofLayer.map((p) => this.#logPrior(this.#priors.priors[p])),
+      logPrior: this.#priors.ofLayer.map((p) => this.#logPrior(p)),
     });
     this.#buffers = { dW: own.dW, gMu: own.gMu, gSigma: own.gSigma };
     this.#stepsPerEpoch = stepsPerEpoch(problem);
@@ -188,9 +196,10 @@ export class TrainingStep {
 
   // ——— finishing blocks ———
 
-  /** Must precede `finish` in a step: learning rate, KL weight and bias corrections. */
+  /** Must precede `finish` in a step: learning rate, KL weight, bias corrections and what priors have learned. */
   prepare(step: number): void {
     const { problem } = this;
+    this.#readLearned();
     const weight = klWeight(problem.klWeighting, step, this.#stepsPerEpoch);
     this.#klScale = weight / problem.rowCount;
     const rate = learningRate(problem, step);
@@ -198,14 +207,19 @@ export class TrainingStep {
       const scalars = this.#scalars[p];
       this.#optimizer.scalars(scalars, step, rate);
       scalars[UPDATE_SCALARS.klScale] = this.#klScale;
-      scalars[UPDATE_SCALARS.klPrecision] = this.#klScale * this.#priors.priors[p].precision;
+      scalars[UPDATE_SCALARS.klPrecision] = this.#klScale * this.#now[p].precision;
     }
   }
 
-  #logPrior(prior: Prior): LogPriorGradient | null {
-    if (!prior.sampled) return null;
+  #readLearned(): void {
+    if (this.learned.any) this.#now = layerPriors(this.problem.model, this.learned.values()).priors;
+  }
+
+  #logPrior(p: number): LogPriorGradient | null {
+    if (!this.#priors.priors[p].sampled) return null;
     const { kernels, problem } = this;
-    return (dW, w, rows) => prior.logDensityGradient(kernels, dW, w, rows, this.#klScale / problem.draws);
+    return (dW, w, rows) =>
+      this.#now[p].logDensityGradient(kernels, dW, w, rows, this.#klScale / problem.draws);
   }
 
   /**
@@ -228,7 +242,7 @@ export class TrainingStep {
     const at = offset * 4;
     const update = this.#update;
     const p = this.#priors.ofLayer[layer];
-    const { expectedGradient } = this.#priors.priors[p];
+    const { expectedGradient } = this.#now[p];
     this.#estimator.gradient(step, b, update, this.#buffers);
     update.mu = memory.mu + at;
     update.rho = memory.rho + at;
@@ -239,7 +253,9 @@ export class TrainingStep {
       const of = { mu: update.mu, rho: update.rho, rows, lanes };
       expectedGradient(kernels, update.gMu, update.gSigma, of, this.#klScale);
     }
-    return this.#optimizer.update(kernels, update, rows, lanes);
+    const bad = this.#optimizer.update(kernels, update, rows, lanes);
+    if (this.learned.any) this.learned.tally(kernels, b, { mu: update.mu, rho: update.rho, rows, lanes });
+    return bad;
   }
 
   /** Makes gSigma a gradient of its own, where it is gMu·noise. */
@@ -273,7 +289,8 @@ export class TrainingStep {
   /** KL of blocks first … last − 1, one float each. */
   blockKl(first: number, last: number): void {
     const { memory, kernels, problem } = this;
-    const { priors, ofLayer, drawsWeights } = this.#priors;
+    const { ofLayer, drawsWeights } = this.#priors;
+    this.#readLearned();
     const drawn = drawsWeights
       ? Array.from({ length: problem.draws }, (_, s) => this.#estimator.drawnWeights(s))
       : [];
@@ -282,7 +299,7 @@ export class TrainingStep {
       const at = offset * 4;
       const of = { mu: memory.mu + at, rho: memory.rho + at, rows, lanes };
       const w = drawn.map((buffer) => buffer + at);
-      priors[ofLayer[layer]].kl(kernels, memory.blockKl + b * ROW_BYTES, of, w);
+      this.#now[ofLayer[layer]].kl(kernels, memory.blockKl + b * ROW_BYTES, of, w);
     }
   }
 

@@ -4,7 +4,7 @@
 import { ArenaLayout } from '../../backend/arena.ts';
 import { LANES } from '../../backend/backend.ts';
 import { estimatorKind } from '../estimators/index.ts';
-import { layerPriors } from '../layerPriors.ts';
+import { layerPriors, learnedCount } from '../layerPriors.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import { createOptimizer } from '../optimizers/index.ts';
 import { type ParameterLayout, parameterLayout } from '../parameters.ts';
@@ -30,13 +30,16 @@ export interface TrainingMemory extends BatchMemory {
   readonly epochKl: number;
   /** float32 KL of each block. */
   readonly blockKl: number;
-  /** Everything that a step changes and the next one needs: mu, rho, moments, point parameters. One contiguous range. */
+  /** Everything that a step changes and the next one needs: mu, rho, moments, point parameters, learned priors. One contiguous range. */
   readonly state: { readonly offset: number; readonly bytes: number };
   readonly mu: number;
   readonly rho: number;
   readonly moments: readonly number[];
   /** Float64 per output: raw noise scale, first and second moment. */
   readonly points: number;
+  /** Float64: what learned priors have come to, layer by layer; and by block, 16 floats each, what it adds to their sums. */
+  readonly learned: number;
+  readonly priorTally: number;
   readonly inverseScale: number;
   readonly logScale: number;
   /** What the estimator keeps. */
@@ -88,7 +91,11 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const rho = floats('rho', P);
   const moments = momentNames.map((name) => floats(`moment ${name}`, P));
   const points = arena.reserve('points', K * 3 * 8);
-  const state = { offset: mu, bytes: points + K * 3 * 8 - mu };
+  const learnedFloats = learnedCount(problem.model);
+  const learned = learnedFloats === 0 ? 0 : arena.reserve('learned', learnedFloats * 8);
+  const end = learnedFloats === 0 ? points + K * 3 * 8 : learned + learnedFloats * 8;
+  const state = { offset: mu, bytes: end - mu };
+  const priorTally = learnedFloats === 0 ? 0 : floats('priorTally', layout.blocks.length * LANES);
   const inverseScale = floats('inverseScale', K);
   const logScale = floats('logScale', K);
 
@@ -146,6 +153,8 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     rho,
     moments,
     points,
+    learned,
+    priorTally,
     inverseScale,
     logScale,
     estimator,

@@ -4,6 +4,7 @@
 import type { Arena } from '../../backend/arena.ts';
 import { CheckpointError } from '../../errors.ts';
 import { describeValue, mismatch } from '../../messages.ts';
+import { learnedPriors } from '../layerPriors.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import { createOptimizer } from '../optimizers/index.ts';
 import { type LayerLayout, packLayer, unpackLayer } from '../parameters.ts';
@@ -39,7 +40,7 @@ export interface TrainingState {
   readonly seconds: number;
   /**
    * `layers.N.weight.mu`, `.rho`, the optimizer's `.mu.m`, `.mu.v`, `.rho.m`, `.rho.v`, the same for `bias`, and `likelihood.rawScale`
-   * with `.m` and `.v`. Tensors called `extra.…` belong to others and are let pass.
+   * with `.m` and `.v`, and `layers.N.prior.…` where priors learn. Tensors called `extra.…` belong to others and are let pass.
    */
   readonly tensors: readonly StateTensor[];
   /** What others want kept beside it, as JSON; it decides no bit of the parameters. */
@@ -69,6 +70,7 @@ export function readStateTensors(
   const buffers = parameterBuffers(arena, memory, problem);
   return [
     ...pointTensors(arena, memory, problem),
+    ...learnedTensors(arena, memory, problem),
     ...memory.layout.layers.flatMap((layer) => {
       const parts = buffers.map(({ name, data }) => ({ name, ...unpackLayer(data, layer) }));
       const part = (which: 'weight' | 'bias') =>
@@ -108,6 +110,7 @@ export function writeStateTensors(
     const values = take(name);
     for (let k = 0; k < K; k++) arena.f64[memory.points / 8 + 3 * k + p] = values[k];
   }
+  for (const [n, name] of learnedNames(problem).entries()) arena.f64[memory.learned / 8 + n] = take(name)[0];
 }
 
 function isJson(value: unknown): boolean {
@@ -205,9 +208,25 @@ function pointTensors(arena: Arena, memory: TrainingMemory, problem: TrainingPro
   }));
 }
 
+/** Names of what priors have learned in the order it stands in the arena. */
+function learnedNames({ model }: TrainingProblem): readonly string[] {
+  return learnedPriors(model).flatMap((learned, l) =>
+    (learned?.names ?? []).map((name) => `layers.${l}.prior.${name}`),
+  );
+}
+
+function learnedTensors(arena: Arena, memory: TrainingMemory, problem: TrainingProblem): StateTensor[] {
+  return learnedNames(problem).map((name, n) => ({
+    name,
+    shape: [1],
+    data: Float64Array.of(arena.f64[memory.learned / 8 + n]),
+  }));
+}
+
 function wantedShapes(memory: TrainingMemory, problem: TrainingProblem): Map<string, StateTensor['shape']> {
   const shapes = new Map<string, StateTensor['shape']>();
   for (const name of pointNames(problem)) shapes.set(name, [problem.model.outputSize]);
+  for (const name of learnedNames(problem)) shapes.set(name, [1]);
   const buffers = ['mu', 'rho', ...createOptimizer(problem.optimizer).momentNames];
   for (const layer of memory.layout.layers) {
     for (const which of ['weight', 'bias'] as const)
@@ -232,7 +251,7 @@ function tensorsByName(
         `[${tensor.shape.join(', ')}]`,
         'is it a state of another model?',
       );
-    const type = name.startsWith('likelihood.') ? Float64Array : Float32Array;
+    const type = /^likelihood\.|^layers\.\d+\.prior\./.test(name) ? Float64Array : Float32Array;
     if (!(tensor.data instanceof type))
       fail(`${name} as ${type.name}`, tensor.data.constructor.name, 'do not convert it');
     const bad = tensor.data.findIndex((value) => !Number.isFinite(value));

@@ -3,6 +3,7 @@
 
 import * as z from 'zod';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
+import { learnedPriors } from '../../core/layerPriors.ts';
 import { layerShape } from '../../core/layers/index.ts';
 import { createLikelihood, LIKELIHOODS } from '../../core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../../core/model.ts';
@@ -100,7 +101,8 @@ export function posteriorTensors({ model, layers, noiseScale }: Posterior): Tens
     shape,
     data,
   });
-  const tensors = layers.flatMap(({ weight, bias }, n) => {
+  const learned = learnedPriors(model);
+  const tensors = layers.flatMap(({ weight, bias, prior }, n) => {
     const shapes = tensorShapes(model, n);
     if (shapes === null) return [];
     return [
@@ -108,6 +110,9 @@ export function posteriorTensors({ model, layers, noiseScale }: Posterior): Tens
       f32(`layers.${n}.weight.rho`, shapes.weight, weight.rho),
       f32(`layers.${n}.bias.mu`, shapes.bias, bias.mu),
       f32(`layers.${n}.bias.rho`, shapes.bias, bias.rho),
+      ...(learned[n]?.names ?? []).map((name, i) =>
+        f32(`layers.${n}.prior.${name}`, [1], (prior ?? new Float32Array(0)).slice(i, i + 1)),
+      ),
     ];
   });
   if (noiseScale !== null) tensors.push(f32('likelihood.scale', [model.outputSize], noiseScale));
@@ -148,6 +153,7 @@ function assemble(
     }
     return tensor.data;
   };
+  const learned = learnedPriors(model);
   const layers = model.layers.map((_, n): LayerPosterior => {
     const shapes = tensorShapes(model, n);
     const part = (which: 'weight' | 'bias') =>
@@ -157,7 +163,10 @@ function assemble(
             mu: take(`layers.${n}.${which}.mu`, shapes[which]),
             rho: take(`layers.${n}.${which}.rho`, shapes[which]),
           };
-    return { weight: part('weight'), bias: part('bias') };
+    const names = learned[n]?.names;
+    const both = { weight: part('weight'), bias: part('bias') };
+    if (names === undefined) return both;
+    return { ...both, prior: Float32Array.from(names, (name) => take(`layers.${n}.prior.${name}`, [1])[0]) };
   });
   const noiseScale =
     createLikelihood(likelihood).scale === null ? null : take('likelihood.scale', [model.outputSize]);

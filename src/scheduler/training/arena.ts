@@ -54,6 +54,7 @@ export class TrainingArena {
       prepared.initialRho,
     );
     this.#step.noiseScale.initialize();
+    this.#step.learned.initialize();
   }
 
   #load(): void {
@@ -132,13 +133,19 @@ export class TrainingArena {
     const { layout, mu, rho } = this.memory;
     const { problem, standardization } = this.prepared;
     const [muAll, rhoAll] = [mu, rho].map((at) => this.arena.floats(at, layout.size));
+    const learned = this.#step.learned.values();
     return {
       model: problem.model,
       likelihood: problem.likelihood,
       layers: layout.layers.map((layer) => {
         const m = unpackLayer(muAll, layer);
         const r = unpackLayer(rhoAll, layer);
-        return { weight: { mu: m.weight, rho: r.weight }, bias: { mu: m.bias, rho: r.bias } };
+        const own = learned[layer.index];
+        return {
+          weight: { mu: m.weight, rho: r.weight },
+          bias: { mu: m.bias, rho: r.bias },
+          ...(own === null ? {} : { prior: Float32Array.from(own) }),
+        };
       }),
       noiseScale: this.#step.noiseScale.values(),
       standardization,

@@ -2,12 +2,13 @@
 // each warning once. Reading takes the main thread a few nanoseconds a weight; nothing is written.
 
 import type { Arena } from '../../backend/arena.ts';
-import { type LayerPriors, layerPriors } from '../../core/layerPriors.ts';
+import { layerPriors } from '../../core/layerPriors.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../../core/metrics/diagnosticWarnings.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
 import { klWeight } from '../../core/schedules/klWeighting.ts';
+import { LearnedPriors } from '../../core/training/learnedPriors.ts';
 import { stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
 import type { TrainingMemory } from '../../core/training/trainingMemory.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';
@@ -46,8 +47,7 @@ export class Diagnosis {
   readonly every: number;
   readonly #record = new WarningRecord();
   #baseline = Number.NaN;
-
-  readonly #priors: LayerPriors;
+  readonly #learned: LearnedPriors;
 
   constructor(
     readonly problem: TrainingProblem,
@@ -57,7 +57,7 @@ export class Diagnosis {
     every: number | 'auto',
     readonly warn: (message: string) => void,
   ) {
-    this.#priors = layerPriors(problem.model);
+    this.#learned = new LearnedPriors(problem, memory, arena);
     this.every = every === 'auto' ? diagnosisInterval(problem, memory.layout.count) : every;
   }
 
@@ -106,7 +106,7 @@ export class Diagnosis {
             scale: gradients.scale,
           },
       {
-        priors: this.#priors,
+        priors: layerPriors(problem.model, this.#learned.values()),
         initialRho: this.initialRho,
         fit: { rowCount: problem.rowCount, nll },
       },

@@ -1,6 +1,7 @@
 // What an epoch selector remembers as a part of a training's state: numbers as JSON in `extra.selection`, the parameters of the best
 // epoch as tensors `extra.best.…`. A training resumed from it stops at the same epoch and keeps the same bits.
 
+import { learnedPriors } from '../../core/layerPriors.ts';
 import { layerShape } from '../../core/layers/index.ts';
 import type { Model } from '../../core/model.ts';
 import type { LayerPosterior } from '../../core/posterior.ts';
@@ -32,9 +33,12 @@ export function selectionExtra(
       return { name: tensorName(l, part, name), shape, data: layer[part][name] };
     }),
   );
+  const priors = kept.layers.flatMap(({ prior }, l): StateTensor[] =>
+    prior === undefined ? [] : [{ name: priorName(l), shape: [prior.length], data: prior }],
+  );
   const noise = kept.noiseScale;
   const point = noise === null ? [] : [{ name: NOISE, shape: [noise.length], data: noise }];
-  return { tensors: [...tensors, ...point], extra: { selection } };
+  return { tensors: [...tensors, ...priors, ...point], extra: { selection } };
 }
 
 /**
@@ -65,7 +69,13 @@ function tensorName(layer: number, part: 'weight' | 'bias', name: 'mu' | 'rho'):
   return `${PREFIX}layers.${layer}.${part}.${name}`;
 }
 
-function keptOf({ tensors }: TrainingState, { layers, outputSize }: Model): SelectionState['kept'] {
+function priorName(layer: number): string {
+  return `${PREFIX}layers.${layer}.prior`;
+}
+
+function keptOf({ tensors }: TrainingState, model: Model): SelectionState['kept'] {
+  const { layers, outputSize } = model;
+  const learned = learnedPriors(model);
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor.data]));
   const take = (name: string, size: number): Float32Array => {
     const data = found.get(name);
@@ -82,7 +92,9 @@ function keptOf({ tensors }: TrainingState, { layers, outputSize }: Model): Sele
         mu: take(tensorName(l, which, 'mu'), size),
         rho: take(tensorName(l, which, 'rho'), size),
       });
-      return { weight: part('weight', I * O), bias: part('bias', O) };
+      const own = learned[l];
+      const prior = own === null ? {} : { prior: take(priorName(l), own.names.length) };
+      return { weight: part('weight', I * O), bias: part('bias', O), ...prior };
     }),
     noiseScale: found.has(NOISE) ? take(NOISE, outputSize) : null,
   };
