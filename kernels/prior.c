@@ -77,3 +77,14 @@ void KERNEL(laplace_absolute_f32)(BASE ptr out, ptr mu, ptr rho, uint32_t rows, 
   const float total = fold(sum) * scale;
   *F32(out) = *F32(out) + total;
 }
+
+void KERNEL(second_moment_f32)(BASE ptr out, ptr mu, ptr rho, uint32_t rows, uint32_t lanes) {
+  vf sum[VPR];
+  for (int v = 0; v < VPR; v++) sum[v] = splat(0.0f);
+  for (uint32_t r = 0; r < rows; r++)
+    for (int v = 0; v < VPR; v++) {
+      vf m = load(F32(mu) + r * LANES + v * VW), sigma = softplus(load(F32(rho) + r * LANES + v * VW));
+      sum[v] = sum[v] + keep(lane_mask(v, lanes), madd(sigma, sigma, m * m));
+    }
+  *F32(out) = fold(sum);
+}

@@ -280,6 +280,9 @@ export const KERNELS = {
    */
   laplace_absolute_f32: { args: ['address out mu rho', 'size rows lanes', 'f32 scale'], result: 'void' },
 
+  /** Σ E[w²] = Σ fma(sigma, sigma, mu·mu) over lanes < `lanes`, one float to `out`, added and folded as in kl_f32. [rows, 16] */
+  second_moment_f32: { args: ['address out mu rho', 'size rows lanes'], result: 'void' },
+
   /** Σ x over count floats (contiguous): element i adds to lane i mod 16 in order, lanes fold 8, 4, 2, 1; one float to `out`. Any count ≥ 0. */
   sum_f32: { args: ['address out x', 'size count'], result: 'void' },
 

@@ -395,6 +395,13 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     });
   });
 
+  test.each(SIZES)('second_moment_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      for (const lanes of [0, 1, 3, 5, 7, 15, 16])
+        pair.run('second_moment_f32', [s(4), s(2), s(3), rows, lanes], [[s(4) / 4, 1]]);
+    });
+  });
+
   describe.each(SIZES)('likelihoods, %i data rows', (rows) => {
     const panels = Math.ceil(rows / LANES);
     const at = (i: number, stride: number, k: number) => panelRanges(s(i), stride, k, panels);

@@ -139,3 +139,13 @@ describe('laplace', () => {
     expect(Math.abs(memory.read(out, 1)[0] - (3 - 0.7 * sum))).toBeLessThan(32 * HALF_ULP * sum);
   });
 });
+
+test.each([16, 5])('sum of E[w²] over %i lanes, in place of what was there', (lanes) => {
+  const rho = ordinary(3, -4);
+  const mu = ordinary().map((value, i) => value * [0.01, 1, 20][i % 3] * softplus(rho[i]));
+  const out = memory.floats([3]);
+  memory.kernels.second_moment_f32(out, memory.floats(mu), memory.floats(rho), ROWS, lanes);
+  const sum = mu.reduce((all, m, i) => all + (i % LANES < lanes ? m * m + softplus(rho[i]) ** 2 : 0), 0);
+  // All terms are positive: each good to 6 roundings, 20 additions in a lane and 4 in the tree.
+  expect(Math.abs(memory.read(out, 1)[0] - sum)).toBeLessThan(32 * HALF_ULP * sum);
+});

@@ -91,5 +91,14 @@ export function priorKernels({ f32 }: Views) {
         return fma(m, inside, f(sigma * f(bell * ROOT_2_OVER_PI)));
       });
     },
+
+    second_moment_f32(out, mu, rho, rows, lanes) {
+      f32[out >>> 2] = 0;
+      addSum(out, rows, lanes, 1, (i) => {
+        const m = f32[(mu >>> 2) + i];
+        const sigma = softplus(f32[(rho >>> 2) + i]);
+        return fma(sigma, sigma, f(m * m));
+      });
+    },
   } satisfies Partial<Kernels>;
 }

@@ -3,12 +3,14 @@
 import type { BareName, Settings, Spec } from '../../options/kinds.ts';
 import { gaussian, gaussianPriorOptions } from './gaussian.ts';
 import { laplace, laplaceOptions } from './laplace.ts';
+import { learnedScale, learnedScaleOptions } from './learnedScale.ts';
 import type { Prior } from './prior.ts';
 import { scaleMixture, scaleMixtureOptions } from './scaleMixture.ts';
 
 export const PRIORS = {
   gaussian: { options: gaussianPriorOptions, create: gaussian },
   laplace: { options: laplaceOptions, create: laplace },
+  learnedScale: { options: learnedScaleOptions, create: learnedScale },
   scaleMixture: { options: scaleMixtureOptions, create: scaleMixture },
 } as const;
 

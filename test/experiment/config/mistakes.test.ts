@@ -163,7 +163,7 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}prior: {kind: horseshoe}`,
-      ': prior.kind: expected gaussian, laplace or scaleMixture, got "horseshoe" — change it',
+      ': prior.kind: expected gaussian, laplace, learnedScale or scaleMixture, got "horseshoe" — change it',
     ],
     [
       `${CSV}prior: {kind: scaleMixture, pi: 1}`,

@@ -17,6 +17,7 @@ import { curveData } from '../../support/problems.ts';
 const PRIORS: PriorSpec[] = [
   { kind: 'scaleMixture', pi: 0.25, scale1: 0.8, scale2: 0.02 },
   { kind: 'laplace', scale: 0.4 },
+  { kind: 'learnedScale', scale: 0.4, strength: 3 },
 ];
 
 const OTHERS = nodeBackends.names.filter((name) => {
