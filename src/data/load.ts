@@ -1,17 +1,16 @@
 // From what a config says to tables for training, validation and test, with a record of every file that was read.
 
-import { basename, isAbsolute, join } from 'node:path';
-import type { ColumnRef } from './columns.ts';
+import { basename } from 'node:path';
 import type { FileProvenance, Standardized, Table, Targets, Task } from './dataset.ts';
 import { selectRows } from './dataset.ts';
 import type { ReadOptions } from './files.ts';
 import { readCsv } from './formats/csv.ts';
 import { idxTable, readIdxParts } from './formats/idx.ts';
 import { npyMatrix, npyTargets, readNpy } from './formats/npy.ts';
-import { readIndices } from './indices.ts';
 import { count, fail, show, showPath } from './message.ts';
 import { allRows, type SplitRows } from './partRows.ts';
-import type { ColumnFile, CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
+import type { CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
+import { SpecFiles } from './specFiles.ts';
 import type { Shuffle, Split, SplitOptions } from './split.ts';
 import { splitRows } from './split.ts';
 import type { CurveSources } from './synthetic.ts';
@@ -56,13 +55,13 @@ interface Parts {
  * @throws DataError, one line, naming file and place
  */
 export function loadData(spec: DataSpec, context: LoadContext): LoadedData {
-  const files = new Files(context);
+  const files = new SpecFiles(context);
   const parts = loadParts(spec, context, files);
   const { train, validation, test, rows } = parts;
   return { train, validation, test, rows, provenance: files.provenance(), description: describe(parts) };
 }
 
-function loadParts(spec: DataSpec, context: LoadContext, files: Files): Parts {
+function loadParts(spec: DataSpec, context: LoadContext, files: SpecFiles): Parts {
   switch (spec.kind) {
     case 'idx':
       return loadIdx(spec, context, files);
@@ -75,7 +74,7 @@ function loadParts(spec: DataSpec, context: LoadContext, files: Files): Parts {
   }
 }
 
-function loadIdx(spec: IdxSpec, context: LoadContext, files: Files): Parts {
+function loadIdx(spec: IdxSpec, context: LoadContext, files: SpecFiles): Parts {
   const dir = files.resolve(spec.dir);
   if (context.task !== 'classification') {
     fail(
@@ -110,7 +109,7 @@ function loadIdx(spec: IdxSpec, context: LoadContext, files: Files): Parts {
   };
 }
 
-function loadCsv(spec: CsvSpec, context: LoadContext, files: Files): Parts {
+function loadCsv(spec: CsvSpec, context: LoadContext, files: SpecFiles): Parts {
   const path = files.resolve(spec.path);
   const { delimiter, header, decimal, comment } = spec;
   const target = files.columns(spec.target);
@@ -140,7 +139,7 @@ function loadCsv(spec: CsvSpec, context: LoadContext, files: Files): Parts {
   return withTest(parts, test, basename(spec.testPath));
 }
 
-function loadNpy(spec: NpySpec, context: LoadContext, files: Files): Parts {
+function loadNpy(spec: NpySpec, context: LoadContext, files: SpecFiles): Parts {
   const path = files.resolve(spec.features);
   const features = readNpy(path, context);
   const targets = readNpy(files.resolve(spec.targets), context);
@@ -160,7 +159,7 @@ function loadNpy(spec: NpySpec, context: LoadContext, files: Files): Parts {
   return divided(basename(path), table, spec, context, files, features.where);
 }
 
-function loadSynthetic(spec: SyntheticSpec, context: LoadContext, files: Files): Parts {
+function loadSynthetic(spec: SyntheticSpec, context: LoadContext, files: SpecFiles): Parts {
   if (context.task !== 'regression') {
     fail(
       'data.kind',
@@ -190,7 +189,7 @@ function divided(
   table: Table,
   spec: SplitSpec & SplitLimits,
   context: LoadContext,
-  files: Files,
+  files: SpecFiles,
   where: string,
 ): Parts {
   const rows = table.features.rows;
@@ -275,52 +274,4 @@ function describe(parts: Parts): string {
       ? `${targets.classNames.length} classes`
       : count(targets.values.columns, 'target');
   return `${showPath(parts.name)}: ${rows.join(', ')} rows of ${count(train.features.columns, 'feature')}, ${outputs}`;
-}
-
-/** Resolves the paths of a spec and remembers what was read through them. */
-class Files {
-  readonly #given = new Map<string, string>();
-  readonly #read = new Map<string, FileProvenance>();
-
-  constructor(readonly context: LoadContext) {}
-
-  resolve(path: string): string {
-    const resolved = isAbsolute(path) ? path : join(this.context.baseDir, path);
-    this.#given.set(resolved, path);
-    return resolved;
-  }
-
-  note(...sources: readonly FileProvenance[]): void {
-    for (const source of sources) this.#read.set(source.path, source);
-  }
-
-  rows(path: string | undefined, size: number): Int32Array | undefined {
-    return path === undefined ? undefined : this.#indices(path, 'row', size);
-  }
-
-  columns(refs: ColumnRef | readonly ColumnRef[] | ColumnFile): readonly ColumnRef[] {
-    if (typeof refs === 'string' || typeof refs === 'number') return [refs];
-    if ('file' in refs) return [...this.#indices(refs.file, 'column', null)];
-    return refs;
-  }
-
-  provenance(): FileProvenance[] {
-    return [...this.#read.values()].map((source) => ({ ...source, path: this.#asGiven(source.path) }));
-  }
-
-  // A file of a directory keeps its name behind the directory as given.
-  #asGiven(path: string): string {
-    const given = this.#given.get(path);
-    if (given !== undefined) return given;
-    for (const [resolved, dir] of this.#given) {
-      if (join(resolved, basename(path)) === path) return join(dir, basename(path));
-    }
-    return path;
-  }
-
-  #indices(path: string, what: string, size: number | null): Int32Array {
-    const { indices, source } = readIndices(this.resolve(path), what, size, this.context);
-    this.note(source);
-    return indices;
-  }
 }
