@@ -1,18 +1,24 @@
 // Rows a user points an existing run at: features alone for predict, features with targets for evaluate.
 
 import { statSync } from 'node:fs';
+import { missingRules } from '../columns/missing.ts';
+import { arePlain, type TableColumns } from '../columns/tableColumns.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { takesFloat64 } from '../core/standardize.ts';
 import type { ColumnRef } from '../data/columns.ts';
 import { alignClasses, type Table } from '../data/dataset.ts';
-import { contentHead, openDataFile } from '../data/files.ts';
+import { contentHead, defaultMaxBytes, openDataFile } from '../data/files.ts';
 import { readCsv } from '../data/formats/csv.ts';
-import { idxTable, readIdxParts } from '../data/formats/idx.ts';
+import { idxTable, looksLikeIdx, readIdxParts } from '../data/formats/idx.ts';
 import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/formats/npy.ts';
 import { readIndices } from '../data/indices.ts';
 import { readInputs } from '../data/inputs.ts';
 import { count, fail, showPath } from '../data/message.ts';
+import { encodeFrame } from '../data/table/encode.ts';
+import type { Frame, TextColumn } from '../data/table/frame.ts';
+import { sequence, tableOf } from '../data/table/loadTable.ts';
+import { frameOf } from '../data/table/readFrame.ts';
 import { dataTask } from '../experiment/run/data.ts';
 import type { Run } from '../experiment/run/directory.ts';
 import { checkMember } from './flags.ts';
@@ -26,9 +32,21 @@ export function posteriorOf(run: Run, member: number | undefined): AnyPosterior 
   return members[checkMember(member, members.length || undefined, 'a run')];
 }
 
+/** Rows to predict: their features, and the cells of columns that come back with the predictions. */
+export interface RunInputs {
+  readonly features: Matrix;
+  readonly passThrough: readonly TextColumn[];
+}
+
 /** Features of rows to predict, read as the run's own data where that says how. */
-export function runInputs(run: Run, posterior: AnyPosterior, path: string): Matrix {
+export function runInputs(run: Run, posterior: AnyPosterior, path: string): RunInputs {
   const { data } = run.config;
+  const frame = learnedFrame(run, posterior, path, false);
+  if (frame !== null) {
+    const { columns } = posterior;
+    const features = encodeFrame(frame, columns as TableColumns, sequence(frame.rows), defaultMaxBytes());
+    return { features, passThrough: frame.texts };
+  }
   // The line that is skipped in the training file may not be there in this one: rows are not to be lost in silence.
   const header = data.kind === 'csv' && data.header === 'skip' ? 'auto' : undefined;
   const layout =
@@ -40,14 +58,42 @@ export function runInputs(run: Run, posterior: AnyPosterior, path: string): Matr
           header: header ?? data.header,
         }
       : {};
-  return readInputs(path, {
+  const { features } = readInputs(path, {
     ...layout,
     columns: posterior.model.inputSize,
     names: run.manifest.featureNames ?? null,
     ...(data.kind === 'csv' ? { trainedOn: layoutOf(run, data) } : {}),
     standardized: takesFloat64(posterior),
     ...(data.kind === 'idx' ? { divisor: data.divisor } : {}),
-  }).features;
+  });
+  return { features, passThrough: [] };
+}
+
+/** The cells of a text file for a posterior whose features are more than the numbers in it; null for other posteriors and files. */
+function learnedFrame(run: Run, posterior: AnyPosterior, path: string, withTargets: boolean): Frame | null {
+  const { data } = run.config;
+  const { columns } = posterior;
+  if (data.kind !== 'csv' || columns === undefined || isDirectory(path)) return null;
+  if (arePlain(columns) && columns.passThrough.length === 0) return null;
+  const file = openDataFile(path);
+  const head = contentHead(file, 8);
+  if (looksLikeNpy(head) || looksLikeIdx(head)) return null;
+  return frameOf(file, {
+    delimiter: data.delimiter,
+    decimal: data.decimal,
+    comment: data.comment,
+    header: data.header === 'skip' && !withTargets ? 'auto' : data.header,
+    task: dataTask(run.config),
+    target: withTargets ? fieldColumns(data.target) : null,
+    columns: data.columns ?? {},
+    missing: { ...missingRules(data.missing), markers: columns.markers },
+    texts: columns.passThrough,
+    learned: columns.features,
+    drops: withTargets,
+    classNames: posterior.classNames ?? undefined,
+    standardized: { features: takesFloat64(posterior), targets: true },
+    trainedOn: layoutOf(run, data),
+  });
 }
 
 /**
@@ -75,6 +121,9 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
   const { data } = run.config;
   const task = dataTask(run.config);
   const where = showPath(path);
+  const frame = learnedFrame(run, posterior, path, true);
+  if (frame !== null)
+    return tableOf(frame, posterior.columns as TableColumns, sequence(frame.rows), defaultMaxBytes());
   if (isDirectory(path)) {
     if (task !== 'classification') {
       fail(
@@ -112,7 +161,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
           decimal: data.decimal,
           comment: data.comment,
           header: data.header,
-          target: columns(data.target),
+          target: fieldColumns(data.target),
         }
       : { target: [-1] };
   const options = {
@@ -121,7 +170,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
     standardized: { features: takesFloat64(posterior), targets: true },
     ...(posterior.classNames === null ? {} : { classNames: posterior.classNames }),
   };
-  const given = data.kind === 'csv' && data.features !== undefined ? columns(data.features) : undefined;
+  const given = data.kind === 'csv' && data.features !== undefined ? fieldColumns(data.features) : undefined;
   const table = readCsv(path, { ...options, features: given });
   // The columns the model was trained on, by name, wherever this file has them.
   const known = run.manifest.featureNames;
@@ -135,11 +184,13 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
 function layoutOf({ manifest }: Run, data: Run['config']['data'] & { readonly kind: 'csv' }) {
   const width = manifest.data.find(({ shape }) => shape.length === 2)?.shape[1];
   if (width === undefined) return undefined;
-  const features = data.features === undefined ? null : columns(data.features);
-  return { columns: width, target: columns(data.target), features };
+  const features = data.features === undefined ? null : fieldColumns(data.features);
+  return { columns: width, target: fieldColumns(data.target), features };
 }
 
-function columns(refs: ColumnRef | readonly ColumnRef[] | { readonly file: string }): readonly ColumnRef[] {
+function fieldColumns(
+  refs: ColumnRef | readonly ColumnRef[] | { readonly file: string },
+): readonly ColumnRef[] {
   if (typeof refs === 'string' || typeof refs === 'number') return [refs];
   if ('file' in refs) return [...readIndices(refs.file, 'column', null).indices];
   return refs;

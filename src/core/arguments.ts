@@ -3,6 +3,7 @@
 
 import { ACTIVATIONS } from '../backend/backend.ts';
 import { KERNEL_EPOCH } from '../backend/kernelEpoch.ts';
+import { columnsProblem, tableColumnsSchema } from '../columns/record.ts';
 import { builtinName, describeValue, listed, mismatch } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { section } from '../options/fields.ts';
@@ -154,7 +155,7 @@ function checkMember(where: string, given: unknown): Posterior {
 }
 
 function checkFields(where: string, posterior: Posterior): void {
-  const { likelihood, standardization, classNames, seed, kernelEpoch = 1 } = posterior;
+  const { likelihood, standardization, classNames, seed, kernelEpoch = 1, columns } = posterior;
   const model = checkModel(where, posterior.model);
   const kind = (likelihood as { kind?: unknown } | undefined)?.kind;
   if (typeof kind !== 'string' || !Object.hasOwn(LIKELIHOODS, kind)) {
@@ -187,6 +188,10 @@ function checkFields(where: string, posterior: Posterior): void {
     !(Array.isArray(classNames) && classNames.every((name) => typeof name === 'string'))
   )
     fail(`${where}: classNames`, 'a list of names or null', describeValue(classNames), POSTERIOR_NEXT);
+  if (columns === undefined) return;
+  checkOptions(`${where}: columns`, tableColumnsSchema, columns);
+  const misfit = columnsProblem(columns, model.inputSize);
+  if (misfit !== null) fail(`${where}: columns: ${misfit.at}`, misfit.expected, misfit.got, POSTERIOR_NEXT);
 }
 
 function checkStandardization(where: string, by: Standardization | null, columns: number): void {

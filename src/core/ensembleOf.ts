@@ -1,5 +1,6 @@
 // Makes one mixture of several posteriors, if these answer the same question.
 
+import type { TableColumns } from '../columns/tableColumns.ts';
 import { describeValue } from '../messages.ts';
 import { readable } from '../options/readable.ts';
 import { checkPosterior } from './arguments.ts';
@@ -27,12 +28,15 @@ export function ensembleOf(posteriors: readonly AnyPosterior[]): Ensemble {
   });
   const [first] = members;
   for (const [m, member] of members.entries()) checkSame(first, member, m);
+  const columns = members.find((member) => member.columns !== undefined)?.columns;
+  for (const [m, member] of members.entries()) checkColumns(columns, member, m);
   const { inputSize, outputSize } = first.model;
   return {
     model: { inputSize, outputSize },
     likelihood: first.likelihood,
     classNames: first.classNames,
     members,
+    ...(columns === undefined ? {} : { columns }),
   };
 }
 
@@ -60,6 +64,16 @@ function checkSame(first: Posterior, member: Posterior, m: number): void {
   if (names?.length !== others?.length || names?.some((name, k) => name !== others?.[k])) {
     differ('classNames', listed(names), listed(others), 'name the classes alike and in one order');
   }
+}
+
+/** Members take the same features: those that know their columns know the same of them. */
+function checkColumns(columns: TableColumns | undefined, member: Posterior, m: number): void {
+  if (columns === undefined || member.columns === undefined) return;
+  const features = (of: TableColumns) => JSON.stringify([of.markers, of.features]);
+  if (features(columns) === features(member.columns)) return;
+  throw new RangeError(
+    `ensembleOf: expected columns as in the members before, got others in member ${m} — train all members on the same rows`,
+  );
 }
 
 function listed(names: readonly string[] | null): string {

@@ -1,5 +1,6 @@
 // A fitted q(W), or several as one mixture: everything prediction needs, nothing training needs.
 
+import type { TableColumns } from '../columns/tableColumns.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
 
 /** loc and scale of each column: standardized = (x − loc) / scale. */
@@ -34,6 +35,8 @@ export interface Posterior {
   readonly seed: string;
   /** The kernel epoch it was trained in, whose way to read rows and to draw noise predictions keep; default: today's. */
   readonly kernelEpoch?: number | undefined;
+  /** The columns of the table it was trained on, and what was learned of them; left out where they have no names. */
+  readonly columns?: TableColumns | undefined;
 }
 
 /**
@@ -46,6 +49,8 @@ export interface Ensemble {
   readonly likelihood: LikelihoodSpec;
   readonly classNames: readonly string[] | null;
   readonly members: readonly Posterior[];
+  /** Those of its members; left out where none has any. */
+  readonly columns?: TableColumns | undefined;
 }
 
 /** What can be asked for draw number s, and so predicted from. */

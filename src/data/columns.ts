@@ -43,15 +43,16 @@ export function resolveColumns(refs: readonly ColumnRef[], file: FileColumns, op
 }
 
 /**
- * Feature and target columns of a table; features default to all columns that are no target.
+ * Feature and target columns of a table; features default to all columns that are no target and none of `others`.
  * @throws DataError as resolveColumns, and for a target among the features, no feature left, or a feature without a name in the header
  */
 export function resolveTable(
   file: FileColumns,
   target: readonly ColumnRef[],
   features: readonly ColumnRef[] | null,
+  others: readonly number[] = [],
 ): { targets: number[]; features: number[] } {
-  const targets = resolveColumns(target, file, 'data.target');
+  const targets = target.length === 0 ? [] : resolveColumns(target, file, 'data.target');
   if (features !== null) {
     const chosen = resolveColumns(features, file, 'data.features');
     const both = chosen.find((column) => targets.includes(column));
@@ -66,7 +67,7 @@ export function resolveTable(
     }
     return { targets, features: chosen };
   }
-  const isTarget = new Set(targets);
+  const isTarget = new Set([...targets, ...others]);
   const rest: number[] = [];
   for (let c = 0; c < file.count; c++) if (!isTarget.has(c)) rest.push(c);
   if (rest.length === 0) {

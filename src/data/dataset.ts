@@ -1,5 +1,6 @@
 // The table every reader returns, and choosing rows of it. Where the numbers come from is the readers' business.
 
+import type { TableColumns } from '../columns/tableColumns.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { fail, show } from './message.ts';
 
@@ -38,6 +39,8 @@ export interface Table {
   readonly featureNames: readonly string[] | null;
   readonly targets: Targets;
   readonly source: readonly FileProvenance[];
+  /** What its columns are called and how their cells became features; left out where they have no names. */
+  readonly columns?: TableColumns | undefined;
 }
 
 /**

@@ -1,54 +1,29 @@
 // From what a config says to tables for training, validation and test, with a record of every file that was read.
 
 import { basename } from 'node:path';
-import type { FileProvenance, Standardized, Table, Targets, Task } from './dataset.ts';
+import type { Table } from './dataset.ts';
 import { selectRows } from './dataset.ts';
-import type { ReadOptions } from './files.ts';
 import { readCsv } from './formats/csv.ts';
 import { idxTable, readIdxParts } from './formats/idx.ts';
 import { npyMatrix, npyTargets, readNpy } from './formats/npy.ts';
-import { count, fail, show, showPath } from './message.ts';
-import { allRows, type SplitRows } from './partRows.ts';
+import { count, fail, showPath } from './message.ts';
+import { allRows } from './partRows.ts';
+import {
+  type LoadContext,
+  type LoadedData,
+  type Parts,
+  refuseConstant,
+  refuseSplit,
+  sameFeatures,
+} from './parts.ts';
 import type { CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
 import { SpecFiles } from './specFiles.ts';
-import type { Shuffle, Split, SplitOptions } from './split.ts';
+import type { Split, SplitOptions } from './split.ts';
 import { splitRows } from './split.ts';
-import type { CurveSources } from './synthetic.ts';
 import { regressionCurve } from './synthetic.ts';
+import { loadTable, named, needsFrame } from './table/loadTable.ts';
 
-/** What loading needs beside the spec. */
-export interface LoadContext extends ReadOptions {
-  /** Relative paths are relative to this directory: that of the config, as the user gave it. */
-  readonly baseDir: string;
-  readonly task: Task;
-  /** What may be of any size because it will be standardized. */
-  readonly standardized?: Standardized | undefined;
-  readonly shuffle: Shuffle;
-  /** Numbers for synthetic data; `seed` is null where the spec has none. */
-  readonly curveSources?:
-    | ((part: 'train' | 'test', seed: string | number | null) => CurveSources)
-    | undefined;
-}
-
-export interface LoadedData {
-  readonly train: Table;
-  readonly validation: Table | null;
-  readonly test: Table | null;
-  /** Which rows the parts are made of. */
-  readonly rows: SplitRows;
-  /** Every file read, index files included, with paths as the spec gives them. */
-  readonly provenance: readonly FileProvenance[];
-  /** One line for people: `mnist: 50000 train, 10000 validation, 10000 test rows of 784 features, 10 classes`. */
-  readonly description: string;
-}
-
-interface Parts {
-  readonly name: string;
-  readonly train: Table;
-  readonly validation: Table | null;
-  readonly test: Table | null;
-  readonly rows: SplitRows;
-}
+export type { LoadContext, LoadedData };
 
 /**
  * Reads, checks and divides the data of a spec.
@@ -110,6 +85,7 @@ function loadIdx(spec: IdxSpec, context: LoadContext, files: SpecFiles): Parts {
 }
 
 function loadCsv(spec: CsvSpec, context: LoadContext, files: SpecFiles): Parts {
+  if (needsFrame(spec)) return loadTable(spec, context, files);
   const path = files.resolve(spec.path);
   const { delimiter, header, decimal, comment } = spec;
   const target = files.columns(spec.target);
@@ -125,7 +101,7 @@ function loadCsv(spec: CsvSpec, context: LoadContext, files: SpecFiles): Parts {
     standardized: context.standardized,
     maxBytes: context.maxBytes,
   };
-  const table = readCsv(path, options);
+  const table = named(readCsv(path, options));
   files.note(...table.source);
   const where = showPath(path);
   refuseConstant(table.targets, where, 'name another column as data.target');
@@ -184,6 +160,8 @@ function withTest(parts: Parts, test: Table, of: string): Parts {
   return { ...parts, test, rows: { ...parts.rows, test: allRows(of, test.features.rows) } };
 }
 
+type SplitLimits = Pick<SplitOptions, 'validation' | 'limit'>;
+
 function divided(
   name: string,
   table: Table,
@@ -214,53 +192,6 @@ function divided(
       test: split.test && { of: name, indices: split.test },
     },
   };
-}
-
-/** Refuses a column of values of which all rows have the same one. Of classes, the reader does. */
-function refuseConstant(targets: Targets, where: string, next: string): void {
-  if (targets.kind === 'labels') return;
-  const { values, names } = targets;
-  const { data, rows, columns } = values;
-  for (let k = 0; rows > 1 && k < columns; k++) {
-    let same = 1;
-    while (same < rows && data[same * columns + k] === data[k]) same++;
-    if (same < rows) continue;
-    const place = names === null ? `target ${k + 1}` : `target ${show(names[k])}`;
-    const got = `${data[k]} in all ${rows} rows`;
-    fail(
-      `${where}: ${place}`,
-      'at least 2 different values',
-      got,
-      `there is nothing to predict in it: ${next}`,
-    );
-  }
-}
-
-type SplitLimits = Pick<SplitOptions, 'validation' | 'limit'>;
-
-function refuseSplit(spec: SplitSpec, where: string, other: string): void {
-  for (const key of ['testFraction', 'testIndices', 'trainIndices'] as const) {
-    if (spec[key] !== undefined)
-      fail(where, `one kind of test part`, `${other} and data.${key}`, 'remove one of the two');
-  }
-}
-
-function sameFeatures(train: Table, test: Table, where: string): void {
-  if (test.features.columns !== train.features.columns) {
-    const expected = `${count(train.features.columns, 'feature column')} as in the training file`;
-    fail(where, expected, `${test.features.columns}`, 'use files of the same layout');
-  }
-  const [a, b] = [train.featureNames, test.featureNames];
-  const other = a && b ? a.findIndex((name, c) => name !== b[c]) : -1;
-  if (other >= 0) {
-    const expected = `feature ${other + 1} to be ${a![other]} as in the training file`;
-    fail(
-      where,
-      showPath(expected),
-      showPath(b![other]),
-      'use files of the same layout, or list data.features by name',
-    );
-  }
 }
 
 function describe(parts: Parts): string {

@@ -1,5 +1,8 @@
 // What a config says about data, as types. The schema that checks a config against them is the experiment's.
 
+import type { Treatment } from '../columns/column.ts';
+import type { ColumnSpec } from '../columns/index.ts';
+import type { MissingOptions } from '../columns/missing.ts';
 import type { ColumnRef } from './columns.ts';
 
 /** Columns listed in an index file (white-space separated integers from 0). */
@@ -50,6 +53,11 @@ export interface CsvSpec extends CommonSpec, SplitSpec {
   readonly decimal?: '.' | ',' | undefined;
   /** Lines that start with this are passed over. */
   readonly comment?: string | undefined;
+  /** What columns hold, by name or number; default: numbers, none of them missing. */
+  readonly columns?: Readonly<Record<string, ColumnSpec>> | undefined;
+  readonly missing?: MissingOptions | Treatment | undefined;
+  /** Columns that are no features and come back with predictions. */
+  readonly passThrough?: readonly ColumnRef[] | undefined;
 }
 
 /** Two NPY files with as many rows each. */

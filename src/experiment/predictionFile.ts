@@ -5,6 +5,7 @@ import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { npyBytes } from '../data/formats/npy.ts';
+import type { TextColumn } from '../data/table/frame.ts';
 import { ConfigError } from '../errors.ts';
 
 export type PredictionFormat = 'csv' | 'npy' | 'json';
@@ -24,6 +25,8 @@ export interface NamedPrediction {
   readonly posterior: AnyPosterior;
   /** Names of the outputs; null where they have none. */
   readonly targetNames: readonly string[] | null;
+  /** Columns of the rows that come back as they are, in front. */
+  readonly passThrough?: readonly TextColumn[];
 }
 
 export function encodePrediction(format: PredictionFormat, named: NamedPrediction): string | Uint8Array {
@@ -39,11 +42,16 @@ interface Column {
 
 /** One row per input; see the help of `varpool predict` for the columns. */
 export function predictionCsv(named: NamedPrediction): string {
-  const columns = named.prediction.predictiveEntropy === null ? valueColumns(named) : classColumns(named);
+  const own = named.prediction.predictiveEntropy === null ? valueColumns(named) : classColumns(named);
+  const columns = [...(named.passThrough ?? []).map(textColumn), ...own];
   const lines = [columns.map(({ name }) => quoted(name)).join(',')];
   for (let row = 0; row < named.prediction.rows; row++)
     lines.push(columns.map((column) => column.cell(row)).join(','));
   return `${lines.join('\n')}\n`;
+}
+
+function textColumn({ name, codes, texts }: TextColumn): Column {
+  return { name, cell: (row) => quoted(texts[codes[row]]) };
 }
 
 function valueColumns({ prediction, targetNames }: NamedPrediction): Column[] {
@@ -98,6 +106,7 @@ export function predictionObject({
   prediction,
   posterior,
   targetNames,
+  passThrough = [],
 }: NamedPrediction): Record<string, unknown> {
   const { rows, outputs, draws, quantiles } = prediction;
   const table = (values: Float32Array | Float64Array | null) => {
@@ -112,6 +121,13 @@ export function predictionObject({
     rows,
     outputs,
     draws,
+    ...(passThrough.length === 0
+      ? {}
+      : {
+          passThrough: Object.fromEntries(
+            passThrough.map(({ name, codes, texts }) => [name, Array.from(codes, (code) => texts[code])]),
+          ),
+        }),
     ...(targetNames === null ? {} : { targetNames }),
     ...(categorical ? { classNames: classes, class: topClasses(prediction).map((k) => classes[k]) } : {}),
     mean: table(prediction.mean),

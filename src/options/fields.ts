@@ -147,3 +147,16 @@ export function callback<T>(description: string, expected = 'a function') {
 export function unchecked<T>(description: string) {
   return z.custom<T>().describe(description);
 }
+
+export function flag(description: string) {
+  return z.boolean({ error: 'true or false' }).describe(description);
+}
+
+/** A text that may be empty. */
+export function anyText(description: string) {
+  return z.string({ error: 'a text — put it in quotes' }).describe(description);
+}
+
+export function finite(description: string) {
+  return z.number({ error: 'a finite number' }).describe(description);
+}

@@ -1,5 +1,6 @@
 // The options of the library's calls as schemas: what is not in them is refused, what is left out has the default of the config.
 
+import type { TableColumns } from '../columns/tableColumns.ts';
 import { INITIAL_RHO } from '../core/gaussian.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { MatrixLike } from '../core/matrix.ts';
@@ -74,10 +75,13 @@ const shared = {
   likelihood: likelihood.prefault('gaussian'),
   standardize: oneOf(STANDARDIZE, 'Columns brought to mean 0 and standard deviation 1.').optional(),
   classNames: list(text('a name', ''), 'a list of names', 'What classes are called.').optional(),
+  columns: unchecked<TableColumns>('Columns of the table that rows came from.').optional(),
   seed,
   validation: section({
     x: unchecked<MatrixLike>('Rows.'),
     y: unchecked<MatrixLike>('Targets.'),
+    classNames: unchecked<readonly string[]>('Those of the training rows.').optional(),
+    columns: unchecked<TableColumns>('Those of the training rows.').optional(),
     every: count('Epochs from one validation to the next.').optional(),
     draws: predictionDraws.unwrap().optional(),
   }).optional(),

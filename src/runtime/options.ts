@@ -1,5 +1,6 @@
 // Options of the public calls, as a caller gives them.
 
+import type { TableColumns } from '../columns/tableColumns.ts';
 import type { EstimatorSpec } from '../core/estimators/index.ts';
 import type { LikelihoodInput } from '../core/likelihoods/index.ts';
 import type { MatrixLike } from '../core/matrix.ts';
@@ -32,6 +33,10 @@ export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkp
 export interface TrainingData {
   readonly x: MatrixLike;
   readonly y: MatrixLike;
+  /** What classes are called; of a part of a table that was read. */
+  readonly classNames?: readonly string[] | undefined;
+  /** The columns x was made of; of a part of a table that was read. */
+  readonly columns?: TableColumns | undefined;
 }
 
 export interface TrainOptions {
@@ -53,8 +58,10 @@ export interface TrainOptions {
   readonly initialRho?: number;
   /** Columns brought to zero mean and unit standard deviation, undone in predictions. Default: `both` for gaussian, else `features`. */
   readonly standardize?: 'both' | 'features' | 'none';
-  /** What classes are called in predictions. */
+  /** What classes are called in predictions. Default: what `data` says. */
   readonly classNames?: readonly string[];
+  /** Columns of the table that rows came from: with them the posterior takes rows by name. Default: what `data` says. */
+  readonly columns?: TableColumns;
   /** Default: the runtime's seed. */
   readonly seed?: string | number;
   /** Rows evaluated with fixed draws at the end of every `every`-th epoch (default 1) and of the last. */

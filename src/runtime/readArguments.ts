@@ -2,7 +2,7 @@
 
 import { checkModel, checkPosterior } from '../core/arguments.ts';
 import { membersOf } from '../core/ensemble.ts';
-import { type MatrixLike, unchangingMatrix } from '../core/matrix.ts';
+import { unchangingMatrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { checkStateShape } from '../core/training/trainingState.ts';
@@ -10,6 +10,7 @@ import { describeValue } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
+import { checkColumns, namedInputs, type RowsLike } from './namedInputs.ts';
 import { predictOptions } from './optionSchemas.ts';
 import type { PredictOptions, TrainingData } from './options.ts';
 import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
@@ -19,6 +20,7 @@ import { type PredictSettings, predictDraws, type TrainSettings } from './settin
 export type FitSettings = Pick<
   TrainSettings,
   | 'classNames'
+  | 'columns'
   | 'signal'
   | 'onProgress'
   | 'validation'
@@ -39,6 +41,7 @@ export function readTraining<Settings extends Omit<TrainSettings, 'onReport'>>(
 ): { readonly prepared: PreparedTraining; readonly settings: Settings } {
   const { seed, validation } = settings;
   const model = checkModel('train', given);
+  settings = withNames(model, data, settings);
   const { resume } = settings as { resume?: unknown };
   if (resume !== undefined) {
     checkStateShape('train: resume', resume);
@@ -51,6 +54,21 @@ export function readTraining<Settings extends Omit<TrainSettings, 'onReport'>>(
   checkInputs('train: validation', model, [prepared.standardization.features], x);
   const kept = { ...validation, x, y };
   return { prepared, settings: { ...settings, validation: kept } };
+}
+
+/** Settings with the names that `data` says where they say none. */
+function withNames<Settings extends Omit<TrainSettings, 'onReport'>>(
+  model: Model,
+  data: TrainingData,
+  settings: Settings,
+): Settings {
+  const { classNames, columns } = (typeof data === 'object' && data) || {};
+  const names = settings.classNames ?? (classNames === undefined ? undefined : [...classNames]);
+  return {
+    ...settings,
+    ...(names === undefined ? {} : { classNames: names }),
+    columns: checkColumns('train: columns', settings.columns ?? columns, model.inputSize),
+  };
 }
 
 /** @throws TypeError or RangeError for members that are there already and are none of this ensemble */
@@ -72,10 +90,11 @@ export function checkTrainedMembers({
 }
 
 /** The arguments of a prediction, checked and copied. */
-export function readPredict(where: string, posterior: AnyPosterior, x: MatrixLike, options: PredictOptions) {
+export function readPredict(where: string, posterior: AnyPosterior, x: RowsLike, options: PredictOptions) {
   checkPosterior(where, posterior);
   const settings = readPredictOptions(where, posterior, options);
-  return { settings, matrix: checkInputs(where, posterior.model, featureUnits(posterior), x) };
+  const features = namedInputs(where, posterior.columns, x);
+  return { settings, matrix: checkInputs(where, posterior.model, featureUnits(posterior), features) };
 }
 
 export function readPredictOptions(

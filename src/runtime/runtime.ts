@@ -3,7 +3,7 @@
 import type { BackendFactory } from '../backend/backend.ts';
 import { checkPosterior } from '../core/arguments.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
-import type { Matrix, MatrixLike } from '../core/matrix.ts';
+import type { Matrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
@@ -24,6 +24,7 @@ import type { PreparedTraining } from '../scheduler/training/prepared.ts';
 import type { Evaluation, TrainingReport } from '../scheduler/training/reports.ts';
 import { EnsembleRun, type TrainingResult, TrainingRun } from '../scheduler/training/run.ts';
 import { Trainer } from '../scheduler/training/trainer.ts';
+import type { RowsLike } from './namedInputs.ts';
 import { ensembleOptions, MAX_WORKERS, runtimeOptions, trainOptions } from './optionSchemas.ts';
 import type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './options.ts';
 import {
@@ -183,6 +184,7 @@ export class Runtime implements AsyncDisposable {
     };
     const trainer = await Trainer.create(prepared, host, {
       classNames: options.classNames ?? null,
+      columns: options.columns,
       signal: options.signal,
       onProgress: options.onProgress,
       validate: validation === undefined ? undefined : validate,
@@ -204,10 +206,10 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
-   * Predictive statistics of each row over posterior draws.
+   * Predictive statistics of each row over posterior draws. Rows are numbers, or objects with the names of the columns that were trained on.
    * @throws RangeError or TypeError for inputs that do not fit; WorkerLostError, or the signal's reason
    */
-  async predict(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): Promise<Prediction> {
+  async predict(posterior: AnyPosterior, x: RowsLike, options: PredictOptions = {}): Promise<Prediction> {
     const { matrix, settings } = readable('predict', () => readPredict('predict', posterior, x, options));
     return this.predictRead(posterior, matrix, settings);
   }
@@ -230,7 +232,7 @@ export class Runtime implements AsyncDisposable {
    * Single draws, one after the other, each of one network for all rows: draw s is the same whatever `draws` is.
    * @throws as predict, and RangeError for mode `marginal`, which has no such networks
    */
-  draws(posterior: AnyPosterior, x: MatrixLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
+  draws(posterior: AnyPosterior, x: RowsLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
     const read = readNow('draws', () => {
       const arguments_ = readPredict('draws', posterior, x, options);
       jointDraws('draws', arguments_.settings);

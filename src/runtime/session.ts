@@ -4,7 +4,6 @@ import { transfer } from 'comlink';
 import { LANES } from '../backend/backend.ts';
 import { checkPosterior } from '../core/arguments.ts';
 import { membersOf } from '../core/ensemble.ts';
-import type { MatrixLike } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
@@ -12,6 +11,7 @@ import { readable } from '../options/readable.ts';
 import type { Platform } from '../platform/platform.ts';
 import { SessionThread } from '../scheduler/prediction/sessionThread.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
+import { namedInputs, type RowsLike } from './namedInputs.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import type { PredictOptions } from './options.ts';
 import { checkInputs, featureUnits } from './prepare.ts';
@@ -35,7 +35,7 @@ export interface Session extends AsyncDisposable {
    * The same as `runtime.predict` of the posterior, to the last bit; `x` may be changed once the call has returned its promise.
    * @throws RangeError or TypeError for inputs that do not fit, WorkerLostError when the session's thread died
    */
-  predict(x: MatrixLike, options?: SessionPredictOptions): Promise<Prediction>;
+  predict(x: RowsLike, options?: SessionPredictOptions): Promise<Prediction>;
   /** Waits for the predictions that were asked for, then ends the thread. */
   close(): Promise<void>;
 }
@@ -73,27 +73,30 @@ export async function openSession(
     throw error;
   }
   const units = featureUnits(posterior);
-  return new ThreadSession(posterior.model, units, membersOf(posterior).length, factory.name, thread);
+  const { model, columns } = posterior;
+  return new ThreadSession({ model, columns }, units, membersOf(posterior).length, factory.name, thread);
 }
 
 class ThreadSession implements Session {
   constructor(
-    readonly model: AnyPosterior['model'],
+    readonly posterior: Pick<AnyPosterior, 'model' | 'columns'>,
     readonly units: ReturnType<typeof featureUnits>,
     readonly members: number,
     readonly backend: string,
     readonly thread: SessionThread,
   ) {}
 
-  async predict(x: MatrixLike, options: SessionPredictOptions = {}): Promise<Prediction> {
-    const { settings, draws, table } = readable('predict', () => {
+  async predict(x: RowsLike, options: SessionPredictOptions = {}): Promise<Prediction> {
+    const { settings, draws, features, table } = readable('predict', () => {
       const settings = checkOptions('predict', sessionPredictOptions, options);
       const draws = predictDraws('predict', settings, this.members);
-      return { settings, draws, table: checkInputs('predict', this.model, this.units, x) };
+      const { model, columns } = this.posterior;
+      const features = namedInputs('predict', columns, x);
+      return { settings, draws, features, table: checkInputs('predict', model, this.units, features) };
     });
     const { mode, quantiles: levels } = settings;
     // What is not a copy already must not be moved.
-    const data = table === x ? table.data.slice() : table.data;
+    const data = table === features ? table.data.slice() : table.data;
     const request: SessionRequest = { x: { ...table, data }, draws, mode, levels };
     return this.thread.call((remote) => remote.predict(transfer(request, [data.buffer as ArrayBuffer])));
   }

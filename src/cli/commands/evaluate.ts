@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import type { Matrix } from '../../core/matrix.ts';
 import { auroc } from '../../core/metrics/auroc.ts';
 import { evaluationWarnings } from '../../core/metrics/evaluationWarnings.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
@@ -64,7 +65,7 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
     throw new ConfigError('--targets: expected --data with it, got none — name the features too');
   }
   const table = flags.data === undefined ? ownTest(run) : runTable(run, posterior, flags.data, flags.targets);
-  const elsewhere = flags.ood === undefined ? null : runInputs(run, posterior, flags.ood);
+  const elsewhere = flags.ood === undefined ? null : runInputs(run, posterior, flags.ood).features;
   const { measured, ood } = await withRuntimeOf(flags, { seed: run.manifest.seed }, (runtime) =>
     interruptible(async (signal) => {
       const options = { draws: flags.draws ?? run.config.prediction.draws, mode: flags.mode, signal };
@@ -118,7 +119,7 @@ async function outside(
   runtime: Runtime,
   posterior: AnyPosterior,
   test: Measured,
-  x: ReturnType<typeof runInputs>,
+  x: Matrix,
   options: { draws: number; mode: PredictionMode; signal: AbortSignal },
 ) {
   const there = await runtime.predict(posterior, x, options);

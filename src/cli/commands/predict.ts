@@ -78,11 +78,11 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
   if (flags.quantiles !== undefined && !onScale) {
     throw new ConfigError('--quantiles: expected a run that predicts numbers, got classes — leave it out');
   }
-  const x = runInputs(run, posterior, flags.data);
+  const { features, passThrough } = runInputs(run, posterior, flags.data);
   const { draws, quantiles } = run.config.prediction;
   const prediction = await withRuntimeOf(flags, { seed: run.manifest.seed }, (runtime) =>
     interruptible((signal) =>
-      runtime.predict(posterior, x, {
+      runtime.predict(posterior, features, {
         draws: flags.draws ?? draws,
         mode: flags.mode,
         ...(onScale ? { quantiles: flags.quantiles ?? quantiles } : {}),
@@ -90,7 +90,7 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
       }),
     ),
   );
-  const named = { prediction, posterior, targetNames: run.manifest.targetNames ?? null };
+  const named = { prediction, posterior, targetNames: run.manifest.targetNames ?? null, passThrough };
   if (out === undefined || format === null) {
     printResult(
       flags,

@@ -52,6 +52,12 @@ function withPoint(text: string): string {
 /** What a number is for: what can be done about one that is none depends on it. */
 export type Role = 'feature' | 'target' | 'input';
 
+const MISSING_NEXT: Readonly<Record<Role, string>> = {
+  feature: 'fill it in, drop the row, or say in data.missing what to do',
+  target: 'fill it in, drop the row, or set data.missing to { target: drop }',
+  input: 'fill it in or leave the row out',
+};
+
 /** Why `toNumber` refused: what was expected, and what to do about it. */
 export function whyNotNumber(
   text: string,
@@ -59,13 +65,13 @@ export function whyNotNumber(
   decimal: DecimalMark = '.',
 ): { expected: string; next: string } {
   const expected = 'a number';
-  if (text === '') return { expected, next: 'fill in the missing value or drop the row' };
+  if (text === '') return { expected, next: MISSING_NEXT[role] };
   if (NOT_FINITE.test(text))
     return { expected: 'a finite number', next: 'replace the value or drop the row' };
   const plain = decimal === '.' ? text : withPoint(text);
   if (DECIMAL.test(plain)) return outOfRange(plain);
   if (MISSING.test(text) || MISSING_NUMBER.test(text))
-    return { expected, next: 'it stands for a missing value: fill it in or drop the row' };
+    return { expected, next: `it stands for a missing value: ${MISSING_NEXT[role]}` };
   if (looksNumeric(text)) return { expected, next: otherSpelling(text, role, decimal) };
   if (role === 'target') {
     const next =
@@ -73,7 +79,10 @@ export function whyNotNumber(
     return { expected, next };
   }
   if (role === 'input') return { expected, next: 'write it as the training file does' };
-  return { expected, next: 'encode the column as numbers, or leave it out with data.features' };
+  return {
+    expected,
+    next: 'say in data.columns what the column holds (categorical, date …), or leave it out with data.features',
+  };
 }
 
 function outOfRange(plain: string): { expected: string; next: string } {

@@ -29,6 +29,7 @@ import {
   select,
   trainingFields,
 } from '../../runtime/trainingFields.ts';
+import { tableFields } from './tableFields.ts';
 
 const DELIMITER = 'one character, tab or whitespace';
 const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';
@@ -107,6 +108,7 @@ const csv = section({
     'What stands before the fraction of numbers. Default: a point.',
   ).optional(),
   comment: text('a string that is not empty', 'Lines that start with this are passed over.').optional(),
+  ...tableFields,
   ...split,
 });
 

@@ -3,6 +3,7 @@
 
 import * as z from 'zod';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
+import { columnsProblem, tableColumnsSchema } from '../../columns/record.ts';
 import { learnedPriors } from '../../core/layerPriors.ts';
 import { layerShape } from '../../core/layers/index.ts';
 import { createLikelihood, LIKELIHOODS } from '../../core/likelihoods/index.ts';
@@ -46,6 +47,7 @@ export function encodePosterior(posterior: Posterior, where: string) {
     classNames: JSON.stringify(posterior.classNames),
     seed: posterior.seed,
     kernelEpoch: String(posterior.kernelEpoch ?? KERNEL_EPOCH),
+    ...(posterior.columns === undefined ? {} : { columns: JSON.stringify(posterior.columns) }),
   };
   return { tensors, metadata };
 }
@@ -85,6 +87,7 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
       classNames: field('classNames', classNamesSchema),
       seed: metadata.seed,
       kernelEpoch: epochOf(metadata.kernelEpoch, `${where}: metadata: kernelEpoch`),
+      ...(Object.hasOwn(metadata, 'columns') ? { columns: field('columns', tableColumnsSchema) } : {}),
     },
     tensors,
     where,
@@ -188,7 +191,7 @@ function assemble(
 
 /** What must hold of every posterior, saved or loaded. */
 function checkPosterior(posterior: Posterior, tensors: readonly Tensor[], where: string): void {
-  const { model, likelihood, standardization, classNames, noiseScale, layers } = posterior;
+  const { model, likelihood, standardization, classNames, noiseScale, layers, columns } = posterior;
   if (layers.length !== model.layers.length)
     fail(where, `${model.layers.length} layers`, `${layers.length}`, 'use the model it was fitted with');
   for (const { name, shape, data } of tensors) {
@@ -224,6 +227,14 @@ function checkPosterior(posterior: Posterior, tensors: readonly Tensor[], where:
     fail(`${where}: likelihood.scale[${k}]`, 'a scale above 0', `${noiseScale?.[k]}`, 'the file is damaged');
   checkStandardization(standardization.features, model.inputSize, `${where}: standardization.features`);
   checkStandardization(standardization.targets, model.outputSize, `${where}: standardization.targets`);
+  const misfit = columns === undefined ? null : columnsProblem(columns, model.inputSize);
+  if (misfit !== null)
+    fail(
+      `${where}: columns: ${misfit.at}`,
+      misfit.expected,
+      misfit.got,
+      'the file is damaged or of another model',
+    );
   if (targets === 'labels' && classNames !== null && classNames.length !== model.outputSize) {
     fail(
       `${where}: classNames`,

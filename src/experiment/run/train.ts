@@ -298,6 +298,7 @@ export function trainOptions(
     standardize: config.data.standardize,
     seed: trainingSeed(config),
     ...(classNames === null ? {} : { classNames }),
+    ...(data.train.columns === undefined ? {} : { columns: data.train.columns }),
     ...(validation === null
       ? {}
       : {

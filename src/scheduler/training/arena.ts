@@ -4,6 +4,7 @@
 import type { Arena } from '../../backend/arena.ts';
 import type { BackendFactory } from '../../backend/backend.ts';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
+import type { TableColumns } from '../../columns/tableColumns.ts';
 import { initializeParameters } from '../../core/gaussian.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
@@ -23,6 +24,12 @@ import {
 import { seedKey } from '../../random/seed.ts';
 import { CONTROL } from '../../workers/protocol.ts';
 import type { PreparedTraining } from './prepared.ts';
+
+/** What a posterior is to say of the names in its data. */
+export interface PosteriorNames {
+  readonly classNames: readonly string[] | null;
+  readonly columns?: TableColumns | undefined;
+}
 
 export class TrainingArena {
   readonly control: Int32Array<SharedArrayBuffer>;
@@ -129,7 +136,7 @@ export class TrainingArena {
   }
 
   /** q as it is now. */
-  posterior(classNames: readonly string[] | null): Posterior {
+  posterior({ classNames, columns }: PosteriorNames): Posterior {
     const { layout, mu, rho } = this.memory;
     const { problem, standardization } = this.prepared;
     const [muAll, rhoAll] = [mu, rho].map((at) => this.arena.floats(at, layout.size));
@@ -152,6 +159,7 @@ export class TrainingArena {
       classNames,
       seed: problem.seed,
       kernelEpoch: KERNEL_EPOCH,
+      ...(columns === undefined ? {} : { columns }),
     };
   }
 }

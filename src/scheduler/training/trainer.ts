@@ -20,7 +20,7 @@ import { jobIn, type TrainerHost } from '../host.ts';
 import type { Place } from '../seats.ts';
 import { TeamRunner, type TrainingHooks } from '../teamRunner.ts';
 import { teamSize } from '../tiles.ts';
-import { TrainingArena } from './arena.ts';
+import { type PosteriorNames, TrainingArena } from './arena.ts';
 import { Checkpointer, type CheckpointOptions } from './checkpointer.ts';
 import type { EpochSelector, Judgment } from './earlyStopping.ts';
 import { Ledger } from './ledger.ts';
@@ -28,8 +28,7 @@ import type { PreparedTraining } from './prepared.ts';
 import type { TrainingReport, TrainProgress } from './reports.ts';
 import { resumeSelection, selectionExtra } from './selectionState.ts';
 
-export interface TrainerOptions {
-  readonly classNames: readonly string[] | null;
+export interface TrainerOptions extends PosteriorNames {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Evaluates a posterior on held-out rows at the end of an epoch, or returns null when none is due. */
@@ -316,7 +315,7 @@ export class Trainer {
 
   /** q as it is now. */
   posterior(): Posterior {
-    return this.#arena.posterior(this.options.classNames);
+    return this.#arena.posterior(this.options);
   }
 
   /** Everything needed to go on from here, in memory of its own. */

@@ -238,7 +238,7 @@ describe('refusals', () => {
 
   test('miss_NA: what stands for a missing value is called that', () => {
     expect(said(() => load(`path: refusals/miss_NA.csv, ${base}`))).toMatch(
-      /^refusals\/miss_NA\.csv: line \d+, column 1 "x1": expected a number, got "NA" — it stands for a missing value: fill it in or drop the row$/,
+      /^refusals\/miss_NA\.csv: line \d+, column 1 "x1": expected a number, got "NA" — it stands for a missing value: fill it in, drop the row, or say in data\.missing what to do$/,
     );
     for (const missing of ['?', 'null', 'None', 'n/a', '-', '<NA>', '#N/A']) {
       expect(

@@ -1,0 +1,55 @@
+// What a config says of the columns of a table: what they hold, which cells are missing, which columns only pass through.
+
+import * as z from 'zod';
+import { TREATMENTS } from '../../columns/column.ts';
+import { COLUMN_KINDS } from '../../columns/index.ts';
+import { anyText, column, flag, list, oneOf, section } from '../../options/fields.ts';
+import { oneOfKind } from '../../options/kinds.ts';
+
+const MISSING = `${TREATMENTS.join(', ')}, or a map with markers, treatment, indicator and target`;
+
+const TREATMENT =
+  'What is done about missing cells of features where a column says nothing: an error, the row is dropped, or the mean, median or most frequent value of the training rows stands in. Categories take a level of their own for mean and median.';
+
+const missing = z
+  .union(
+    [
+      oneOf(TREATMENTS, TREATMENT),
+      section({
+        markers: list(
+          anyText('A text.'),
+          'a list of texts',
+          'Texts that stand for a missing cell besides the empty one, as they are written. Default: NA, N/A, n/a, #N/A, <NA>, NaN, nan, NULL, null, None and ?.',
+        ).optional(),
+        treatment: oneOf(TREATMENTS, `${TREATMENT} Default: error.`).optional(),
+        indicator: flag(
+          'Whether columns with missing training cells get a further feature that is 1 where the cell is missing. Default: true.',
+        ).optional(),
+        target: oneOf(
+          ['error', 'drop'],
+          'What is done about rows without a target. Default: error.',
+        ).optional(),
+      }),
+    ],
+    { error: MISSING },
+  )
+  .describe('Missing cells: a treatment, or a map.');
+
+const COLUMNS = 'a map of columns to what they hold';
+
+export const tableFields = {
+  columns: z
+    .record(
+      z.string(),
+      oneOfKind(COLUMN_KINDS, 'What the column holds. What is learned is learned on the training rows.'),
+      { error: COLUMNS },
+    )
+    .describe('What columns hold, by name or number (from 0). Columns that are not named hold numbers.')
+    .optional(),
+  missing: missing.optional(),
+  passThrough: list(
+    column('A column.'),
+    'a list of column names or numbers',
+    'Columns such as an id that are no features unless named in columns or features: they come back with predictions as they are.',
+  ).optional(),
+};

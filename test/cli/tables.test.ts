@@ -1,0 +1,98 @@
+// A table with categories, dates and holes from the command line to the library: the same rows give the same bits by file and by name.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createRuntime, load, openSession, save } from '../../src/index.ts';
+import { jsonOf, temporaryDirectory, varpool, writeConfig } from './cli.ts';
+
+const dir = temporaryDirectory();
+const COLORS = ['red', 'green', 'blue', ''];
+const lines = Array.from({ length: 60 }, (_, i) => {
+  const [color, age, day] = [COLORS[i % 4], i % 7 === 0 ? 'NA' : 20 + ((i * 13) % 40), 1 + (i % 28)];
+  return `p${i},${color},${age},${i % 3 === 0 ? 'yes' : 'no'},${day}.1.2024,${i % 4},${(i * 7) % 11}`;
+});
+const HEADER = 'id,color,age,smoker,joined,grade,y';
+
+beforeAll(() => {
+  writeFileSync(join(dir, 'people.csv'), `${[HEADER, ...lines].join('\n')}\n`);
+  const columns =
+    '{ color: categorical, smoker: boolean, joined: { kind: date, format: d.m.y }, grade: { kind: ordinal } }';
+  const data = `{ kind: csv, path: people.csv, target: y, passThrough: [id], missing: median, columns: ${columns}, testFraction: 0.2 }`;
+  writeConfig(dir, 'people.yaml', data);
+  const ended = varpool(dir, 'train', 'people.yaml', '--quiet');
+  expect(ended.status, ended.stderr).toBe(0);
+});
+
+const RUN = 'runs/people-1';
+const posterior = () => load(join(dir, RUN, 'posterior.safetensors'));
+
+describe('rows of a table', () => {
+  const fields = HEADER.split(',');
+  const typed = (name: string, text: string) => (name === 'age' && text !== 'NA' ? Number(text) : text);
+  const rows = lines.map((line) =>
+    Object.fromEntries(line.split(',').map((text, c) => [fields[c], typed(fields[c], text)])),
+  );
+
+  test('are predicted to the same bits from a file, in any order of columns, and by name in the library', async () => {
+    const backwards = (line: string) => line.split(',').reverse().join(',');
+    writeFileSync(join(dir, 'back.csv'), `${[HEADER, ...lines].map(backwards).join('\n')}\n`);
+    const [file, back] = ['people.csv', 'back.csv'].map((name) => {
+      const ended = varpool(dir, 'predict', RUN, '--data', name, '--json', '--quantiles', '0.5');
+      expect(ended.status, ended.stderr).toBe(0);
+      return jsonOf(ended) as { mean: number[][]; passThrough: { id: string[] } };
+    });
+    expect(back).toEqual(file);
+    expect(file.passThrough.id).toEqual(lines.map((_, i) => `p${i}`));
+    const runtime = createRuntime({ seed: 'test', workers: 1 });
+    const session = await openSession(posterior());
+    try {
+      const { mean } = await runtime.predict(posterior(), rows, { draws: 10 });
+      expect([...mean]).toEqual(file.mean.map(([value]) => value));
+      expect((await session.predict(rows, { draws: 10 })).mean).toEqual(mean);
+    } finally {
+      await session.close();
+      await runtime.close();
+    }
+  });
+
+  test('have their id in front of their predictions', () => {
+    const { stdout } = varpool(dir, 'predict', RUN, '--data', 'people.csv');
+    const [header, first] = stdout.split('\n');
+    expect(header).toMatch(/^id,mean,sd,/);
+    expect(first).toMatch(/^p0,/);
+  });
+
+  test('are evaluated as the run did, and refused where a column is not what it was', () => {
+    const ended = varpool(dir, 'evaluate', RUN, '--json');
+    const { test: metrics } = JSON.parse(readFileSync(join(dir, RUN, 'manifest.json'), 'utf8'));
+    expect(jsonOf(ended)).toMatchObject(metrics);
+    expect(jsonOf(varpool(dir, 'evaluate', RUN, '--data', 'people.csv', '--json'))).toMatchObject({
+      rows: 60,
+    });
+    writeFileSync(join(dir, 'bad.csv'), `${HEADER}\np1,purple,30,yes,1.1.2024,2,1\n`);
+    const bad = varpool(dir, 'predict', RUN, '--data', 'bad.csv');
+    expect(bad.status).toBe(2);
+    expect(bad.stderr).toMatch(
+      /^varpool: bad\.csv: line 2, column 2 "color": expected one of "blue", "green" or "red", got "purple" — /,
+    );
+  });
+
+  test('keep their columns in the file of the posterior, which every damage to them refuses', () => {
+    const found = posterior();
+    expect(found.columns?.features.map(({ name, kind }) => `${name}: ${kind}`)).toEqual([
+      'color: categorical',
+      'age: numeric',
+      'smoker: boolean',
+      'joined: date',
+      'grade: ordinal',
+    ]);
+    const copy = join(dir, 'copy.safetensors');
+    save(copy, found);
+    expect(load(copy).columns).toEqual(found.columns);
+    const columns = { ...found.columns!, features: found.columns!.features.slice(1) };
+    expect(() => save(copy, { ...found, columns } as typeof found)).toThrow(
+      /save: columns: features: expected 9 features like the inputs of the model, got 5/,
+    );
+  });
+});
