@@ -1,6 +1,8 @@
 // The public API on Node: every exported name, nothing else.
 
 export { ACTIVATIONS, type Activation } from './backend/backend.ts';
+export type { NamedRow } from './columns/namedRows.ts';
+export type { LearnedColumn, TableColumns } from './columns/tableColumns.ts';
 export {
   type BuildOptions,
   bayesianDense,
@@ -50,7 +52,13 @@ export {
   type Session,
   type SessionOptions,
 } from './node.ts';
-export type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './runtime/options.ts';
+export type {
+  EnsembleOptions,
+  PredictOptions,
+  RowsLike,
+  TrainingData,
+  TrainOptions,
+} from './runtime/options.ts';
 export { epochRows, stepRows } from './runtime/rowOrder.ts';
 export type { SessionPredictOptions } from './runtime/session.ts';
 export type { CheckpointOptions } from './scheduler/training/checkpointer.ts';

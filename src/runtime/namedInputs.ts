@@ -1,14 +1,12 @@
 // Rows by the names of their columns at the edge of the runtime: where a posterior knows them, objects become features.
 
-import { areNamedRows, encodeNamedRows, type NamedRow } from '../columns/namedRows.ts';
+import { areNamedRows, encodeNamedRows } from '../columns/namedRows.ts';
 import { columnsProblem, tableColumnsSchema } from '../columns/record.ts';
 import type { TableColumns } from '../columns/tableColumns.ts';
 import { type MatrixLike, unchangingMatrix } from '../core/matrix.ts';
 import { mismatch } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
-
-/** Rows to predict: numbers, or objects with the names of columns. */
-export type RowsLike = MatrixLike | readonly NamedRow[];
+import type { RowsLike } from './options.ts';
 
 /** Rows as a table of features. @throws TypeError naming the row and the column of a cell that does not fit */
 export function namedInputs(where: string, columns: TableColumns | undefined, x: RowsLike): MatrixLike {

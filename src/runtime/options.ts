@@ -1,5 +1,6 @@
 // Options of the public calls, as a caller gives them.
 
+import type { NamedRow } from '../columns/namedRows.ts';
 import type { TableColumns } from '../columns/tableColumns.ts';
 import type { EstimatorSpec } from '../core/estimators/index.ts';
 import type { LikelihoodInput } from '../core/likelihoods/index.ts';
@@ -28,6 +29,9 @@ export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkp
   /** How the state of a member is saved, and from which it goes on. */
   readonly memberOptions?: (member: number) => Pick<TrainOptions, 'checkpoint' | 'resume'>;
 }
+
+/** Rows to predict: numbers, or objects with the names of columns. */
+export type RowsLike = MatrixLike | readonly NamedRow[];
 
 /** Rows and their targets: labels (class numbers from 0) for categorical, values otherwise. */
 export interface TrainingData {

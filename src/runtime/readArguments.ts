@@ -10,9 +10,9 @@ import { describeValue } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
-import { checkColumns, namedInputs, type RowsLike } from './namedInputs.ts';
+import { checkColumns, namedInputs } from './namedInputs.ts';
 import { predictOptions } from './optionSchemas.ts';
-import type { PredictOptions, TrainingData } from './options.ts';
+import type { PredictOptions, RowsLike, TrainingData } from './options.ts';
 import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
 import { type PredictSettings, predictDraws, type TrainSettings } from './settings.ts';
 

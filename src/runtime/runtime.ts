@@ -24,9 +24,8 @@ import type { PreparedTraining } from '../scheduler/training/prepared.ts';
 import type { Evaluation, TrainingReport } from '../scheduler/training/reports.ts';
 import { EnsembleRun, type TrainingResult, TrainingRun } from '../scheduler/training/run.ts';
 import { Trainer } from '../scheduler/training/trainer.ts';
-import type { RowsLike } from './namedInputs.ts';
 import { ensembleOptions, MAX_WORKERS, runtimeOptions, trainOptions } from './optionSchemas.ts';
-import type { EnsembleOptions, PredictOptions, TrainingData, TrainOptions } from './options.ts';
+import type { EnsembleOptions, PredictOptions, RowsLike, TrainingData, TrainOptions } from './options.ts';
 import {
   checkTrainedMembers,
   type FitSettings,

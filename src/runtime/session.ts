@@ -11,9 +11,9 @@ import { readable } from '../options/readable.ts';
 import type { Platform } from '../platform/platform.ts';
 import { SessionThread } from '../scheduler/prediction/sessionThread.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
-import { namedInputs, type RowsLike } from './namedInputs.ts';
+import { namedInputs } from './namedInputs.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
-import type { PredictOptions } from './options.ts';
+import type { PredictOptions, RowsLike } from './options.ts';
 import { checkInputs, featureUnits } from './prepare.ts';
 import { predictDraws } from './settings.ts';
 
