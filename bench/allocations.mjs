@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { Arena } from '../dist/backend/arena.js';
 import { build } from '../dist/core/bayesian.js';
 import { TrainingStep } from '../dist/core/training/step.js';
+import { StepLists } from '../dist/core/training/stepLists.js';
 import { CONTROL_WORDS, trainingMemory } from '../dist/core/training/trainingMemory.js';
 import { nodeBackends } from '../dist/platform/node/backends.js';
 import { Team } from '../dist/workers/team.js';
@@ -35,8 +36,8 @@ const EPOCH = 512;
 const FEW = 50;
 const MANY = 400;
 
-async function stretches({ sizes, batchSize, draws, kind }, backend) {
-  const factory = nodeBackends.named(backend);
+async function stretches({ sizes, batchSize, draws, kind }, backendName) {
+  const factory = nodeBackends.named(backendName);
   const problem = {
     model: build({ inputSize: sizes[0], hiddenSizes: sizes.slice(1, -1), outputSize: sizes.at(-1) }),
     likelihood: kind === 'gaussian' ? { kind, scale: 'learned' } : { kind },
@@ -54,14 +55,16 @@ async function stretches({ sizes, batchSize, draws, kind }, backend) {
   const arena = Arena.allocate(memory.arena);
   const compiled = await factory.compile();
   await factory.load?.(compiled);
-  const step = new TrainingStep(problem, memory, arena, factory.create(arena, compiled, 0), 0);
+  const backend = factory.create(arena, compiled, 0);
+  const step = new TrainingStep(problem, memory, arena, backend, 0);
+  const lists = StepLists.create(step, backend);
   step.noiseScale.initialize();
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
   const team = new Team(control, 1, 0, 1);
   const nothing = () => undefined;
   let at = 0;
   const run = (count) => {
-    const { ended } = trainStretch(step, team, at, at + count, nothing);
+    const { ended } = trainStretch(step, team, at, at + count, nothing, lists);
     if (ended !== 'complete') throw new Error(`allocations: expected complete steps, got ${ended}`);
     at += count;
   };

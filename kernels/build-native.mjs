@@ -4,12 +4,12 @@
 //   CC=clang node kernels/build-native.mjs [--out DIR] [--platform PLATFORM] [--target ARCH]
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { folder, sources, sourcesHash } from './sources.mjs';
+import { sources, sourcesHash } from './sources.mjs';
 import { libraryName, targetName, toolchain } from './toolchain.mjs';
 
 /** Flags of each variant by architecture (process.arch); VW is the floats of its vectors. */
@@ -62,6 +62,7 @@ const outDir = values.out ?? fileURLToPath(new URL(`../dist/native/${targetName(
 const { compile, link, libraries } = tools();
 const work = mkdtempSync(join(tmpdir(), 'varpool-native-'));
 try {
+  for (const [name, text] of Object.entries(sources)) writeFileSync(join(work, name), text);
   const objects = [];
   for (const [variant, flags] of Object.entries(variants)) {
     for (const name of Object.keys(sources).filter((file) => file.endsWith('.c') && file !== 'library.c'))
@@ -81,7 +82,7 @@ try {
 function object(name, to, flags) {
   const pic = target.platform === 'win32' ? [] : ['-fPIC'];
   const file = join(work, to);
-  run(compile, [...FLAGS, ...pic, ...flags, '-c', join(folder, name), '-o', file]);
+  run(compile, [...FLAGS, ...pic, ...flags, '-c', join(work, name), '-o', file]);
   return file;
 }
 

@@ -143,8 +143,10 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
     from: 'core',
     of: 'backend',
     allows: ({ to }) =>
-      ['backend/backend.ts', 'backend/kernels.ts', 'backend/arena.ts', 'backend/kernelEpoch.ts'].includes(to),
-    rule: 'core sees of backend the contract, the arena and the epoch; kernels arrive as an argument',
+      ['backend', 'kernels', 'arena', 'callList', 'kernelEpoch']
+        .map((name) => `backend/${name}.ts`)
+        .includes(to),
+    rule: 'core sees of backend the contract, the arena, lists of calls and the epoch; kernels arrive as an argument',
   },
   {
     from: 'scheduler',

@@ -10,6 +10,11 @@ export * from './kernelTypes.ts';
 /** A set of kernels over one arena, ready to call from the thread that made it. */
 export interface Backend extends Kernels {
   readonly name: string;
+  /**
+   * Executes the calls that stand in the arena from byte `list` to byte `end` (callList.ts) and returns their results or-ed. Absent
+   * where that would be no faster than calling.
+   */
+  readonly runCalls?: (list: number, end: number) => number;
 }
 
 /** Makes backends of one kind; `available` says why not, when not. */

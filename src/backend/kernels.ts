@@ -38,11 +38,13 @@ export const UPDATE_SCALARS = {
 
 /**
  * Kinds of arguments: a byte offset into the arena, a count, any uint32 (keys, places in an address of noise, numbers of
- * things), 0 or 1, a GemmStart, a float32.
+ * things), 0 or 1, a GemmStart, a float32. Two kinds are told apart because they alone differ between steps of training that are alike
+ * (core/training/stepLists.ts): `step` is a word that grows from step to step by the same amount, `cursor` a byte offset that goes
+ * through the row order of an epoch.
  */
-export type Kind = 'address' | 'size' | 'word' | 'flag' | 'start' | 'f32';
+export type Kind = 'address' | 'size' | 'word' | 'flag' | 'start' | 'f32' | 'step' | 'cursor';
 
-/** Arguments in order, as names behind their kind: 'address out x' is two addresses. u32 results are whole numbers. */
+/** Arguments in order, as names behind their kind: 'address out x' is two addresses. u32 results are sets of bits. */
 interface Declaration {
   readonly args: ReadonlyArray<`${Kind} ${string}`>;
   readonly result: 'void' | 'u32';
@@ -54,13 +56,13 @@ export const KERNELS = {
    * out[r·16 + l] = normal(key, step, draw, stream, (firstRow + r)·16 + l). firstRow is a multiple of 4.
    */
   normal_f32: {
-    args: ['address out', 'size rows', 'word key0 key1 step draw stream firstRow'],
+    args: ['address out', 'size rows', 'word key0 key1', 'step step', 'word draw stream firstRow'],
     result: 'void',
   },
 
   /** w = fma(softplus(rho), noise, mu), noise as in normal_f32; writes `w`, and `noise` unless that pointer is 0. [rows, 16] */
   perturb_f32: {
-    args: ['address w noise mu rho', 'size rows', 'word key0 key1 step draw stream firstRow'],
+    args: ['address w noise mu rho', 'size rows', 'word key0 key1', 'step step', 'word draw stream firstRow'],
     result: 'void',
   },
 
@@ -97,7 +99,13 @@ export const KERNELS = {
    * normal(key, firstRow + 16·p + l, draw, stream, 16·u), rows modulo 2^32.
    */
   local_f32: {
-    args: ['address z slope mean variance', 'size units panels', 'word key0 key1 firstRow draw stream'],
+    args: [
+      'address z slope mean variance',
+      'size units panels',
+      'word key0 key1 firstRow',
+      'step draw',
+      'word stream',
+    ],
     result: 'void',
   },
 
@@ -106,7 +114,7 @@ export const KERNELS = {
    * floor((firstRow + r) / 4)·16 + l at (step, draw, stream), as in stream.ts; out may be x. [rows, 16]
    */
   flip_f32: {
-    args: ['address out x', 'size rows', 'word key0 key1 step draw stream firstRow'],
+    args: ['address out x', 'size rows', 'word key0 key1', 'step step', 'word draw stream firstRow'],
     result: 'void',
   },
 
@@ -151,7 +159,7 @@ export const KERNELS = {
    * beyond, out [columns, count] in panels of outRows rows. index: int32, x: float32 [*, columns] (any 4-byte alignment).
    */
   gather_f32: {
-    args: ['address out', 'size outRows', 'address x', 'size columns', 'address index', 'size count'],
+    args: ['address out', 'size outRows', 'address x', 'size columns', 'cursor index', 'size count'],
     result: 'void',
   },
 

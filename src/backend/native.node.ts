@@ -20,6 +20,8 @@ const C_TYPES = {
   word: 'uint32_t',
   flag: 'uint32_t',
   start: 'uint32_t',
+  step: 'uint32_t',
+  cursor: 'uint32_t',
   f32: 'float',
 } as const;
 const C_RESULTS = { void: 'void', u32: 'uint32_t' } as const;
@@ -40,18 +42,26 @@ function find(): NativeLibrary {
 
 const functions = new Map<string, (...args: number[]) => number>();
 
-/** The foreign function of a kernel, declared once per thread. */
-function kernel(choice: NativeChoice, name: KernelName): (...args: number[]) => number {
+/** A foreign function of the library, declared once per thread. */
+function foreign(
+  choice: NativeChoice,
+  name: string,
+  result: string,
+  types: readonly string[],
+): (...args: number[]) => number {
   const symbol = `${name}_${choice.variant}`;
   const key = `${choice.path} ${symbol}`;
   let call = functions.get(key);
   if (call === undefined) {
-    const types = ['size_t', ...argumentsOf(name).map(({ kind }) => C_TYPES[kind])];
-    const result = C_RESULTS[KERNELS[name].result];
-    call = openLibrary(choice.path).func(symbol, result, types) as (...args: number[]) => number;
+    call = openLibrary(choice.path).func(symbol, result, ['size_t', ...types]) as typeof call & object;
     functions.set(key, call);
   }
   return call;
+}
+
+function kernel(choice: NativeChoice, name: KernelName): (...args: number[]) => number {
+  const types = argumentsOf(name).map(({ kind }) => C_TYPES[kind]);
+  return foreign(choice, name, C_RESULTS[KERNELS[name].result], types);
 }
 
 /** The variant to call: the one asked for, by the caller or the environment, or the widest. */
@@ -92,7 +102,8 @@ export function nativeFactoryOf(wanted?: string): BackendFactory {
       // The memory never grows, so it never moves: its address is as good as the memory for as long as the arena lives.
       const base = Number(koffi().address(arena.u8));
       // Bound to the arena, which `this` is not needed for: an address alone would not keep memory in use from being collected.
-      return { name: 'native', ...makeKernels((name) => kernel(choice, name).bind(arena, base)) };
+      const runCalls = foreign(choice, 'run_calls', 'uint32_t', ['uint32_t', 'uint32_t']).bind(arena, base);
+      return { name: 'native', ...makeKernels((name) => kernel(choice, name).bind(arena, base)), runCalls };
     },
   };
 }

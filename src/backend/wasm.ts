@@ -107,5 +107,6 @@ function create(arena: Arena, compiled: unknown, thread: number): Backend {
   });
   (exports.__stack_pointer as WebAssembly.Global).value = stackTop(thread);
   // The exports themselves, with no wrapper: a call costs what a WebAssembly call costs.
-  return { name: 'wasm', ...makeKernels((name) => exports[name]) };
+  const runCalls = exports.run_calls as NonNullable<Backend['runCalls']>;
+  return { name: 'wasm', ...makeKernels((name) => exports[name]), runCalls };
 }

@@ -2,10 +2,11 @@
 // last job in it, until it is told that arenas were let go of.
 
 import { Arena } from '../backend/arena.ts';
-import { type Kernels, LANES } from '../backend/backend.ts';
+import { type Backend, LANES } from '../backend/backend.ts';
 import { predictionMemory } from '../core/prediction/predictionMemory.ts';
 import { TilePredictor } from '../core/prediction/predictTile.ts';
 import { TrainingStep } from '../core/training/step.ts';
+import { StepLists } from '../core/training/stepLists.ts';
 import { CONTROL_WORDS, trainingMemory } from '../core/training/trainingMemory.ts';
 import type { StretchHook } from './hook.ts';
 import type { WorkerHost } from './host.ts';
@@ -24,7 +25,7 @@ import { trainStretch } from './trainStretch.ts';
 /** What a worker has made for an arena. */
 interface Known {
   /** One instance of the kernels per thread number: each has its own stack in the arena. */
-  readonly kernels: Map<number, Kernels>;
+  readonly kernels: Map<number, Backend>;
   job: number;
   /** Per thread number, of the job. */
   runs: Map<number, (request: Request) => Reply>;
@@ -92,12 +93,15 @@ function trainer(
   const { arena, kernels } = open(host, job, thread, known);
   const memory = trainingMemory(job.problem, job.threads);
   const step = new TrainingStep(job.problem, memory, arena, kernels, thread);
+  const lists = StepLists.create(step, kernels);
   const control = arena.i32.subarray(memory.control / 4, memory.control / 4 + CONTROL_WORDS);
   return (request) => {
     const { rank, size, cores, from, to, order } = request as TrainRequest;
     const team = new Team(control, size, rank, cores);
-    const run = (atStep: (now: number) => void) => trainStretch(step, team, from, to, atStep);
-    return hook === undefined || order === undefined ? run(() => undefined) : hook(order, step, rank, run);
+    if (hook === undefined || order === undefined)
+      return trainStretch(step, team, from, to, () => undefined, lists);
+    // A hook comes between the pieces of a step, which a list does not know.
+    return hook(order, step, rank, (atStep) => trainStretch(step, team, from, to, atStep, null));
   };
 }
 

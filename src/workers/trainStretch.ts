@@ -2,18 +2,23 @@
 
 import { stepsPerEpoch, totalSteps } from '../core/training/problem.ts';
 import type { TrainingStep } from '../core/training/step.ts';
+import type { StepLists } from '../core/training/stepLists.ts';
 import { EPOCH_RECORDS, STEP_RECORDS } from '../core/training/trainingMemory.ts';
 import { BlockQueue } from './blockQueue.ts';
 import { CONTROL, type PhaseTimes, type TrainReply } from './protocol.ts';
 import { type Team, TeamAbortedError } from './team.ts';
 
-/** Trains steps from … to − 1; every member of the team calls it with the same range. `atStep` is for hooks. */
+/**
+ * Trains steps from … to − 1; every member of the team calls it with the same range. `atStep` is for hooks.
+ * @param lists executes the steps of a team of one, or null where each call is to be made by itself
+ */
 export function trainStretch(
   step: TrainingStep,
   team: Team,
   from: number,
   to: number,
   atStep: (step: number) => void,
+  lists: StepLists | null,
 ): TrainReply {
   const phases = { prologue: 0, pass: 0, finish: 0, wait: 0 };
   const done = (ended: TrainReply['ended'], next: number): TrainReply => ({
@@ -33,10 +38,11 @@ export function trainStretch(
       team.size,
       team.rank,
     );
+    const { control } = team;
     for (; now < to; now++) {
       atStep(now);
-      oneStep(step, team, queue, now, records, phases);
-      const { control } = team;
+      if (team.size === 1) stepAlone(step, lists, team, now, records, phases);
+      else stepTogether(step, team, queue, now, records, phases);
       if (Atomics.load(control, CONTROL.divergedAt) !== 0) return done('diverged', now + 1);
       if (Atomics.load(control, CONTROL.stopAfter) === now + 1) return done('canceled', now + 1);
     }
@@ -100,7 +106,28 @@ function pass(step: TrainingStep, team: Team, now: number): void {
   }
 }
 
-function oneStep(
+/** A step of a team of one, whose time counts as that of the pass. */
+function stepAlone(
+  step: TrainingStep,
+  lists: StepLists | null,
+  team: Team,
+  now: number,
+  records: Records,
+  times: Times,
+): void {
+  const start = performance.now();
+  team.sync();
+  step.prepare(now);
+  const bad = lists?.run(now) ?? step.whole(now);
+  if (bad) Atomics.store(team.control, CONTROL.divergedAt, now + 1);
+  record(step, team, now, records);
+  learnPriors(step, team, now);
+  if (endsEpoch(step, now)) endEpoch(step, team, now, records);
+  count(team, now);
+  times.pass += performance.now() - start;
+}
+
+function stepTogether(
   step: TrainingStep,
   team: Team,
   queue: BlockQueue,
@@ -108,11 +135,6 @@ function oneStep(
   records: Records,
   times: Times,
 ): void {
-  const { control } = team;
-  const perEpoch = stepsPerEpoch(step.problem);
-  const endsEpoch = (now + 1) % perEpoch === 0;
-  const blocks = step.memory.layout.blocks.length;
-
   const t0 = performance.now();
   queue.refill();
   pass(step, team, now);
@@ -129,36 +151,54 @@ function oneStep(
   if (now + 1 < totalSteps(step.problem)) {
     step.gather(now + 1, team.first(step.panels(now + 1)), team.last(step.panels(now + 1)));
   }
-  if (bad) Atomics.store(control, CONTROL.divergedAt, now + 1);
+  if (bad) Atomics.store(team.control, CONTROL.divergedAt, now + 1);
   if (team.rank === 0) {
-    const loss = step.meanLoss(now);
-    records.loss[now % STEP_RECORDS] = loss;
-    step.noiseScale.update(now);
-    if (!Number.isFinite(loss)) Atomics.store(control, CONTROL.divergedAt, now + 1);
-    if (Atomics.load(control, CONTROL.cancel) !== 0) Atomics.store(control, CONTROL.stopAfter, now + 1);
+    step.sumLoss(now);
+    record(step, team, now, records);
   }
   const t3 = performance.now();
   team.sync();
-
-  // What the blocks of this step say of the priors; others read it after their next pass, or for the KL.
-  if (step.learned.any) {
-    if (team.rank === 0) step.learned.update();
-    if (endsEpoch) team.sync();
-  }
-  if (endsEpoch) {
-    const epoch = Math.floor(now / perEpoch);
-    step.blockKl(team.first(blocks), team.last(blocks));
-    // All of this epoch's rows are gathered, so its half of the order buffer is free for the epoch after the next.
-    if (team.rank === team.size - 1) step.orderEpoch(epoch + 2);
-    team.sync();
-    if (team.rank === 0) records.kl[epoch % EPOCH_RECORDS] = step.totalKl();
-  }
-  if (team.rank === 0) {
-    Atomics.store(control, CONTROL.readyFor, now + 2);
-    Atomics.store(control, CONTROL.stepsDone, now + 1);
-  }
+  learnPriors(step, team, now);
+  if (endsEpoch(step, now)) endEpoch(step, team, now, records);
+  if (team.rank === 0) count(team, now);
   const t4 = performance.now();
   times.pass += t1 - t0;
   times.finish += t3 - t2;
   times.wait += t2 - t1 + (t4 - t3);
+}
+
+/** Keeps the loss of a step, updates the noise scale by it, and heeds the main thread. */
+function record(step: TrainingStep, { control }: Team, now: number, records: Records): void {
+  const loss = step.meanLoss(now);
+  records.loss[now % STEP_RECORDS] = loss;
+  step.noiseScale.update(now);
+  if (!Number.isFinite(loss)) Atomics.store(control, CONTROL.divergedAt, now + 1);
+  if (Atomics.load(control, CONTROL.cancel) !== 0) Atomics.store(control, CONTROL.stopAfter, now + 1);
+}
+
+/** What the blocks of a step say of the priors; others read it after their next pass, or for the KL. */
+function learnPriors(step: TrainingStep, team: Team, now: number): void {
+  if (!step.learned.any) return;
+  if (team.rank === 0) step.learned.update();
+  if (endsEpoch(step, now)) team.sync();
+}
+
+function endsEpoch(step: TrainingStep, now: number): boolean {
+  return (now + 1) % stepsPerEpoch(step.problem) === 0;
+}
+
+/** What every member does behind the last step of an epoch: its KL, and the row order of the epoch after the next. */
+function endEpoch(step: TrainingStep, team: Team, now: number, records: Records): void {
+  const epoch = Math.floor(now / stepsPerEpoch(step.problem));
+  const blocks = step.memory.layout.blocks.length;
+  step.blockKl(team.first(blocks), team.last(blocks));
+  // All of this epoch's rows are gathered, so its half of the order buffer is free for the epoch after the next.
+  if (team.rank === team.size - 1) step.orderEpoch(epoch + 2);
+  team.sync();
+  if (team.rank === 0) records.kl[epoch % EPOCH_RECORDS] = step.totalKl();
+}
+
+function count({ control }: Team, now: number): void {
+  Atomics.store(control, CONTROL.readyFor, now + 2);
+  Atomics.store(control, CONTROL.stepsDone, now + 1);
 }

@@ -57,15 +57,24 @@ test.each(KINDS)('%s has code but no data segment, no table of elements and no s
     expect(ids, section).not.toContain(id);
 });
 
-test.each(KINDS)('%s imports one memory, exports the kernels and the stack pointer', (kind) => {
-  const { module } = modules[kind];
-  expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
-  expect(
-    WebAssembly.Module.exports(module)
-      .map(({ kind, name }) => `${kind} ${name}`)
-      .sort(),
-  ).toEqual(['global __stack_pointer', ...Object.keys(KERNELS).map((name) => `function ${name}`)].sort());
-});
+test.each(KINDS)(
+  '%s imports one memory, exports the kernels, the list of them and the stack pointer',
+  (kind) => {
+    const { module } = modules[kind];
+    expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
+    expect(
+      WebAssembly.Module.exports(module)
+        .map(({ kind, name }) => `${kind} ${name}`)
+        .sort(),
+    ).toEqual(
+      [
+        'global __stack_pointer',
+        'function run_calls',
+        ...Object.keys(KERNELS).map((name) => `function ${name}`),
+      ].sort(),
+    );
+  },
+);
 
 test.each(KINDS)('%s adds a product to a sum in one rounding', (kind) => {
   // (1 + 2^-12)² − (1 + 2^-11) is 2^-24 with one rounding and 0 with two.

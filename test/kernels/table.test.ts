@@ -24,6 +24,8 @@ const C_TYPES = {
   word: 'uint32_t',
   flag: 'uint32_t',
   start: 'uint32_t',
+  step: 'uint32_t',
+  cursor: 'ptr',
   f32: 'float',
 } as const;
 
@@ -42,6 +44,20 @@ test('C defines the functions of the table, with its arguments in its order', ()
   expect(inC.sort()).toEqual(inTable.sort());
   // None that the pattern above does not see.
   expect(inC.length).toBe(sources.match(/\bKERNEL\(/g)!.length);
+});
+
+test('the build reads the table as it is: names in their order, types of arguments, results', async () => {
+  // A module of the build, without types.
+  const module = '../../kernels/calls.mjs';
+  const { readTable } = await import(module);
+  const text = readFileSync(new URL('../src/backend/kernels.ts', FOLDER), 'utf8');
+  const names = Object.keys(KERNELS) as KernelName[];
+  const declared = names.map((name) => ({
+    name,
+    result: KERNELS[name].result,
+    types: argumentsOf(name).map(({ kind }) => C_TYPES[kind]),
+  }));
+  expect(readTable(text)).toEqual(declared);
 });
 
 /** The names of an anonymous enum whose first is given, in C's numbering: 0, 1, …. */

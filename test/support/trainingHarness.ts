@@ -6,6 +6,7 @@ import type { BackendFactory } from '../../src/backend/backend.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
 import type { TrainingProblem } from '../../src/core/training/problem.ts';
 import { TrainingStep } from '../../src/core/training/step.ts';
+import { StepLists } from '../../src/core/training/stepLists.ts';
 import {
   CONTROL_WORDS,
   type TrainingMemory,
@@ -98,6 +99,7 @@ export class TrainingHarness {
   readonly arena: Arena;
   readonly step: TrainingStep;
   readonly #team: Team;
+  readonly #lists: StepLists | null;
 
   constructor(
     readonly problem: TrainingProblem,
@@ -108,13 +110,9 @@ export class TrainingHarness {
   ) {
     this.memory = trainingMemory(problem, 1);
     this.arena = Arena.allocate(this.memory.arena);
-    this.step = new TrainingStep(
-      problem,
-      this.memory,
-      this.arena,
-      factory.create(this.arena, compiled, 0),
-      0,
-    );
+    const backend = factory.create(this.arena, compiled, 0);
+    this.step = new TrainingStep(problem, this.memory, this.arena, backend, 0);
+    this.#lists = StepLists.create(this.step, backend);
     this.arena.floats(this.memory.x, x.length).set(x);
     if (problem.likelihood.kind === 'categorical') this.arena.i32.set(y, this.memory.targets / 4);
     else this.arena.floats(this.memory.targets, y.length).set(y);
@@ -146,7 +144,7 @@ export class TrainingHarness {
 
   /** Runs steps from … to − 1 as a team of one. */
   run(from: number, to: number): void {
-    const { ended } = trainStretch(this.step, this.#team, from, to, () => undefined);
+    const { ended } = trainStretch(this.step, this.#team, from, to, () => undefined, this.#lists);
     if (ended !== 'complete') throw new Error(`expected a complete stretch, got ${ended}`);
   }
 

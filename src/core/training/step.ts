@@ -35,6 +35,7 @@ export class TrainingStep {
   readonly #priors: LayerPriors;
   /** As they are now. */
   #now: readonly Prior[];
+  readonly #passesKlScale: boolean;
   /** klScale of the step that is being finished. */
   #klScale = 0;
   readonly #estimator: EstimatorRun;
@@ -74,6 +75,9 @@ export class TrainingStep {
     this.#priors = layerPriors(problem.model);
     this.#now = this.#priors.priors;
     this.learned = new LearnedPriors(problem, memory, arena);
+    this.#passesKlScale = this.#priors.priors.some(
+      ({ expectedGradient, sampled }) => sampled || expectedGradient !== undefined,
+    );
     this.#places = new BatchPlaces(memory, memory.layout.layers);
     const { key0, key1 } = seedKey(problem.seed);
     this.#estimator = estimatorKind(problem.estimator).create({
@@ -133,10 +137,8 @@ export class TrainingStep {
   gather(step: number, first: number, last: number): void {
     if (first >= last) return;
     const { memory, kernels, problem } = this;
-    const epoch = Math.floor(step / this.#stepsPerEpoch);
-    const batchStart = (step % this.#stepsPerEpoch) * problem.batchSize;
     const count = Math.min(batchRows(problem, step), last * LANES) - first * LANES;
-    const index = memory.order + ((epoch & 1) * problem.rowCount + batchStart + first * LANES) * 4;
+    const index = this.cursor(step) + first * LANES * 4;
     const I = problem.model.inputSize;
     kernels.gather_f32(this.#places.features(step) + first * I * ROW_BYTES, I, memory.x, I, index, count);
     const columns = this.#likelihood.targets === 'labels' ? 1 : problem.model.outputSize;
@@ -148,6 +150,14 @@ export class TrainingStep {
       index,
       count,
     );
+  }
+
+  /** Where the rows of a step's minibatch begin in the order of its epoch; a byte address. */
+  cursor(step: number): number {
+    const { memory, problem } = this;
+    const epoch = Math.floor(step / this.#stepsPerEpoch);
+    const batchStart = (step % this.#stepsPerEpoch) * problem.batchSize;
+    return memory.order + ((epoch & 1) * problem.rowCount + batchStart) * 4;
   }
 
   // ——— the pass ———
@@ -215,6 +225,12 @@ export class TrainingStep {
     if (this.learned.any) this.#now = layerPriors(this.problem.model, this.learned.values()).priors;
   }
 
+  /** klScale of the prepared step where priors give it to kernels as an argument, NaN where they give what they learned too, else 0. */
+  get klArgument(): number {
+    if (!this.#passesKlScale) return 0;
+    return this.learned.any ? Number.NaN : this.#klScale;
+  }
+
   #logPrior(p: number): LogPriorGradient | null {
     if (!this.#priors.priors[p].sampled) return null;
     const { kernels, problem } = this;
@@ -270,20 +286,35 @@ export class TrainingStep {
 
   // ——— what one thread does for all ———
 
+  /** Adds the losses of a step's rows, one sum a draw, for `meanLoss`. */
+  sumLoss(step: number): void {
+    const { memory, kernels, problem } = this;
+    const { lossSums } = memory.threads[this.thread];
+    for (let s = 0; s < problem.draws; s++) {
+      const losses = memory.rowLoss + s * memory.batchPanels * ROW_BYTES;
+      kernels.sum_f32(lossSums + 4 * s, losses, this.panels(step) * LANES);
+    }
+  }
+
   /** Mean loss of a step in nats per row, averaged over draws; draws are added in order. */
   meanLoss(step: number): number {
-    const { memory, kernels, problem } = this;
-    const { scratch } = memory.threads[this.thread];
+    const { memory, problem, arena } = this;
+    const first = memory.threads[this.thread].lossSums >>> 2;
     let sum = 0;
-    for (let s = 0; s < problem.draws; s++) {
-      kernels.sum_f32(
-        scratch,
-        memory.rowLoss + s * memory.batchPanels * ROW_BYTES,
-        this.panels(step) * LANES,
-      );
-      sum += this.arena.f32[scratch >>> 2];
-    }
+    for (let s = 0; s < problem.draws; s++) sum += arena.f32[first + s];
     return sum / (batchRows(problem, step) * problem.draws);
+  }
+
+  /**
+   * All kernel calls of a step, in the order in which a thread that is alone makes them: the pass, the finish, the next minibatch and the
+   * sums of the loss. Returns what `finish` does; `prepare` must precede it.
+   */
+  whole(step: number): boolean {
+    this.pass(step, 0, this.tiles(step));
+    const bad = this.finish(step, 0, this.memory.layout.blocks.length);
+    if (step + 1 < this.#totalSteps) this.gather(step + 1, 0, this.panels(step + 1));
+    this.sumLoss(step);
+    return bad;
   }
 
   /** KL of blocks first … last − 1, one float each. */

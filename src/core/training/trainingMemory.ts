@@ -17,6 +17,8 @@ export const STEP_RECORDS = 16_384;
 export const EPOCH_RECORDS = 4_096;
 /** int32 words from one thread's place in the queue of blocks to the next: a cache line. */
 export const QUEUE_WORDS = 16;
+/** int32 words for lists of calls: a step of 13-50-1 has 30 calls and 330 words, and there are four to six lists. */
+export const LIST_WORDS = 16_384;
 /** int32 words of the control region; workers/protocol.ts says what each means. */
 export const CONTROL_WORDS = 64;
 
@@ -62,8 +64,11 @@ export interface TrainingMemory extends BatchMemory {
     readonly dW: number;
     readonly gMu: number;
     readonly gSigma: number;
-    readonly scratch: number;
+    /** float32 [S]: loss of all rows in a draw. */
+    readonly lossSums: number;
   }>;
+  /** Lists of a thread that trains alone (stepLists.ts), LIST_WORDS int32 words. */
+  readonly lists: number;
 }
 
 /** @param threads how many threads may compute in the arena at once */
@@ -137,8 +142,9 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     dW: floats(`thread${t}.dW`, blockFloats),
     gMu: floats(`thread${t}.gMu`, blockFloats),
     gSigma: floats(`thread${t}.gSigma`, blockFloats),
-    scratch: floats(`thread${t}.scratch`, LANES),
+    lossSums: floats(`thread${t}.lossSums`, S),
   }));
+  const lists = floats('lists', LIST_WORDS);
 
   return {
     layout,
@@ -170,6 +176,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     scaleGradient,
     scaleGradientBytes,
     threads: perThread,
+    lists,
     batchPanels,
   };
 }
