@@ -114,7 +114,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'errors.ts',
   ],
   report: ['math', 'core', 'scheduler', 'runtime', 'data', 'experiment', 'messages.ts', 'errors.ts'],
-  serve: ['index.ts', 'core', 'scheduler', 'runtime', 'data', 'files', 'experiment', 'report', 'errors.ts'],
+  serve: [
+    'index.ts',
+    'random',
+    'core',
+    'scheduler',
+    'runtime',
+    'data',
+    'files',
+    'experiment',
+    'report',
+    'options',
+    'messages.ts',
+    'errors.ts',
+  ],
   cli: [
     'index.ts',
     'node.ts',
@@ -178,6 +191,12 @@ const ONLY: ReadonlyArray<{ from: string; of: string; allows: (found: Import) =>
     rule: 'core says its options without loading the schemas; only what is an edge of its own checks them',
   },
 ];
+
+test('fastify is loaded by the server alone, and there only on demand', () => {
+  const loaded = imports.filter(({ to, typeOnly }) => to === 'fastify' && !typeOnly);
+  expect(loaded.map(({ from }) => from)).toEqual(['serve/http/fastify.ts']);
+  expect(code('serve/http/fastify.ts')).toContain("await import('fastify')");
+});
 
 const REPRODUCIBLE = ['math', 'random', 'backend', 'core', 'workers'];
 

@@ -13,6 +13,7 @@ import { helpCommand } from './commands/help.ts';
 import { predictCommand } from './commands/predict.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { rowsCommand } from './commands/rows.ts';
+import { serveCommand } from './commands/serve.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -61,6 +62,7 @@ export function createProgram(): Command {
     evaluateCommand(),
     verifyCommand(),
     rowsCommand(),
+    serveCommand(),
     benchCommand(),
     sweepCommand(),
     doctorCommand(),

@@ -19,7 +19,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MAX_PACKED_BYTES = 1_500_000;
+const MAX_PACKED_BYTES = 2_000_000;
 const pkg = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const temporary = mkdtempSync(join(tmpdir(), 'varpool-package-'));
 const project = join(temporary, 'project');
@@ -93,6 +93,9 @@ function checkContents({ files, size }) {
 const CONSUMER = `
 import { build, createRuntime, elboLoss, klCost, posteriorDigest, type Posterior, type Prediction } from 'varpool';
 import { bayesianDense, input, toModel, type Model } from 'varpool/bayesian';
+import { createServer, type Server } from 'varpool/serve';
+
+export const serve = (posterior: Posterior): Promise<Server> => createServer({ models: [{ name: 'one', posterior }] });
 
 export async function main(): Promise<string> {
   await using runtime = createRuntime({ workers: 1, seed: 7 });

@@ -7,6 +7,7 @@ import { nativePackage } from '../../backend/nativeLibrary.node.ts';
 import { currentPlatform, varpoolVersion } from '../../experiment/provenance.ts';
 import { nodeBackends } from '../../platform/node/backends.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
+import { fastifyVersion } from '../../serve/http/fastify.ts';
 import { EXIT } from '../failure.ts';
 import { type OutputFlags, withOutput } from '../flags.ts';
 import { printResult, type Row } from '../output.ts';
@@ -37,6 +38,7 @@ async function doctor(flags: OutputFlags): Promise<void> {
   for (const name of nodeBackends.names) backends.push(await probe(name));
   const auto = backends.find(({ name, ok }) => ok && name === autoName())?.name ?? null;
   const kernels = await kernelBuild().catch((error: Error) => error);
+  const fastify = fastifyVersion();
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   printResult(
     flags,
@@ -56,6 +58,10 @@ async function doctor(flags: OutputFlags): Promise<void> {
           ] as const,
       ),
       ...nativeRows(),
+      [
+        'serve',
+        fastify === null ? 'not available: run npm install fastify' : `available: fastify ${fastify}`,
+      ],
       ['auto picks', auto ?? 'nothing: no backend can run here'],
       [
         'kernels',
@@ -74,6 +80,7 @@ async function doctor(flags: OutputFlags): Promise<void> {
       backends,
       auto,
       native: nativeJson(),
+      serve: { fastify },
       kernels: kernels instanceof Error ? null : kernels,
     }),
   );

@@ -1,0 +1,166 @@
+// From a parsed request to an answer: which outputs are meant, whether the request is within the limits, and what is computed for it.
+
+import type { Matrix } from '../core/matrix.ts';
+import { describeValue, nearest } from '../messages.ts';
+import type { PredictionSettings } from './batching/engine.ts';
+import type { Gate } from './batching/gate.ts';
+import { allDraws } from './models/draws.ts';
+import { DEFAULT_LEVELS, type OutputKind, type OutputTensor, takeOutput } from './models/outputs.ts';
+import type { ServedModel } from './models/served.ts';
+import type { Limits } from './options.ts';
+import { badField, tooLarge } from './problem.ts';
+import type { InferRequest, RequestedOutput } from './protocol/request.ts';
+import { type Encoded, encodeAnswer } from './protocol/response.ts';
+
+/** What a request is answered with, checked. */
+export interface Plan {
+  readonly x: Matrix;
+  readonly settings: PredictionSettings;
+  readonly wanted: readonly (RequestedOutput & { readonly kind: OutputKind | 'draws' })[];
+  readonly deadlineMs: number;
+}
+
+export interface Caller {
+  readonly name: string;
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws RequestProblem that names the field */
+export function planInfer(served: ServedModel, request: InferRequest, limits: Limits): Plan {
+  const { parameters } = request;
+  const { seed, mode } = parameters;
+  const wanted = wantedOutputs(served, request);
+  const x = served.inputs.read(request.inputs);
+  if (x.rows > limits.rows)
+    throw tooLarge('inputs[0].shape[0]', `at most ${limits.rows} rows`, `${x.rows}`, 'send several requests');
+  const draws = drawsOf(served, request, limits, x.rows);
+  const kinds = wanted.map(({ kind }) => kind);
+  if (kinds.includes('draws') && mode === 'marginal') {
+    const next = 'leave the output out, or take mode sample';
+    throw badField('parameters.mode', 'sample or mean for output draws', 'marginal', next);
+  }
+  const needsLevels = wanted.some(({ name }) => name === 'quantiles');
+  const levels = needsLevels ? (parameters.quantiles ?? DEFAULT_LEVELS) : [];
+  const K = served.loaded.posterior.model.outputSize;
+  const values =
+    x.rows *
+    K *
+    kinds.reduce<number>(
+      (sum, kind) => sum + (kind === 'draws' ? draws : kind.name === 'quantiles' ? levels.length : 1),
+      0,
+    );
+  if (values > limits.outputValues)
+    throw tooLarge(
+      'outputs',
+      `at most ${limits.outputValues} numbers`,
+      `${values}`,
+      'ask for fewer rows or draws',
+    );
+  return {
+    x,
+    settings: { draws, mode, levels, seed },
+    wanted,
+    deadlineMs: Math.min(parameters.deadlineMs ?? limits.deadlineMs, limits.deadlineMs),
+  };
+}
+
+function drawsOf(served: ServedModel, { parameters }: InferRequest, limits: Limits, rows: number): number {
+  const { members } = served;
+  if (parameters.mode === 'mean') return members;
+  const draws = parameters.draws ?? Math.max(members, served.loaded.draws);
+  const at = 'parameters.draws';
+  if (draws < members) {
+    const expected = `at least ${members} draws for ${members} members`;
+    throw badField(at, expected, `${draws}`, `ask for a multiple of ${members}`);
+  }
+  if (draws > limits.draws) throw tooLarge(at, `at most ${limits.draws} draws`, `${draws}`, 'ask for fewer');
+  if (rows * draws > limits.rowDraws) {
+    const got = `${rows} × ${draws}`;
+    throw tooLarge(
+      at,
+      `at most ${limits.rowDraws} rows × draws`,
+      got,
+      'ask for fewer rows or draws in a request',
+    );
+  }
+  return draws;
+}
+
+function wantedOutputs(served: ServedModel, request: InferRequest): Plan['wanted'] {
+  const { parameters, outputs, binary } = request;
+  if (parameters.quantiles !== null && !served.onScale) {
+    const next = 'leave it out: a distribution over classes has none';
+    throw badField('parameters.quantiles', 'a model that predicts numbers', 'classes', next);
+  }
+  if (outputs === null) {
+    return served.outputs
+      .filter(({ byDefault, name }) => byDefault || (name === 'quantiles' && parameters.quantiles !== null))
+      .map((kind) => ({ name: kind.name, binary, at: 'outputs', kind }));
+  }
+  if (parameters.quantiles !== null && !outputs.some(({ name }) => name === 'quantiles')) {
+    const next = 'name output quantiles, or leave the parameter out';
+    throw badField('parameters.quantiles', 'output quantiles among those named', 'levels without it', next);
+  }
+  return outputs.map((output) => {
+    const { name, at } = output;
+    if (name === 'draws') return { ...output, kind: 'draws' as const };
+    const kind = served.outputs.find((one) => one.name === name);
+    if (kind !== undefined) return { ...output, kind };
+    const known = [...served.outputs.map((one) => one.name), 'draws'];
+    const near = nearest(name, known);
+    const next = near === null ? `known: ${known.join(', ')}` : `did you mean ${near}?`;
+    throw badField(`${at}.name`, 'an output of the model', describeValue(name), next);
+  });
+}
+
+export interface Computed {
+  readonly outputs: readonly { readonly tensor: OutputTensor; readonly binary: boolean }[];
+  readonly queueMs: number;
+  readonly computeMs: number;
+}
+
+/** Computes what was planned. @throws RequestProblem 503 or 504, or what the engine throws */
+export async function compute(
+  served: ServedModel,
+  plan: Plan,
+  caller: Caller,
+  gate: Gate,
+): Promise<Computed> {
+  const { x, settings, wanted, deadlineMs } = plan;
+  const divisible = settings.mode !== 'marginal' || served.rowsAreAlike;
+  const since = performance.now();
+  const { signal } = caller;
+  const statistics = wanted.some(({ kind }) => kind !== 'draws')
+    ? await served.batcher.ask({ caller: caller.name, x, settings, divisible, deadlineMs, signal })
+    : null;
+  const left = deadlineMs - (performance.now() - since);
+  const draws = wanted.some(({ kind }) => kind === 'draws')
+    ? await gate.pass(left, signal, (until) => allDraws(served, x, settings, until))
+    : null;
+  return {
+    outputs: wanted.map(({ kind, binary }) => ({
+      binary,
+      tensor: kind === 'draws' ? (draws as OutputTensor) : takeOutput(kind, statistics!.prediction),
+    })),
+    queueMs: statistics?.queueMs ?? 0,
+    computeMs: statistics === null ? performance.now() - since : statistics.computeMs,
+  };
+}
+
+/** The answer in the protocol's form; its parameters say what it was computed with. */
+export function encode(served: ServedModel, request: InferRequest, plan: Plan, computed: Computed): Encoded {
+  const { draws, mode, seed, levels } = plan.settings;
+  return encodeAnswer({
+    model: served.name,
+    version: served.version,
+    id: request.id,
+    parameters: {
+      draws,
+      mode,
+      ...(seed === null ? {} : { seed }),
+      ...(levels.length === 0 ? {} : { quantiles: levels.join(',') }),
+    },
+    outputs: computed.outputs,
+  });
+}

@@ -1,0 +1,29 @@
+// The limits of a server, each an option with its default: what a request may be, how many may wait, how long anything may take.
+
+import { count, positive, section } from '../options/fields.ts';
+
+export { MAX_DRAWS } from '../core/limits.ts';
+export { PREDICTION_MODES as MODES } from '../core/prediction/predictionMemory.ts';
+
+export const limitFields = section({
+  bodyBytes: count('Bytes of a request body as sent.').default(32 << 20),
+  inflatedBytes: count('Bytes of a request body after decompression.').default(64 << 20),
+  rows: count('Rows of a request.').default(16_384),
+  draws: count('Draws of a request.').default(10_000),
+  rowDraws: count('Rows × draws of a request.').default(4_000_000),
+  outputValues: count('Numbers in the outputs of a request.').default(16 << 20),
+  concurrency: count('Requests under way at once, bodies that are still coming in included.').default(1024),
+  queueRows: count('Rows that wait or are being computed, of each model.').default(65_536),
+  bodyMs: positive('Milliseconds in which a body must have come in.').default(30_000),
+  deadlineMs: positive('Milliseconds after which a request without a deadline is given up.').default(60_000),
+  drainMs: positive('Milliseconds in which accepted requests may finish when the server stops.').default(
+    30_000,
+  ),
+});
+
+export const batchFields = section({
+  rows: count('Rows computed together at most.').default(256),
+  delayMs: positive('Milliseconds that an idle model waits for more rows; default none.').optional(),
+  sliceRows: count('Rows of one request that go into a batch before others have their turn.').default(64),
+  rowDraws: count('Rows × draws computed together at most; 16 rows always are.').default(131_072),
+});

@@ -1,0 +1,107 @@
+// One version of a model that is being served: what it takes and gives, the engine and the batcher that answer for it, and who is using it.
+
+import { membersOf } from '../../core/ensemble.ts';
+import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { isEarlier } from '../../random/earlierEpochs.ts';
+import { Batcher, type BatcherOptions } from '../batching/batcher.ts';
+import type { Engine } from '../batching/engine.ts';
+import { ModelStatistics } from '../observe/statistics.ts';
+import { ModelInputs } from './inputs.ts';
+import { type OutputKind, outputKinds } from './outputs.ts';
+import type { LoadedModel } from './source.ts';
+
+/** What metrics want to know of a batch. */
+export type OnBatch = (
+  served: ServedModel,
+  rows: number,
+  requests: number,
+  draws: number,
+  ms: number,
+) => void;
+
+export class ServedModel {
+  readonly inputs: ModelInputs;
+  readonly outputs: readonly OutputKind[];
+  readonly batcher: Batcher;
+  readonly statistics = new ModelStatistics();
+  /** Whether a row's bits do not depend on its number in mode marginal: so in all posteriors but old ones. */
+  readonly rowsAreAlike: boolean;
+  readonly members: number;
+  /** Whether targets are numbers, so that there are quantiles. */
+  readonly onScale: boolean;
+  #users = 0;
+  #unused: (() => void) | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly version: string,
+    readonly loaded: LoadedModel,
+    readonly engine: Engine,
+    options: BatcherOptions,
+    onBatch: OnBatch,
+  ) {
+    const { posterior, featureNames } = loaded;
+    const members = membersOf(posterior);
+    this.inputs = new ModelInputs(posterior, featureNames);
+    this.outputs = outputKinds(posterior);
+    this.members = members.length;
+    this.rowsAreAlike = members.every(({ kernelEpoch }) => !isEarlier(kernelEpoch));
+    this.onScale = createLikelihood(posterior.likelihood).onScale;
+    this.batcher = new Batcher(engine, options, {
+      batch: (rows, requests, draws, ms) => {
+        this.statistics.batch(rows, ms);
+        onBatch(this, rows, requests, draws, ms);
+      },
+    });
+  }
+
+  get ready(): boolean {
+    return this.engine.ready;
+  }
+
+  /** Keeps the model from closing until the function it returns is called. */
+  hold(): () => void {
+    this.#users++;
+    return () => {
+      if (--this.#users === 0) this.#unused?.();
+    };
+  }
+
+  /** Waits for those who use it, then ends its threads. */
+  async close(): Promise<void> {
+    if (this.#users > 0) {
+      await new Promise<void>((resolve) => {
+        this.#unused = resolve;
+      });
+    }
+    await this.engine.close();
+  }
+
+  /** The metadata of the protocol, and what a person wants to know besides. */
+  metadata(versions: readonly string[]): object {
+    const { posterior, featureNames, targetNames, draws, test, posteriorDigest } = this.loaded;
+    const { inputSize, outputSize } = posterior.model;
+    return {
+      name: this.name,
+      versions,
+      platform: 'varpool',
+      inputs: [{ name: 'x', datatype: 'FP64', shape: [-1, inputSize] }],
+      outputs: [
+        ...this.outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [-1, ...shape] })),
+        { name: 'draws', datatype: 'FP64', shape: [-1, -1, outputSize] },
+      ],
+      parameters: {
+        version: this.version,
+        likelihood: posterior.likelihood.kind,
+        members: this.members,
+        draws,
+        columns: featureNames,
+        targets: targetNames,
+        classes: posterior.classNames,
+        default_outputs: this.outputs.filter(({ byDefault }) => byDefault).map(({ name }) => name),
+        test,
+        posterior_digest: posteriorDigest,
+      },
+    };
+  }
+}

@@ -1,0 +1,34 @@
+// What a request can be refused with: an HTTP status, one line that names the field, and when to try again.
+
+import { mismatch } from '../messages.ts';
+
+/** A refusal on purpose. Its message reads `<field>: expected …, got … — <next step>`. */
+export class RequestProblem extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** Seconds after which it is worth trying again; of status 503. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(message);
+  }
+
+  override get name(): string {
+    return 'RequestProblem';
+  }
+}
+
+/** 400 for a field that is wrong. */
+export function badField(field: string, expected: string, got: string, next: string): RequestProblem {
+  return new RequestProblem(400, mismatch(field, expected, got, next));
+}
+
+/** 413 for a field beyond a limit of the server. */
+export function tooLarge(field: string, expected: string, got: string, next: string): RequestProblem {
+  return new RequestProblem(413, mismatch(field, expected, got, next));
+}
+
+/** 503: the server is alive and right, but cannot take this now. */
+export function busy(message: string, retryAfter: number): RequestProblem {
+  return new RequestProblem(503, message, retryAfter);
+}

@@ -1,0 +1,86 @@
+// A server as a program has it: made, opened, listening, and closed once the last accepted request is answered. The options are in options.ts.
+
+import { availableParallelism } from 'node:os';
+import type { FastifyInstance } from 'fastify';
+import { createRuntime } from '../index.ts';
+import { ServerCore } from './core.ts';
+import { createApp } from './http/app.ts';
+import { addRoutes } from './http/routes.ts';
+import { readServerOptions, type Server, type ServerOptions } from './options.ts';
+
+/**
+ * Makes an HTTP server for fitted posteriors, by the Open Inference Protocol v2. Answers have the bits of `runtime.predict`.
+ * @throws TypeError or RangeError for an option that is wrong; ConfigError where the package fastify is not installed
+ */
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const settings = readServerOptions(options, availableParallelism());
+  const runtime = createRuntime({ backend: settings.backend });
+  const core = new ServerCore(settings, runtime, (message) => app.log.warn(message));
+  const app: FastifyInstance = await createApp(settings, {
+    draining: () => core.draining,
+    enter: () => core.enter(),
+    leave: () => core.leave(),
+  });
+  addRoutes(app, core);
+  await app.ready();
+  return new HttpServer(core, app);
+}
+
+class HttpServer implements Server {
+  #opened: Promise<void> | null = null;
+  #poll: NodeJS.Timeout | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(
+    readonly core: ServerCore,
+    readonly app: FastifyInstance,
+  ) {}
+
+  open(): Promise<void> {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  async #open(): Promise<void> {
+    const { repository, settings } = this.core;
+    await repository.open();
+    if (settings.reloadSeconds === 0) return;
+    this.#poll = setInterval(() => void repository.poll(), settings.reloadSeconds * 1000);
+    this.#poll.unref();
+  }
+
+  async listen(): Promise<{ readonly url: string; readonly port: number }> {
+    await this.open();
+    const { host, port } = this.core.settings;
+    const url = await this.app.listen({ host, port });
+    return { url, port: Number(new URL(url).port) };
+  }
+
+  handle(...[request, response]: Parameters<Server['handle']>): void {
+    this.app.routing(request, response);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const { core, app } = this;
+    core.draining = true;
+    if (this.#poll !== null) clearInterval(this.#poll);
+    await core.whenIdle(core.settings.limits.drainMs);
+    const closed = app.close();
+    app.server.closeIdleConnections();
+    // Whoever is still connected has its answer, or has had its time.
+    const cut = setTimeout(() => app.server.closeAllConnections(), 500);
+    await closed;
+    clearTimeout(cut);
+    await core.repository.close();
+    await core.runtime.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
