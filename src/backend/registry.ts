@@ -10,7 +10,11 @@ const AUTO: readonly string[] = ['native', 'wasm'];
 export class Backends {
   readonly names: readonly string[];
 
-  constructor(readonly factories: readonly BackendFactory[]) {
+  /** @param advice what helps on this host where none can run */
+  constructor(
+    readonly factories: readonly BackendFactory[],
+    readonly advice: string,
+  ) {
     this.names = factories.map((factory) => factory.name);
   }
 
@@ -38,7 +42,7 @@ export class Backends {
       reasons.push(`${candidate}: ${state.reason}`);
     }
     throw new BackendUnavailableError(
-      `backend: expected ${name} to be available, got ${reasons.join('; ')} — run varpool doctor`,
+      `backend: expected ${name} to be available, got ${reasons.join('; ')} — ${this.advice}`,
     );
   }
 

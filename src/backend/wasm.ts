@@ -57,32 +57,42 @@ function stackTop(thread: number): number {
  */
 export type ReadModule = (choose: () => string) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** @param wanted one of the two modules, whatever the engine; null: the one that suits it */
-export function createWasmFactory(read: ReadModule, wanted: WasmModule | null = null): BackendFactory {
-  return { name: 'wasm', reproducible: true, available, compile: () => compile(read, wanted), create };
+/** Where the modules come from on a host, and what helps there when one cannot be used. */
+export interface KernelSource {
+  readonly read: ReadModule;
+  /** What to do where the engine lacks SIMD or shared memory. */
+  readonly engineAdvice: string;
+  /** What to do where the bytes do not compile. */
+  readonly moduleAdvice: string;
 }
 
-function available(): ReturnType<BackendFactory['available']> {
+/** @param wanted one of the two modules, whatever the engine; null: the one that suits it */
+export function createWasmFactory(source: KernelSource, wanted: WasmModule | null = null): BackendFactory {
+  return {
+    name: 'wasm',
+    reproducible: true,
+    available: () => available(source),
+    compile: () => compile(source, wanted),
+    create,
+  };
+}
+
+function available({ engineAdvice }: KernelSource): ReturnType<BackendFactory['available']> {
   if (typeof WebAssembly === 'undefined') return { ok: false, reason: 'this runtime has no WebAssembly' };
   if (!WebAssembly.validate(PROBE)) {
-    return {
-      ok: false,
-      reason: 'its WebAssembly has no SIMD or no shared memory — use Node 20.19 or later',
-    };
+    return { ok: false, reason: `its WebAssembly has no SIMD or no shared memory — ${engineAdvice}` };
   }
   return { ok: true };
 }
 
-async function compile(read: ReadModule, wanted: WasmModule | null): Promise<WebAssembly.Module> {
-  const bytes = await read(() => FILES[wanted ?? wasmModule()]);
+async function compile(source: KernelSource, wanted: WasmModule | null): Promise<WebAssembly.Module> {
   try {
-    return await WebAssembly.compile(bytes);
+    return await WebAssembly.compile(await source.read(() => FILES[wanted ?? wasmModule()]));
   } catch (cause) {
+    if (cause instanceof BackendUnavailableError) throw cause;
     throw new BackendUnavailableError(
-      'wasm: expected a WebAssembly module, got bytes that do not compile — run npm run build',
-      {
-        cause,
-      },
+      `wasm: expected a WebAssembly module, got bytes that do not compile — ${source.moduleAdvice}`,
+      { cause },
     );
   }
 }

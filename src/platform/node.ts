@@ -10,6 +10,7 @@ import type { Platform } from './platform.ts';
 
 export const nodePlatform: Platform = {
   ...nodeWorkerHost,
+  sharesMemory: true,
   cores,
   availableMemory,
   adviseHugePages,

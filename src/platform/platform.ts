@@ -6,6 +6,8 @@ import type { WorkerHost } from '../workers/host.ts';
 import type { Reply, Request } from '../workers/protocol.ts';
 
 export interface Platform extends WorkerHost {
+  /** Whether threads can be sent a shared memory. Without it there is no pool, and what a session does cannot be watched. */
+  readonly sharesMemory: boolean;
   /** Threads that run at the same time, as far as this program may have them. */
   cores(): number;
   /** Bytes of memory this program may still take. */

@@ -134,7 +134,7 @@ export class Runtime implements AsyncDisposable {
     );
     return new TrainingRun(this.#platform, async (report) => {
       const { prepared, settings } = read();
-      return this.#job((host) => this.fit(host, prepared, settings, report, hooks));
+      return this.job((host) => this.fit(host, prepared, settings, report, hooks));
     });
   }
 
@@ -151,7 +151,7 @@ export class Runtime implements AsyncDisposable {
     });
     return new EnsembleRun(this.#platform, async (report) => {
       const { prepared, settings } = read();
-      return this.#job((host) =>
+      return this.job((host) =>
         trainMembers(host, prepared, settings, report, (place, member, own, each) =>
           this.fit(place, member, { ...settings, ...own }, each),
         ),
@@ -215,7 +215,7 @@ export class Runtime implements AsyncDisposable {
 
   /** @internal predict with arguments that were read */
   protected predictRead(posterior: AnyPosterior, x: Matrix, settings: PredictSettings): Promise<Prediction> {
-    return this.#job(async (host) => {
+    return this.job(async (host) => {
       // Its memory may have been transferred since the call.
       checkPosterior('predict', posterior);
       const predictor = new MixturePredictor(posterior, x, host, settings);
@@ -282,7 +282,7 @@ export class Runtime implements AsyncDisposable {
     settings: PredictSettings,
   ): Promise<Evaluation> {
     const { likelihood } = posterior;
-    return this.#job(async (host) => {
+    return this.job(async (host) => {
       const predictor = new MixturePredictor(posterior, x, host, settings);
       if (createLikelihood(likelihood).score === null)
         return evaluateValues(predictor.memberChunks(), y, settings.draws);
@@ -302,7 +302,8 @@ export class Runtime implements AsyncDisposable {
     };
   }
 
-  async #job<T>(work: (host: TrainerHost) => Promise<T>): Promise<T> {
+  /** @internal */
+  protected async job<T>(work: (host: TrainerHost) => Promise<T>): Promise<T> {
     const release = this.#hold();
     try {
       return await work(await this.#host());

@@ -129,7 +129,7 @@ export interface SessionSetup {
   /** Bytes of drawn weights to keep. */
   readonly cacheBytes: number;
   /** One word that counts up as the work goes on. */
-  readonly pulse: Int32Array<SharedArrayBuffer>;
+  readonly pulse: Int32Array;
 }
 
 /** A prediction that was checked by the sender. */

@@ -9,28 +9,17 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { KERNEL_EPOCH } from '../../dist/backend/kernelEpoch.js';
 import { createRuntime, posteriorDigest } from '../../dist/index.js';
+import { EVALUATION, PREDICTION, predictionArrays } from './predictionArrays.mjs';
 import { TRAININGS } from './trainings.mjs';
 
-// Named one by one: a field that a later version adds is no change of the bits there were.
-const STATISTICS = ['mean', 'variance', 'aleatoric', 'epistemic', 'predictiveEntropy', 'mutualInformation'];
-const METRICS = ['nll', 'error', 'brier', 'ece', 'rmse', 'mae', 'coverage90'];
-
 /**
- * SHA-256 of the statistics and quantiles of a prediction and of the metrics, those that the likelihood has.
+ * SHA-256 of a prediction and an evaluation.
  * @param {Record<string, any>} prediction
  * @param {Record<string, any>} evaluation
  */
 function predictionDigest(prediction, evaluation) {
   const hash = createHash('sha256');
-  const add = (/** @type {Float32Array | Float64Array} */ array) =>
-    hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-  for (const name of STATISTICS) if (prediction[name] != null) add(prediction[name]);
-  for (const { values } of prediction.quantiles ?? []) add(values);
-  add(
-    Float64Array.from(
-      METRICS.filter((name) => evaluation[name] !== undefined).map((name) => evaluation[name]),
-    ),
-  );
+  for (const bytes of predictionArrays(prediction, evaluation)) hash.update(bytes);
   return hash.digest('hex');
 }
 
@@ -48,8 +37,8 @@ export async function goldenDigests(backend, workers) {
       const { model, data, options } = training();
       const { posterior, team } = await runtime.train(model, data, options).result;
       const { x, y } = data;
-      const predicted = await runtime.predict(posterior, x, { draws: 11, quantiles: [0.05, 0.5, 0.95] });
-      const evaluated = await runtime.evaluate(posterior, { x, y }, { draws: 11 });
+      const predicted = await runtime.predict(posterior, x, PREDICTION);
+      const evaluated = await runtime.evaluate(posterior, { x, y }, EVALUATION);
       digests[name] = {
         posterior: posteriorDigest(posterior),
         predictions: predictionDigest(predicted, evaluated),

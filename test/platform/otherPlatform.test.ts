@@ -31,7 +31,7 @@ interface LonePlatform extends Platform {
 /** @param losses requests that are lost before any is answered */
 function lonePlatform(losses = 0): LonePlatform {
   const host: WorkerHost = {
-    backends: new Backends([wasmFactory, referenceFactory]),
+    backends: new Backends([wasmFactory, referenceFactory], 'take another'),
     collectGarbage: () => undefined,
     noMemoryMessage: (bytes) => `expected ${bytes} bytes, got none`,
   };
@@ -42,6 +42,7 @@ function lonePlatform(losses = 0): LonePlatform {
     ...host,
     warnings,
     listeners,
+    sharesMemory: true,
     cores: () => 1,
     availableMemory: () => 1 << 30,
     adviseHugePages: () => undefined,

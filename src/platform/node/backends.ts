@@ -9,7 +9,10 @@ import { createWasmFactory, type WasmModule } from '../../backend/wasm.ts';
 
 /** One of the two modules, whatever the engine; null: the one that suits it. */
 export function wasmFactoryOf(wanted: WasmModule | null): BackendFactory {
-  return createWasmFactory(readModule, wanted);
+  return createWasmFactory(
+    { read: readModule, engineAdvice: 'use Node 20.19 or later', moduleAdvice: 'run npm run build' },
+    wanted,
+  );
 }
 
 /** Only the main thread reads kernels, so only it loads what reads them. */
@@ -25,4 +28,7 @@ async function readModule(choose: () => string): Promise<Uint8Array<ArrayBuffer>
 export const wasmFactory = wasmFactoryOf(null);
 export const tfjsFactory = tfjsFactoryOf(wasmFactory);
 
-export const nodeBackends = new Backends([nativeFactory, wasmFactory, tfjsFactory, referenceFactory]);
+export const nodeBackends = new Backends(
+  [nativeFactory, wasmFactory, tfjsFactory, referenceFactory],
+  'run varpool doctor',
+);

@@ -1,7 +1,6 @@
-// The two ends of a comlink connection over worker_threads: messages, and errors that keep what tells them apart.
+// A connection over worker_threads as comlink wants to see it.
 
 import type { MessagePort, Worker } from 'node:worker_threads';
-import { transferHandlers } from 'comlink';
 import type { Wire } from '../platform.ts';
 
 type Listener = (event: { readonly data: unknown }) => void;
@@ -22,20 +21,4 @@ export function nodeEndpoint(port: Worker | MessagePort): Wire {
       listeners.delete(listener);
     },
   };
-}
-
-/** Has this thread's comlink send `code` along with an error, which by itself it sends with name, message and stack only. */
-export function sendErrorCodes(): void {
-  const thrown = transferHandlers.get('throw');
-  if (thrown === undefined)
-    throw new TypeError('comlink: expected a handler of errors, got none — use comlink 4');
-  transferHandlers.set('throw', {
-    ...thrown,
-    serialize(value) {
-      const [sent, moved] = thrown.serialize(value) as [{ isError: boolean; value: object }, []];
-      const error = (value as { value: { code?: unknown } }).value;
-      if (sent.isError && typeof error.code === 'string') Object.assign(sent.value, { code: error.code });
-      return [sent, moved];
-    },
-  });
 }

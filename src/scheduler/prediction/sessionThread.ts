@@ -27,17 +27,18 @@ export class SessionThread {
   #lost: { readonly cause: unknown } | null = null;
   #closed: Promise<void> | null = null;
 
-  /** One word that the thread counts up as its work goes on. */
-  readonly pulse = new Int32Array(new SharedArrayBuffer(4));
+  /** One word that the thread counts up as its work goes on; where memory cannot be shared, a copy of it, which tells nothing here. */
+  readonly pulse: Int32Array;
   /** Settles once no call is waiting. */
   #idle: { readonly promise: Promise<void>; readonly settle: () => void } | null = null;
   /** Milliseconds in which calls waited. */
   #busyMs = 0;
 
   constructor(
-    platform: Pick<Platform, 'startSession'>,
+    readonly platform: Pick<Platform, 'startSession' | 'sharesMemory'>,
     readonly testing: SessionThreadTesting = {},
   ) {
+    this.pulse = new Int32Array(platform.sharesMemory ? new SharedArrayBuffer(4) : new ArrayBuffer(4));
     const { entry, endMs } = testing;
     this.#port = platform.startSession({ entry, endMs, onLost: (cause) => this.#lose(cause) });
     // Only a call in flight keeps the process alive.
@@ -53,7 +54,7 @@ export class SessionThread {
     const answer = new Promise<T>((resolve, reject) => {
       if (this.#waiting.size === 0) this.#port.keepAlive(true);
       this.#waiting.add(reject);
-      if (this.#idle === null) void this.#watch();
+      if (this.#idle === null && this.platform.sharesMemory) void this.#watch();
       send(this.#remote)
         .finally(() => {
           this.#waiting.delete(reject);
@@ -111,13 +112,20 @@ function lostError(cause: unknown): WorkerLostError {
 }
 
 /** Errors a session's thread raises on purpose. Of others, name, code and message arrive, on a plain Error. */
-const CLASSES = { RangeError, TypeError, BackendUnavailableError };
+const CLASSES = { RangeError, TypeError };
 
 function revived(error: unknown): unknown {
-  if (!(error instanceof Error) || !Object.hasOwn(CLASSES, error.name)) return error;
-  const revived = new CLASSES[error.name as keyof typeof CLASSES](error.message);
+  if (!(error instanceof Error)) return error;
+  // By its code: a bundler may have given the class another name.
+  const isUnavailable = (error as { code?: unknown }).code === UNAVAILABLE;
+  if (!isUnavailable && !Object.hasOwn(CLASSES, error.name)) return error;
+  const revived = isUnavailable
+    ? new BackendUnavailableError(error.message)
+    : new CLASSES[error.name as keyof typeof CLASSES](error.message);
   if (error.stack !== undefined) revived.stack = error.stack;
   return revived;
 }
+
+const UNAVAILABLE: BackendUnavailableError['code'] = 'VARPOOL_BACKEND_UNAVAILABLE';
 
 function noop(): void {}

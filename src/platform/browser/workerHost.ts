@@ -1,0 +1,34 @@
+// What the work of a thread finds in a browser. Kernels arrive compiled with each job, so a worker needs no way to read them.
+
+import { referenceFactory } from '../../backend/reference/reference.ts';
+import { Backends } from '../../backend/registry.ts';
+import { createWasmFactory, type ReadModule } from '../../backend/wasm.ts';
+import type { WorkerHost } from '../../workers/host.ts';
+
+const READ_MORE = 'see docs/browser.md of varpool';
+
+/** @param read bytes of a kernel module */
+export function browserHost(read: ReadModule): WorkerHost {
+  const wasm = createWasmFactory({
+    read,
+    engineAdvice: 'use a browser of 2023 or later',
+    moduleAdvice:
+      "allow 'wasm-unsafe-eval' in script-src of the page's Content-Security-Policy, and check what wasmUrl names",
+  });
+  return {
+    backends: new Backends([wasm, referenceFactory], READ_MORE),
+    // A page cannot ask for it. Arenas are lent again and again, so few are ever let go of.
+    collectGarbage: () => undefined,
+    noMemoryMessage,
+  };
+}
+
+export const browserWorkerHost: WorkerHost = browserHost(() =>
+  Promise.reject(
+    new Error('worker: expected compiled kernels with the job, got none — report this as a bug'),
+  ),
+);
+
+function noMemoryMessage(bytes: number): string {
+  return `arena: expected ${Math.ceil(bytes / 1_048_576)} MiB of memory, got none — close other tabs or use fewer rows, draws or weights`;
+}

@@ -1,0 +1,142 @@
+// @ts-check
+// Pages in real browsers without a driver: a server on 127.0.0.1 with the headers a test wants, a headless browser on a profile of its
+// own, and a page that posts what it found back to the server.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+/** As strict as a page with WebAssembly can have it: no inline script, no eval, nothing from elsewhere. */
+export const STRICT_POLICY =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'";
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+};
+
+/** @typedef {{ isolated?: boolean, policy?: string | null, root?: string }} Site */
+
+/**
+ * Serves a folder; pages post to /report and /log.
+ * @param {Site} site
+ */
+export async function serve({ isolated = true, policy = STRICT_POLICY, root = ROOT } = {}) {
+  /** @type {((report: any) => void)[]} */
+  const waiting = [];
+  /** @type {string[]} */
+  const requests = [];
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    if (request.method === 'POST') {
+      let body = '';
+      request.setEncoding('utf8').on('data', (chunk) => (body += chunk));
+      request.on('end', () => {
+        response.end();
+        waiting.shift()?.(JSON.parse(body));
+      });
+      return;
+    }
+    requests.push(path);
+    const file = normalize(join(root, path.endsWith('/') ? `${path}index.html` : path));
+    const known = file.startsWith(normalize(root)) && existsSync(file) && statSync(file).isFile();
+    response.writeHead(known ? 200 : 404, {
+      'Content-Type': TYPES[/** @type {keyof typeof TYPES} */ (extname(file))] ?? 'application/octet-stream',
+      'Cache-Control': 'no-store',
+      ...(isolated ? ISOLATION : {}),
+      ...(policy === null ? {} : { 'Content-Security-Policy': policy }),
+    });
+    if (known) createReadStream(file).pipe(response);
+    else response.end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(null)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    /** The next thing a page posts. @param {number} ms */
+    report(ms) {
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error(`expected a report of the page, got none in ${ms / 1000} s`)),
+          ms,
+        );
+        waiting.push((report) => {
+          clearTimeout(timer);
+          resolve(report);
+        });
+      });
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve(null));
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const PROGRAMS = { chromium: ['chromium', 'chromium-browser'], firefox: ['firefox-esr', 'firefox'] };
+/** @typedef {keyof typeof PROGRAMS} BrowserName */
+
+/** The program of a browser and its version, or null where it is not installed. @param {BrowserName} name */
+export function findBrowser(name) {
+  for (const program of PROGRAMS[name]) {
+    const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+    if (status === 0) return { program, version: /[\d.]+/.exec(stdout)?.[0] ?? 'unknown' };
+  }
+  return null;
+}
+
+/**
+ * Opens a page in a browser with a profile of its own.
+ * @param {BrowserName} name
+ * @param {string} url
+ * @param {{ profile?: string, args?: string[] }} [options] a profile that is kept is the caller's to remove
+ */
+export function open(name, url, { profile, args = [] } = {}) {
+  const found = findBrowser(name);
+  if (found === null)
+    throw new Error(`expected ${name} to be installed, got none of ${PROGRAMS[name].join(', ')}`);
+  const own = profile ?? mkdtempSync(join(tmpdir(), 'varpool-browser-'));
+  const flags =
+    name === 'chromium'
+      ? [
+          '--headless=new',
+          '--no-sandbox',
+          '--disable-gpu',
+          '--no-first-run',
+          `--user-data-dir=${own}`,
+          ...args,
+          url,
+        ]
+      : ['--headless', '--no-remote', '--profile', own, ...args, url];
+  const child = spawn(found.program, flags, { stdio: 'ignore', detached: true });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  return {
+    version: found.version,
+    /** Ends the browser with all its processes, as a crash would. */
+    async close() {
+      try {
+        process.kill(-(/** @type {number} */ (child.pid)), 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+      await exited;
+      if (profile === undefined)
+        rmSync(own, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    },
+  };
+}
