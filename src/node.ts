@@ -2,7 +2,8 @@
 
 import type { AnyPosterior } from './core/posterior.ts';
 import { nodePlatform } from './platform/node.ts';
-import { Runtime, type RuntimeOptions } from './runtime/runtime.ts';
+import type { RuntimeOptions } from './runtime/options.ts';
+import { Runtime } from './runtime/runtime.ts';
 import { openSession as openSessionOn, type Session, type SessionOptions } from './runtime/session.ts';
 
 export type { Runtime, RuntimeOptions, Session, SessionOptions };

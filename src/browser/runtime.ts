@@ -4,7 +4,8 @@
 import type { AnyPosterior } from '../core/posterior.ts';
 import { type BrowserParts, createBrowserPlatform } from '../platform/browser.ts';
 import type { Platform } from '../platform/platform.ts';
-import { Runtime, type RuntimeOptions } from '../runtime/runtime.ts';
+import type { RuntimeOptions } from '../runtime/options.ts';
+import { Runtime } from '../runtime/runtime.ts';
 import { openSession as openSessionOn, type Session, type SessionOptions } from '../runtime/session.ts';
 import { type PartUrls, partsAt } from './parts.ts';
 import { RemoteRuntime } from './remoteRuntime.ts';

@@ -16,6 +16,30 @@ import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';
 import type { EarlyStoppingSpec, SelectSpec } from '../scheduler/training/earlyStopping.ts';
 import type { MemberReport, TrainingReport, TrainProgress } from '../scheduler/training/reports.ts';
 
+/** @internal */
+export interface RuntimeTesting {
+  readonly entry?: string | undefined;
+  readonly patience?: number | undefined;
+  readonly endMs?: number | undefined;
+}
+
+export interface RuntimeOptions {
+  /** Worker threads at most, 1 to 1024; `auto` (default) is one per core. They start as there is work for them. The result does not depend on it. */
+  readonly workers?: number | 'auto';
+  /** `auto` (default), `native`, `wasm`, `tfjs` or `reference`; all but `tfjs` give the same bits. */
+  readonly backend?: string;
+  /** Seed of everything random, a string or an integer; default `varpool`. */
+  readonly seed?: string | number;
+  /** Told of what was mended without failing, such as a lost worker. Default: the host's own warnings, on Node process.emitWarning. */
+  readonly onWarning?: (message: string) => void;
+  /** @internal limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
+  readonly workerHeapMb?: number;
+  /** @internal URL of a module that every worker loads (workers/hook.ts), for tests of recovery */
+  readonly workerHook?: string;
+  /** @internal another program for the workers, and how long they may stand still and take to end, for tests of hung ones */
+  readonly testing?: RuntimeTesting;
+}
+
 /** Options of an ensemble: those of a training, the same for every member, and how many there are. */
 export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkpoint' | 'resume'> {
   /** M, a count. Member m trains by the seed `memberSeed(seed, m)`, and comes out as in a training of its own by it. */

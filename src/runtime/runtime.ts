@@ -25,7 +25,15 @@ import type { Evaluation, TrainingReport } from '../scheduler/training/reports.t
 import { EnsembleRun, type TrainingResult, TrainingRun } from '../scheduler/training/run.ts';
 import { Trainer } from '../scheduler/training/trainer.ts';
 import { ensembleOptions, MAX_WORKERS, runtimeOptions, trainOptions } from './optionSchemas.ts';
-import type { EnsembleOptions, PredictOptions, RowsLike, TrainingData, TrainOptions } from './options.ts';
+import type {
+  EnsembleOptions,
+  PredictOptions,
+  RowsLike,
+  RuntimeOptions,
+  RuntimeTesting,
+  TrainingData,
+  TrainOptions,
+} from './options.ts';
 import {
   checkTrainedMembers,
   type FitSettings,
@@ -35,30 +43,6 @@ import {
   readTraining,
 } from './readArguments.ts';
 import { jointDraws, type PredictSettings } from './settings.ts';
-
-/** @internal */
-export interface RuntimeTesting {
-  readonly entry?: string | undefined;
-  readonly patience?: number | undefined;
-  readonly endMs?: number | undefined;
-}
-
-export interface RuntimeOptions {
-  /** Worker threads at most, 1 to 1024; `auto` (default) is one per core. They start as there is work for them. The result does not depend on it. */
-  readonly workers?: number | 'auto';
-  /** `auto` (default), `native`, `wasm`, `tfjs` or `reference`; all but `tfjs` give the same bits. */
-  readonly backend?: string;
-  /** Seed of everything random, a string or an integer; default `varpool`. */
-  readonly seed?: string | number;
-  /** Told of what was mended without failing, such as a lost worker. Default: the host's own warnings, on Node process.emitWarning. */
-  readonly onWarning?: (message: string) => void;
-  /** @internal limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
-  readonly workerHeapMb?: number;
-  /** @internal URL of a module that every worker loads (workers/hook.ts), for tests of recovery */
-  readonly workerHook?: string;
-  /** @internal another program for the workers, and how long they may stand still and take to end, for tests of hung ones */
-  readonly testing?: RuntimeTesting;
-}
 
 export const DEFAULT_SEED = 'varpool';
 
