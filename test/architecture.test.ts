@@ -5,12 +5,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative, sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ESTIMATORS } from '../src/core/estimators/index.ts';
+import { KL_WEIGHTINGS } from '../src/core/klWeightings/index.ts';
 import { LAYERS } from '../src/core/layers/index.ts';
 import { LIKELIHOODS } from '../src/core/likelihoods/index.ts';
 import { OPTIMIZERS } from '../src/core/optimizers/index.ts';
 import { PRIORS } from '../src/core/priors/index.ts';
-import { KL_WEIGHTINGS } from '../src/core/schedules/klWeighting.ts';
-import { SCHEDULES } from '../src/core/schedules/schedule.ts';
+import { SCHEDULES } from '../src/core/schedules/index.ts';
 
 interface Import {
   readonly from: string;

@@ -3,13 +3,13 @@
 import type { NamedRow } from '../columns/namedRows.ts';
 import type { TableColumns } from '../columns/tableColumns.ts';
 import type { EstimatorSpec } from '../core/estimators/index.ts';
+import type { KlWeightingSpec } from '../core/klWeightings/index.ts';
 import type { LikelihoodInput } from '../core/likelihoods/index.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import type { OPTIMIZERS, OptimizerSpec } from '../core/optimizers/index.ts';
 import type { Posterior } from '../core/posterior.ts';
 import type { PredictionMode } from '../core/prediction/predictionMemory.ts';
-import type { KlWeightingSpec } from '../core/schedules/klWeighting.ts';
-import type { ScheduleSpec } from '../core/schedules/schedule.ts';
+import type { ScheduleSpec } from '../core/schedules/index.ts';
 import type { TrainingState } from '../core/training/trainingState.ts';
 import type { BareName } from '../options/kinds.ts';
 import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';

@@ -2,6 +2,7 @@
 
 import { membersOf } from '../core/ensemble.ts';
 import { type EstimatorSpec, estimatorKind } from '../core/estimators/index.ts';
+import { klWeight } from '../core/klWeightings/index.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
@@ -10,7 +11,6 @@ import type { Objection } from '../core/objection.ts';
 import { createOptimizer, type OptimizerSettings } from '../core/optimizers/index.ts';
 import type { AnyPosterior, Standardization } from '../core/posterior.ts';
 import { createPrior } from '../core/priors/index.ts';
-import { klWeight } from '../core/schedules/klWeighting.ts';
 import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
 import type { TrainingProblem } from '../core/training/problem.ts';
 import { describeValue, mismatch } from '../messages.ts';

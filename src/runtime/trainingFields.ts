@@ -2,12 +2,12 @@
 
 import { ESTIMATORS } from '../core/estimators/index.ts';
 import { INITIAL_RHO } from '../core/gaussian.ts';
+import { KL_WEIGHTINGS } from '../core/klWeightings/index.ts';
 import { LIKELIHOODS } from '../core/likelihoods/index.ts';
 import { VALIDATION_METRICS } from '../core/likelihoods/likelihood.ts';
 import { MAX_DRAWS } from '../core/limits.ts';
 import { OPTIMIZERS } from '../core/optimizers/index.ts';
-import { KL_WEIGHTINGS } from '../core/schedules/klWeighting.ts';
-import { SCHEDULES } from '../core/schedules/schedule.ts';
+import { SCHEDULES } from '../core/schedules/index.ts';
 import {
   between,
   count,

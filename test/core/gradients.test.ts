@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ACTIVATIONS, type Activation } from '../../src/backend/backend.ts';
 import { referenceFactory } from '../../src/backend/reference/reference.ts';
+import type { KlWeightingSpec } from '../../src/core/klWeightings/index.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
-import type { KlWeightingSpec } from '../../src/core/schedules/klWeighting.ts';
 import { batchRows, type TrainingProblem } from '../../src/core/training/problem.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import {

@@ -1,8 +1,8 @@
 // Learning rates and KL weights as functions of the step.
 
 import { describe, expect, test } from 'vitest';
-import { klWeight } from '../../src/core/schedules/klWeighting.ts';
-import { rateFactor } from '../../src/core/schedules/schedule.ts';
+import { klWeight } from '../../src/core/klWeightings/index.ts';
+import { rateFactor } from '../../src/core/schedules/index.ts';
 
 const EPOCH_SIZES = [1, 2, 5, 53, 1024, 1875];
 

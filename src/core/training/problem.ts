@@ -2,10 +2,10 @@
 // Plain data, so that it crosses to a worker as it is.
 
 import type { EstimatorSpec } from '../estimators/index.ts';
+import type { KlWeightingSpec } from '../klWeightings/index.ts';
 import type { LikelihoodSpec, Model } from '../model.ts';
 import type { OptimizerSettings } from '../optimizers/index.ts';
-import type { KlWeightingSpec } from '../schedules/klWeighting.ts';
-import { rateFactor, type ScheduleSpec } from '../schedules/schedule.ts';
+import { rateFactor, type ScheduleSpec } from '../schedules/index.ts';
 
 export interface TrainingProblem {
   readonly model: Model;

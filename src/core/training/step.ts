@@ -12,6 +12,7 @@ import type {
   LogPriorGradient,
 } from '../estimators/estimator.ts';
 import { estimatorKind } from '../estimators/index.ts';
+import { klWeight } from '../klWeightings/index.ts';
 import { type LayerPriors, layerPriors } from '../layerPriors.ts';
 import { ROW_BYTES } from '../layers/layer.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
@@ -21,7 +22,6 @@ import { createOptimizer } from '../optimizers/index.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { layerMaps } from '../parameters.ts';
 import type { Prior } from '../priors/prior.ts';
-import { klWeight } from '../schedules/klWeighting.ts';
 import { BatchPlaces, type PassRun } from './batchPlaces.ts';
 import { LearnedPriors } from './learnedPriors.ts';
 import { NetworkPass } from './networkPass.ts';

@@ -3,7 +3,7 @@
 
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
-import { rateFactor } from '../../core/schedules/schedule.ts';
+import { rateFactor } from '../../core/schedules/index.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { NewerFormatError } from '../../files/formatVersion.ts';

@@ -2,12 +2,12 @@
 // each warning once. Reading takes the main thread a few nanoseconds a weight; nothing is written.
 
 import type { Arena } from '../../backend/arena.ts';
+import { klWeight } from '../../core/klWeightings/index.ts';
 import { layerPriors } from '../../core/layerPriors.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../../core/metrics/diagnosticWarnings.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
-import { klWeight } from '../../core/schedules/klWeighting.ts';
 import { LearnedPriors } from '../../core/training/learnedPriors.ts';
 import { stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
 import type { TrainingMemory } from '../../core/training/trainingMemory.ts';
