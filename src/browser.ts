@@ -33,6 +33,7 @@ export {
 } from './core/bayesian.ts';
 export { ensembleOf } from './core/ensembleOf.ts';
 export type { EstimatorSpec } from './core/estimators/index.ts';
+export type { KlWeightingSpec } from './core/klWeightings/index.ts';
 export type { LayerInput } from './core/layers/index.ts';
 export type { LikelihoodInput } from './core/likelihoods/index.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
@@ -54,8 +55,7 @@ export {
   toTensors,
 } from './core/predictive/toTensors.ts';
 export type { PriorInput, PriorSpec } from './core/priors/index.ts';
-export type { KlWeightingSpec } from './core/schedules/klWeighting.ts';
-export type { ScheduleSpec } from './core/schedules/schedule.ts';
+export type { ScheduleSpec } from './core/schedules/index.ts';
 export { type SequentialOptions, sequential } from './core/sequential.ts';
 export type { StateTensor, TrainingOrigin, TrainingState } from './core/training/trainingState.ts';
 export * from './errors.ts';

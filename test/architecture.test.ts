@@ -401,6 +401,7 @@ describe('members of a kind are asked, never named', () => {
       'files from before there were kinds hold dense layers without one',
     'runtime/prepare.ts DEFAULT_ESTIMATOR':
       'problems from before there were kinds name no estimator; they and new ones are the same training',
+    "core/training/stepLists.ts 'step'": 'a kind of argument of a kernel, not the schedule',
     'core/sequential.ts DEFAULT_LAYER': 'a model made of dense layers is the one that build makes',
   };
   const REGISTRIES: Readonly<Record<string, object>> = {

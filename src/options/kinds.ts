@@ -72,12 +72,12 @@ function missing(section: z.ZodType, kind: string): string[] {
 }
 
 /** The plain name where nothing else is said, as a member without options is written down; else the settings as they are. */
-export function shortest<S extends { readonly kind: string }>(spec: S): Short<S> {
+export function shortest<S extends { readonly kind: string }>(spec: S): Written<S> {
   const said = Object.values(spec).filter((value) => value !== undefined);
-  return (said.length === 1 ? spec.kind : spec) as Short<S>;
+  return (said.length === 1 ? spec.kind : spec) as Written<S>;
 }
 
 /** By name where there may be no other option, with options where there may be some. */
-type Short<S extends { readonly kind: string }> = S extends { readonly kind: string }
+export type Written<S extends { readonly kind: string }> = S extends { readonly kind: string }
   ? ({ kind: S['kind'] } extends S ? S['kind'] : never) | (Exclude<keyof S, 'kind'> extends never ? never : S)
   : never;

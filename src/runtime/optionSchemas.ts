@@ -100,7 +100,7 @@ const checkpoint = section({
 /** Where the options of a call are mistaken for those of a part of it. */
 const HOMES = {
   optimizer: ['learningRate', 'beta1', 'beta2', 'eps', 'momentum'],
-  schedule: ['finalFraction'],
+  schedule: ['finalFraction', 'factor', 'warmup'],
   checkpoint: ['everySteps', 'everySeconds', 'save'],
   earlyStopping: ['patience', 'minDelta', 'metric'],
 };

@@ -2,7 +2,7 @@
 
 import { membersOf } from '../core/ensemble.ts';
 import { type EstimatorSpec, estimatorKind } from '../core/estimators/index.ts';
-import { klWeight } from '../core/klWeightings/index.ts';
+import { falls } from '../core/klWeightings/index.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
@@ -85,7 +85,7 @@ function checkOptimizer(
   const specs = model.layers.map((layer) => layer.prior ?? model.prior);
   const found = createOptimizer(optimizer).objection?.({
     priors: specs.map((spec) => ({ kind: spec.kind, precision: createPrior(spec).precision })),
-    klWeightFalls: klWeight(klWeighting, 1, 2) < klWeight(klWeighting, 0, 2),
+    klWeightFalls: falls(klWeighting),
   });
   refuse(found);
 }

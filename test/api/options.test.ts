@@ -149,7 +149,7 @@ describe('train', () => {
     ],
     [
       { schedule: { kind: 'linear' } },
-      'train: schedule.kind: expected constant or cosine, got "linear" — change it',
+      'train: schedule.kind: expected constant, cosine or step, got "linear" — change it',
     ],
     [
       { schedule: { kind: 'cosine', finalFraction: 2 } },
@@ -157,7 +157,7 @@ describe('train', () => {
     ],
     [
       { klWeighting: 'beta' },
-      'train: klWeighting: expected uniform, blundell or warmup, by name or as a map with kind and options, got "beta" — change it',
+      'train: klWeighting: expected uniform, blundell, warmup, cyclical or tempered, by name or as a map with kind and options, got "beta" — change it',
     ],
     [
       { klWeighting: { kind: 'warmup', epochs: 0 } },
@@ -169,7 +169,7 @@ describe('train', () => {
     ],
     [
       { klWeighting: { kind: 'cyclic', epochs: 3 } },
-      'train: klWeighting.kind: expected uniform, blundell or warmup, got "cyclic" — change it',
+      'train: klWeighting.kind: expected uniform, blundell, warmup, cyclical or tempered, got "cyclic" — did you mean cyclical?',
     ],
     [{ standardize: 'all' }, 'train: standardize: expected features, both or none, got "all" — change it'],
     [{ seed: true }, "seed: expected a string or an integer, got boolean — pass for example 'run-1' or 7"],
@@ -205,7 +205,7 @@ describe('train', () => {
     ],
     [
       { schedule: { kind: 'constant', finalFraction: 0 } },
-      'schedule.finalFraction: expected a known key, got "finalFraction" — known here: kind',
+      'schedule.finalFraction: expected a known key, got "finalFraction" — known here: kind, warmup',
     ],
     [
       { validation: { x, y, drawz: 3 } },

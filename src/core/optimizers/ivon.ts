@@ -50,7 +50,7 @@ export function ivon(options: { readonly beta1?: number; readonly beta2?: number
       }
       if (!klWeightFalls) return null;
       const expected = 'for ivon a weight that never falls, as sigma follows it at once';
-      return { option: 'klWeighting', expected, got: 'one that falls within an epoch', next: 'use uniform' };
+      return { option: 'klWeighting', expected, got: 'one that falls', next: 'use uniform' };
     },
   };
 }

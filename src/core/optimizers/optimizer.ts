@@ -27,7 +27,7 @@ export interface GradientMemory {
 export interface OptimizedProblem {
   /** The different priors of its layers, by kind; `precision` as in Prior. */
   readonly priors: ReadonlyArray<{ readonly kind: string; readonly precision: number }>;
-  /** Whether the KL weighs less in later minibatches of an epoch. */
+  /** Whether the KL weighs less in some step than in one before. */
   readonly klWeightFalls: boolean;
 }
 

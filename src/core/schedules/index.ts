@@ -1,28 +1,23 @@
-// Learning rate as a function of the step: constant or cosine, one pure function each.
+// The schedules of the learning rate there are, by the names users call them, and the warm-up that each may begin with.
 
-import { cos } from '../../math/float64.ts';
-import type { Fields, Spec } from '../../options/kinds.ts';
+import type { Spec } from '../../options/kinds.ts';
+import { constant } from './constant.ts';
+import { cosine } from './cosine.ts';
+import type { Schedule, SchedulePlace } from './schedule.ts';
+import { step } from './step.ts';
 
-/** Each gives the multiplier of the learning rate at `step` (from 0) of `steps`. */
-export const SCHEDULES = {
-  constant: { options: () => ({}), factor: () => 1 },
-  cosine: {
-    options: ({ between }: Fields) => ({
-      finalFraction: between(0, 1, 'Learning rate at the end as a part of the one at the start.').default(0),
-    }),
-    /**
-     * From the full rate to `finalFraction` of it along half a cosine:
-     * finalFraction + (1 − finalFraction)·½(1 + cos(π·step/steps)) (Loshchilov & Hutter 2017, eq. 5, without restarts).
-     */
-    factor: ({ finalFraction = 0 }: { finalFraction?: number }, step: number, steps: number) =>
-      finalFraction + (1 - finalFraction) * 0.5 * (1 + cos((Math.PI * step) / steps)),
-  },
-} as const;
+export const SCHEDULES = { constant, cosine, step } as const;
 
 export type ScheduleSpec = Spec<typeof SCHEDULES>;
 
-/** Multiplier of the learning rate at `step` (from 0) of `steps`. */
-export function rateFactor(schedule: ScheduleSpec, step: number, steps: number): number {
-  const { factor } = SCHEDULES[schedule.kind];
-  return (factor as (spec: ScheduleSpec, step: number, steps: number) => number)(schedule, step, steps);
+/**
+ * Multiplier of the learning rate at a step. A warm-up of W steps rises linearly, (step + 1)/W of what the schedule starts from
+ * (Goyal et al. 2017, "Accurate, large minibatch SGD", §2.2); the schedule runs over the steps after it.
+ */
+export function rateFactor(schedule: ScheduleSpec, { step, steps, perEpoch }: SchedulePlace): number {
+  const { factor } = SCHEDULES[schedule.kind] as Schedule<ScheduleSpec>;
+  const W = Math.min(steps, Math.round((schedule.warmup ?? 0) * perEpoch));
+  // A schedule has a step, be it one that is not reached.
+  const at = (now: number) => factor(schedule, { step: now, steps: Math.max(1, steps - W), perEpoch });
+  return step < W ? ((step + 1) / W) * at(0) : at(step - W);
 }

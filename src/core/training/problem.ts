@@ -2,7 +2,7 @@
 // Plain data, so that it crosses to a worker as it is.
 
 import type { EstimatorSpec } from '../estimators/index.ts';
-import type { KlWeightingSpec } from '../klWeightings/index.ts';
+import type { KlWeightingSpec, StepPlace } from '../klWeightings/index.ts';
 import type { LikelihoodSpec, Model } from '../model.ts';
 import type { OptimizerSettings } from '../optimizers/index.ts';
 import { rateFactor, type ScheduleSpec } from '../schedules/index.ts';
@@ -39,7 +39,12 @@ export function batchRows(problem: TrainingProblem, step: number): number {
   return Math.min(problem.batchSize, problem.rowCount - first);
 }
 
+/** Where a step stands in its training. */
+export function stepPlace(problem: TrainingProblem, step: number): StepPlace {
+  return { step, perEpoch: stepsPerEpoch(problem), steps: totalSteps(problem) };
+}
+
 /** Learning rate of a step by the schedule. */
 export function learningRate(problem: TrainingProblem, step: number): number {
-  return problem.optimizer.learningRate * rateFactor(problem.schedule, step, totalSteps(problem));
+  return problem.optimizer.learningRate * rateFactor(problem.schedule, stepPlace(problem, step));
 }

@@ -2,60 +2,35 @@
 // tiles forward and backward, and the finishing of parameter blocks. Pieces of a kind are independent of each other.
 
 import type { Arena } from '../../backend/arena.ts';
-import { type Kernels, LANES, UPDATE_SCALARS } from '../../backend/backend.ts';
+import { type Kernels, LANES } from '../../backend/backend.ts';
 import { epochOrder } from '../../random/permutation.ts';
 import { seedKey } from '../../random/seed.ts';
-import type {
-  BlockGradient,
-  EstimatorRun,
-  GradientBuffers,
-  LogPriorGradient,
-} from '../estimators/estimator.ts';
+import type { EstimatorRun } from '../estimators/estimator.ts';
 import { estimatorKind } from '../estimators/index.ts';
-import { klWeight } from '../klWeightings/index.ts';
-import { type LayerPriors, layerPriors } from '../layerPriors.ts';
 import { ROW_BYTES } from '../layers/layer.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import type { Likelihood } from '../likelihoods/likelihood.ts';
 import { NoiseScale } from '../likelihoods/noiseScale.ts';
 import { createOptimizer } from '../optimizers/index.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
 import { layerMaps } from '../parameters.ts';
-import type { Prior } from '../priors/prior.ts';
 import { BatchPlaces, type PassRun } from './batchPlaces.ts';
-import { LearnedPriors } from './learnedPriors.ts';
+import { BlockUpdate } from './blockUpdate.ts';
+import type { LearnedPriors } from './learnedPriors.ts';
 import { NetworkPass } from './networkPass.ts';
-import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
+import { batchRows, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
+import { StepPriors } from './stepPriors.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
 export class TrainingStep {
   readonly #likelihood: Likelihood;
-  readonly #optimizer: Optimizer;
-  /** As learned priors start. */
-  readonly #priors: LayerPriors;
-  /** As they are now. */
-  #now: readonly Prior[];
-  readonly #passesKlScale: boolean;
-  /** klScale of the step that is being finished. */
-  #klScale = 0;
+  readonly #priors: StepPriors;
   readonly #estimator: EstimatorRun;
   readonly #places: BatchPlaces;
-  readonly #buffers: GradientBuffers;
   readonly #stepsPerEpoch: number;
   readonly #totalSteps: number;
   readonly #pass: NetworkPass;
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
-  readonly #update: {
-    mu: number;
-    rho: number;
-    moments: number[];
-    gMu: number;
-    gSigma: number;
-    noise: number;
-    scalars: number;
-  };
-  /** Scalars of each prior. */
-  readonly #scalars: readonly Float32Array[];
+  readonly #blocks: BlockUpdate;
   /** The learned or fixed scale of the noise. */
   readonly noiseScale: NoiseScale;
   /** What priors have learned. */
@@ -69,15 +44,10 @@ export class TrainingStep {
     readonly kernels: Kernels,
     readonly thread: number,
   ) {
-    const own = memory.threads[thread];
     this.#likelihood = createLikelihood(problem.likelihood);
-    this.#optimizer = createOptimizer(problem.optimizer);
-    this.#priors = layerPriors(problem.model);
-    this.#now = this.#priors.priors;
-    this.learned = new LearnedPriors(problem, memory, arena);
-    this.#passesKlScale = this.#priors.priors.some(
-      ({ expectedGradient, sampled }) => sampled || expectedGradient !== undefined,
-    );
+    const optimizer = createOptimizer(problem.optimizer);
+    this.#priors = new StepPriors(problem, memory, arena);
+    this.learned = this.#priors.learned;
     this.#places = new BatchPlaces(memory, memory.layout.layers);
     const { key0, key1 } = seedKey(problem.seed);
     this.#estimator = estimatorKind(problem.estimator).create({
@@ -94,23 +64,13 @@ export class TrainingStep {
       // Signed words of the same bits: a JavaScript engine allocates a box for an integer above 2^31 at every call.
       key: { key0: key0 | 0, key1: key1 | 0 },
       batchRows: (step) => batchRows(problem, step),
-      logPrior: this.#priors.ofLayer.map((p) => this.#logPrior(p)),
+      logPrior: this.#priors.logPriors(kernels),
     });
-    this.#buffers = { dW: own.dW, gMu: own.gMu, gSigma: own.gSigma };
     this.#stepsPerEpoch = stepsPerEpoch(problem);
     this.#totalSteps = totalSteps(problem);
     this.#pass = new NetworkPass(problem, memory, this.#places, this.#estimator, kernels);
-    this.#update = {
-      mu: 0,
-      rho: 0,
-      moments: memory.moments.map(() => 0),
-      gMu: 0,
-      gSigma: 0,
-      noise: 0,
-      scalars: own.scalars,
-    };
-    this.#scalars = this.#priors.priors.map((_, p) => arena.floats(own.scalars + p * ROW_BYTES, LANES));
-    this.noiseScale = new NoiseScale(problem, memory, arena, this.#optimizer);
+    this.#blocks = new BlockUpdate(this, thread, this.#estimator, this.#priors, optimizer);
+    this.noiseScale = new NoiseScale(problem, memory, arena, optimizer);
   }
 
   // ——— sampling and gathering ———
@@ -208,34 +168,12 @@ export class TrainingStep {
 
   /** Must precede `finish` in a step: learning rate, KL weight, bias corrections and what priors have learned. */
   prepare(step: number): void {
-    const { problem } = this;
-    this.#readLearned();
-    const weight = klWeight(problem.klWeighting, step, this.#stepsPerEpoch);
-    this.#klScale = weight / problem.rowCount;
-    const rate = learningRate(problem, step);
-    for (let p = 0; p < this.#scalars.length; p++) {
-      const scalars = this.#scalars[p];
-      this.#optimizer.scalars(scalars, step, rate);
-      scalars[UPDATE_SCALARS.klScale] = this.#klScale;
-      scalars[UPDATE_SCALARS.klPrecision] = this.#klScale * this.#now[p].precision;
-    }
-  }
-
-  #readLearned(): void {
-    if (this.learned.any) this.#now = layerPriors(this.problem.model, this.learned.values()).priors;
+    this.#blocks.prepare(step);
   }
 
   /** klScale of the prepared step where priors give it to kernels as an argument, NaN where they give what they learned too, else 0. */
   get klArgument(): number {
-    if (!this.#passesKlScale) return 0;
-    return this.learned.any ? Number.NaN : this.#klScale;
-  }
-
-  #logPrior(p: number): LogPriorGradient | null {
-    if (!this.#priors.priors[p].sampled) return null;
-    const { kernels, problem } = this;
-    return (dW, w, rows) =>
-      this.#now[p].logDensityGradient(kernels, dW, w, rows, this.#klScale / problem.draws);
+    return this.#priors.klArgument;
   }
 
   /**
@@ -245,43 +183,11 @@ export class TrainingStep {
   finish(step: number, first: number, last: number): boolean {
     let bad = 0;
     for (let b = first; b < last; b++) {
-      bad |= this.#updateBlock(step, b);
+      bad |= this.#blocks.update(step, b);
       // A KL that is taken at drawn weights needs those of one step more than there are.
       if (step + 1 < this.#totalSteps || this.#priors.drawsWeights) this.#estimator.prepare(step + 1, b);
     }
     return bad !== 0;
-  }
-
-  #updateBlock(step: number, b: number): number {
-    const { memory, kernels } = this;
-    const { layer, offset, rows, lanes } = memory.layout.blocks[b];
-    const at = offset * 4;
-    const update = this.#update;
-    const p = this.#priors.ofLayer[layer];
-    const { expectedGradient } = this.#now[p];
-    this.#estimator.gradient(step, b, update, this.#buffers);
-    update.mu = memory.mu + at;
-    update.rho = memory.rho + at;
-    for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + at;
-    update.scalars = memory.threads[this.thread].scalars + p * ROW_BYTES;
-    if (expectedGradient !== undefined) {
-      this.#separate(update, rows);
-      const of = { mu: update.mu, rho: update.rho, rows, lanes };
-      expectedGradient(kernels, update.gMu, update.gSigma, of, this.#klScale);
-    }
-    const bad = this.#optimizer.update(kernels, update, rows, lanes);
-    if (this.learned.any) this.learned.tally(kernels, b, { mu: update.mu, rho: update.rho, rows, lanes });
-    return bad;
-  }
-
-  /** Makes gSigma a gradient of its own, where it is gMu·noise. */
-  #separate(update: BlockGradient, rows: number): void {
-    if (update.noise === 0) return;
-    const { gMu, gSigma } = this.#buffers;
-    this.kernels.accumulate_f32(gMu, gSigma, update.gMu, update.noise, rows, 1);
-    update.gMu = gMu;
-    update.gSigma = gSigma;
-    update.noise = 0;
   }
 
   // ——— what one thread does for all ———
@@ -319,19 +225,7 @@ export class TrainingStep {
 
   /** KL of blocks first … last − 1, one float each. */
   blockKl(first: number, last: number): void {
-    const { memory, kernels, problem } = this;
-    const { ofLayer, drawsWeights } = this.#priors;
-    this.#readLearned();
-    const drawn = drawsWeights
-      ? Array.from({ length: problem.draws }, (_, s) => this.#estimator.drawnWeights(s))
-      : [];
-    for (let b = first; b < last; b++) {
-      const { layer, offset, rows, lanes } = memory.layout.blocks[b];
-      const at = offset * 4;
-      const of = { mu: memory.mu + at, rho: memory.rho + at, rows, lanes };
-      const w = drawn.map((buffer) => buffer + at);
-      this.#now[ofLayer[layer]].kl(kernels, memory.blockKl + b * ROW_BYTES, of, w);
-    }
+    this.#blocks.kl(first, last);
   }
 
   /** KL of all parameters in nats: blocks added in order. */

@@ -106,14 +106,15 @@ async function compareKernels(
 /** Reports as a training gave them, from the lines kept of them. */
 export function reportsOf(epochs: readonly EpochMetrics[], { config, data }: PreparedRun): RunReport[] {
   const { optimizer, schedule, batchSize, epochs: count } = config.training;
-  const steps = count * Math.ceil(data.train.features.rows / batchSize);
+  const perEpoch = Math.ceil(data.train.features.rows / batchSize);
+  const place = { perEpoch, steps: count * perEpoch };
   const numbers = (values: Readonly<Record<string, unknown>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value ?? Number.NaN]));
   return epochs.map(
     ({ validation, ...epoch }) =>
       ({
         ...numbers(epoch),
-        learningRate: optimizer.learningRate * rateFactor(schedule, epoch.step - 1, steps),
+        learningRate: optimizer.learningRate * rateFactor(schedule, { step: epoch.step - 1, ...place }),
         validation: validation === undefined ? null : (numbers(validation) as unknown as Evaluation),
       }) as unknown as RunReport,
   );

@@ -2,14 +2,14 @@
 // each warning once. Reading takes the main thread a few nanoseconds a weight; nothing is written.
 
 import type { Arena } from '../../backend/arena.ts';
-import { klWeight } from '../../core/klWeightings/index.ts';
+import { riseOf } from '../../core/klWeightings/index.ts';
 import { layerPriors } from '../../core/layerPriors.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../../core/metrics/diagnosticWarnings.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
 import { LearnedPriors } from '../../core/training/learnedPriors.ts';
-import { stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
+import { stepPlace, stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
 import type { TrainingMemory } from '../../core/training/trainingMemory.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { WarningRecord } from './warningRecord.ts';
@@ -124,8 +124,7 @@ export class Diagnosis {
     const M = stepsPerEpoch(problem);
     // A fit that has just begun has all of these faults.
     const early = 2 * epoch < problem.epochs || epoch * M < FEWEST_STEPS;
-    const warming =
-      typeof problem.klWeighting === 'object' && klWeight(problem.klWeighting, epoch * M - 1, M) < 1;
+    const warming = riseOf(problem.klWeighting, stepPlace(problem, epoch * M - 1)) < 1;
     if (early || warming) return { warnings: [] };
     const holding = diagnosticWarnings(found, { nll: this.#record.judgedNll(), baselineNll });
     const { given, withdrawn } = this.#record.update(epoch, holding);

@@ -1,9 +1,10 @@
 // Runs a training as stretches of steps on a team of workers; snapshots in between make a lost worker cost time, never bits, and
 // saved states do the same for a lost process.
 
+import { riseOf } from '../../core/klWeightings/index.ts';
 import { parameterLayout } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
-import { stepsPerEpoch, totalSteps } from '../../core/training/problem.ts';
+import { stepPlace, stepsPerEpoch, totalSteps } from '../../core/training/problem.ts';
 import {
   EPOCH_RECORDS,
   STEP_RECORDS,
@@ -114,6 +115,12 @@ export class Trainer {
     this.#arena = arena;
     this.#perEpoch = stepsPerEpoch(problem);
     this.#steps = totalSteps(problem);
+    const risen = riseOf(problem.klWeighting, stepPlace(problem, this.#steps - 1));
+    if (risen < 1) {
+      host.warn(
+        `train: the KL ends at ${risen.toPrecision(2)} of its full weight, so what is fitted is no ELBO — let it rise over fewer epochs`,
+      );
+    }
     this.#ledger = new Ledger(prepared, arena.memory, arena.arena, options.diagnoseEvery ?? 0, host.warn);
     const job = {
       kind: 'training',

@@ -5,12 +5,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Backend, BackendFactory } from '../../../src/backend/backend.ts';
 import { nativeFactory } from '../../../src/backend/native.node.ts';
 import { ESTIMATORS } from '../../../src/core/estimators/index.ts';
+import { KL_WEIGHTINGS } from '../../../src/core/klWeightings/index.ts';
 import { LIKELIHOODS } from '../../../src/core/likelihoods/index.ts';
 import type { Model } from '../../../src/core/model.ts';
 import { OPTIMIZERS } from '../../../src/core/optimizers/index.ts';
 import { createPrior, PRIORS } from '../../../src/core/priors/index.ts';
-import { KL_WEIGHTINGS } from '../../../src/core/schedules/klWeighting.ts';
-import { SCHEDULES } from '../../../src/core/schedules/schedule.ts';
+import { SCHEDULES } from '../../../src/core/schedules/index.ts';
 import { build, sequential } from '../../../src/index.ts';
 import { checkOptions } from '../../../src/options/check.ts';
 import { wasmFactory } from '../../../src/platform/node/backends.ts';
@@ -24,6 +24,13 @@ const [ROWS, BATCH, EPOCHS] = [50, 8, 6];
 const STEPS = 7 * EPOCHS;
 /** Full and full, full and last, last and full minibatches behind each other, at even and at odd steps. */
 const KINDS = 6;
+
+/** Options without a default. */
+const NEEDED: Readonly<Record<string, object>> = {
+  step: { epochs: 1.5 },
+  warmup: { epochs: 1.5 },
+  tempered: { temperature: 0.5 },
+};
 
 const FACTORIES = [wasmFactory, nativeFactory].filter((factory) => factory.available().ok);
 const compiled = new Map<BackendFactory, unknown>();
@@ -106,7 +113,7 @@ describe.each(FACTORIES)('$name', (factory) => {
   });
 
   test.each(Object.keys(SCHEDULES))('schedule %s', (kind) => {
-    expect(listedSteps({ options: { schedule: kind } }, factory)).toBe(all);
+    expect(listedSteps({ options: { schedule: { kind, ...NEEDED[kind] } } }, factory)).toBe(all);
   });
 
   test.each(Object.keys(PRIORS) as Array<keyof typeof PRIORS>)('prior %s', (prior) => {
@@ -118,7 +125,7 @@ describe.each(FACTORIES)('$name', (factory) => {
   });
 
   test.each(Object.keys(KL_WEIGHTINGS) as Array<keyof typeof KL_WEIGHTINGS>)('KL weighting %s', (kind) => {
-    const klWeighting = kind === 'warmup' ? { kind, epochs: 1.5 } : kind;
+    const klWeighting = { kind, ...NEEDED[kind] };
     expect(listedSteps({ options: { klWeighting } }, factory)).toBe(all);
     for (const prior of ['laplace', 'scaleMixture'] as const)
       expect(listedSteps({ prior, options: { klWeighting } }, factory)).toBeLessThan(all);

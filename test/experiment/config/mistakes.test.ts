@@ -31,7 +31,8 @@ const KNOWN = 'seed, data, model, prior, likelihood, training, checkpoint, ensem
 const SEED = 'a string that is not empty or an integer from -9007199254740991 to 9007199254740991';
 const ADD = 'got nothing — add it';
 const WHOLE = 'expected a whole number of at least 1';
-const KL = 'expected uniform, blundell or warmup, by name or as a map with kind and options';
+const KL =
+  'expected uniform, blundell, warmup, cyclical or tempered, by name or as a map with kind and options';
 
 describe('mistakes, each in one line', () => {
   it.each([
@@ -80,7 +81,7 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}training: {klWeighting: {kind: blundel}}`,
-      ': training.klWeighting.kind: expected uniform, blundell or warmup, got "blundel" — did you mean blundell?',
+      ': training.klWeighting.kind: expected uniform, blundell, warmup, cyclical or tempered, got "blundel" — did you mean blundell?',
     ],
     [
       `${CSV}training: {klWeighting: {kind: uniform, epochs: 3}}`,

@@ -1,0 +1,116 @@
+// What a step does to a block of parameters: its gradient from the estimator, what its prior adds, and the optimizer's update; and its KL.
+
+import type { Arena } from '../../backend/arena.ts';
+import { type Kernels, LANES, UPDATE_SCALARS } from '../../backend/backend.ts';
+import type { BlockGradient, EstimatorRun, GradientBuffers } from '../estimators/estimator.ts';
+import { ROW_BYTES } from '../layers/layer.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import { learningRate, type TrainingProblem } from './problem.ts';
+import type { StepPriors } from './stepPriors.ts';
+import type { TrainingMemory } from './trainingMemory.ts';
+
+/** Where a thread's steps are computed. */
+interface StepPlaces {
+  readonly problem: TrainingProblem;
+  readonly memory: TrainingMemory;
+  readonly arena: Arena;
+  readonly kernels: Kernels;
+}
+
+export class BlockUpdate {
+  readonly #buffers: GradientBuffers;
+  /** Scalars of each prior, and the address of the first. */
+  readonly #scalars: readonly Float32Array[];
+  readonly #firstScalars: number;
+  readonly #update: {
+    mu: number;
+    rho: number;
+    moments: number[];
+    gMu: number;
+    gSigma: number;
+    noise: number;
+    scalars: number;
+  };
+
+  constructor(
+    readonly at: StepPlaces,
+    thread: number,
+    readonly estimator: EstimatorRun,
+    readonly priors: StepPriors,
+    readonly optimizer: Optimizer,
+  ) {
+    const { memory, arena } = at;
+    const { dW, gMu, gSigma, scalars } = memory.threads[thread];
+    this.#buffers = { dW, gMu, gSigma };
+    this.#firstScalars = scalars;
+    this.#scalars = Array.from({ length: priors.count }, (_, p) =>
+      arena.floats(scalars + p * ROW_BYTES, LANES),
+    );
+    const moments = memory.moments.map(() => 0);
+    this.#update = { mu: 0, rho: 0, moments, gMu: 0, gSigma: 0, noise: 0, scalars };
+  }
+
+  /** Must precede the updates of a step: learning rate, KL weight, bias corrections and what priors have learned. */
+  prepare(step: number): void {
+    const { priors, optimizer } = this;
+    priors.prepare(step);
+    const rate = learningRate(this.at.problem, step);
+    for (let p = 0; p < this.#scalars.length; p++) {
+      const scalars = this.#scalars[p];
+      optimizer.scalars(scalars, step, rate);
+      scalars[UPDATE_SCALARS.klScale] = priors.klScale;
+      scalars[UPDATE_SCALARS.klPrecision] = priors.klScale * priors.at(p).precision;
+    }
+  }
+
+  /** dW over all draws in order, KL gradient and optimizer. Returns the kernels' bit set of non-finite parameters. */
+  update(step: number, b: number): number {
+    const { priors } = this;
+    const { memory, kernels } = this.at;
+    const { layer, offset, rows, lanes } = memory.layout.blocks[b];
+    const at = offset * 4;
+    const update = this.#update;
+    const p = priors.numberOf(layer);
+    const { expectedGradient } = priors.at(p);
+    this.estimator.gradient(step, b, update, this.#buffers);
+    update.mu = memory.mu + at;
+    update.rho = memory.rho + at;
+    for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + at;
+    update.scalars = this.#firstScalars + p * ROW_BYTES;
+    if (expectedGradient !== undefined) {
+      this.#separate(update, rows);
+      const of = { mu: update.mu, rho: update.rho, rows, lanes };
+      expectedGradient(kernels, update.gMu, update.gSigma, of, priors.klScale);
+    }
+    const bad = this.optimizer.update(kernels, update, rows, lanes);
+    if (priors.learned.any) priors.learned.tally(kernels, b, { mu: update.mu, rho: update.rho, rows, lanes });
+    return bad;
+  }
+
+  /** Makes gSigma a gradient of its own, where it is gMu·noise. */
+  #separate(update: BlockGradient, rows: number): void {
+    if (update.noise === 0) return;
+    const { gMu, gSigma } = this.#buffers;
+    this.at.kernels.accumulate_f32(gMu, gSigma, update.gMu, update.noise, rows, 1);
+    update.gMu = gMu;
+    update.gSigma = gSigma;
+    update.noise = 0;
+  }
+
+  /** KL of blocks first … last − 1, one float each. */
+  kl(first: number, last: number): void {
+    const { priors, estimator } = this;
+    const { memory, kernels, problem } = this.at;
+    priors.readLearned();
+    const drawn = priors.drawsWeights
+      ? Array.from({ length: problem.draws }, (_, s) => estimator.drawnWeights(s))
+      : [];
+    for (let b = first; b < last; b++) {
+      const { layer, offset, rows, lanes } = memory.layout.blocks[b];
+      const at = offset * 4;
+      const of = { mu: memory.mu + at, rho: memory.rho + at, rows, lanes };
+      const w = drawn.map((buffer) => buffer + at);
+      priors.at(priors.numberOf(layer)).kl(kernels, memory.blockKl + b * ROW_BYTES, of, w);
+    }
+  }
+}
