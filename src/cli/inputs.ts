@@ -11,10 +11,12 @@ import { alignClasses, type Table } from '../data/dataset.ts';
 import { contentHead, defaultMaxBytes, openDataFile } from '../data/files.ts';
 import { readCsv } from '../data/formats/csv.ts';
 import { idxTable, looksLikeIdx, readIdxParts } from '../data/formats/idx.ts';
+import { looksLikeJsonLines } from '../data/formats/jsonLines.ts';
 import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/formats/npy.ts';
 import { readIndices } from '../data/indices.ts';
 import { readInputs } from '../data/inputs.ts';
 import { count, fail, showPath } from '../data/message.ts';
+import { textFormat } from '../data/spec.ts';
 import { encodeFrame } from '../data/table/encode.ts';
 import type { Frame, TextColumn } from '../data/table/frame.ts';
 import { sequence, tableOf } from '../data/table/loadTable.ts';
@@ -52,9 +54,7 @@ export function runInputs(run: Run, posterior: AnyPosterior, path: string): RunI
   const layout =
     data.kind === 'csv'
       ? {
-          delimiter: data.delimiter,
-          decimal: data.decimal,
-          comment: data.comment,
+          ...textFormat(data),
           header: header ?? data.header,
         }
       : {};
@@ -74,14 +74,12 @@ function learnedFrame(run: Run, posterior: AnyPosterior, path: string, withTarge
   const { data } = run.config;
   const { columns } = posterior;
   if (data.kind !== 'csv' || columns === undefined || isDirectory(path)) return null;
-  if (arePlain(columns) && columns.passThrough.length === 0) return null;
   const file = openDataFile(path);
-  const head = contentHead(file, 8);
+  const head = contentHead(file, 64);
   if (looksLikeNpy(head) || looksLikeIdx(head)) return null;
+  if (arePlain(columns) && columns.passThrough.length === 0 && !looksLikeJsonLines(path, head)) return null;
   return frameOf(file, {
-    delimiter: data.delimiter,
-    decimal: data.decimal,
-    comment: data.comment,
+    ...textFormat(data),
     header: data.header === 'skip' && !withTargets ? 'auto' : data.header,
     task: dataTask(run.config),
     target: withTargets ? fieldColumns(data.target) : null,
@@ -157,10 +155,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
   const layout =
     data.kind === 'csv'
       ? {
-          delimiter: data.delimiter,
-          decimal: data.decimal,
-          comment: data.comment,
-          header: data.header,
+          ...textFormat(data),
           target: fieldColumns(data.target),
         }
       : { target: [-1] };

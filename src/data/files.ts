@@ -1,7 +1,7 @@
 // Getting bytes from disk within limits: size guard, gzip by its magic bytes, hashes. What the bytes mean is the readers' business.
 
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, readSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { constants, gunzipSync } from 'node:zlib';
 import type { FileProvenance } from './dataset.ts';
@@ -30,22 +30,53 @@ const LARGEST_READ = 2 ** 31 - 1;
 // Deflate cannot do better: one 258-byte match in two bits. A header that promises more is a lie, found before any allocation.
 const DEFLATE_MAX_RATIO = 1032;
 
+/** What stands for standard input in place of a path. */
+export const STDIN = '-';
+
+/** Standard input can be read once only. */
+let standardInput: Buffer | null = null;
+
+/** @throws DataError where nothing can be read from it */
+function readStandardInput(maxBytes: number): Buffer {
+  const chunks: Buffer[] = [];
+  for (let size = 0; standardInput === null; ) {
+    const chunk = Buffer.allocUnsafe(2 ** 20);
+    try {
+      const read = readSync(0, chunk);
+      size += read;
+      checkSize('stdin', size, maxBytes, 'input of');
+      if (read === 0) standardInput = Buffer.concat(chunks);
+      else chunks.push(chunk.subarray(0, read));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'EOF') standardInput = Buffer.concat(chunks);
+      // A pipe whose writer has nothing yet.
+      else if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      else throw error;
+    }
+  }
+  return standardInput;
+}
+
 /**
- * Reads a regular file whole and notes its hash and whether it is gzip.
+ * Reads a regular file whole, or standard input for `-`, and notes its hash and whether it is gzip.
  * @throws DataError if it is not there, not readable, not a file, empty or too large
  */
 export function openDataFile(path: string, options: ReadOptions = {}): DataFile {
-  const where = showPath(path);
+  const where = path === STDIN ? 'stdin' : showPath(path);
   const maxBytes = options.maxBytes ?? defaultMaxBytes();
   let raw: Buffer;
   try {
-    const stat = statSync(path);
-    if (!stat.isFile()) {
-      const got = stat.isDirectory() ? 'a directory' : 'a device, pipe or socket';
-      fail(where, 'a file', got, 'give the path of one data file');
+    if (path === STDIN) raw = readStandardInput(maxBytes);
+    else {
+      const stat = statSync(path);
+      if (!stat.isFile()) {
+        const got = stat.isDirectory() ? 'a directory' : 'a device, pipe or socket';
+        fail(where, 'a file', got, 'give the path of one data file, or - for standard input');
+      }
+      checkSize(where, stat.size, maxBytes, 'a file of');
+      raw = readFileSync(path);
     }
-    checkSize(where, stat.size, maxBytes, 'a file of');
-    raw = readFileSync(path);
   } catch (error) {
     if (isSystemError(error))
       fail(where, 'a readable file', systemReason(error), 'check the path and its permissions');

@@ -16,7 +16,15 @@ import {
   refuseSplit,
   sameFeatures,
 } from './parts.ts';
-import type { CsvSpec, DataSpec, IdxSpec, NpySpec, SplitSpec, SyntheticSpec } from './spec.ts';
+import {
+  type CsvSpec,
+  type DataSpec,
+  type IdxSpec,
+  type NpySpec,
+  type SplitSpec,
+  type SyntheticSpec,
+  textFormat,
+} from './spec.ts';
 import { SpecFiles } from './specFiles.ts';
 import type { Split, SplitOptions } from './split.ts';
 import { splitRows } from './split.ts';
@@ -87,14 +95,10 @@ function loadIdx(spec: IdxSpec, context: LoadContext, files: SpecFiles): Parts {
 function loadCsv(spec: CsvSpec, context: LoadContext, files: SpecFiles): Parts {
   if (needsFrame(spec)) return loadTable(spec, context, files);
   const path = files.resolve(spec.path);
-  const { delimiter, header, decimal, comment } = spec;
   const target = files.columns(spec.target);
   const features = spec.features === undefined ? undefined : files.columns(spec.features);
   const options = {
-    delimiter,
-    header,
-    decimal,
-    comment,
+    ...textFormat(spec),
     target,
     features,
     task: context.task,

@@ -4,6 +4,9 @@ import type { Treatment } from '../columns/column.ts';
 import type { ColumnSpec } from '../columns/index.ts';
 import type { MissingOptions } from '../columns/missing.ts';
 import type { ColumnRef } from './columns.ts';
+import type { TextFormat } from './formats/delimited.ts';
+import type { Encoding } from './formats/encoding.ts';
+import type { ThousandsMark } from './formats/number.ts';
 
 /** Columns listed in an index file (white-space separated integers from 0). */
 export interface ColumnFile {
@@ -51,6 +54,9 @@ export interface CsvSpec extends CommonSpec, SplitSpec {
   readonly header?: boolean | 'auto' | 'skip' | undefined;
   /** What stands before the fraction of numbers; default a point. */
   readonly decimal?: '.' | ',' | undefined;
+  /** What stands between groups of three digits; default nothing. */
+  readonly thousands?: ThousandsMark | undefined;
+  readonly encoding?: Encoding | undefined;
   /** Lines that start with this are passed over. */
   readonly comment?: string | undefined;
   /** What columns hold, by name or number; default: numbers, none of them missing. */
@@ -84,3 +90,9 @@ export interface SyntheticSpec extends CommonSpec, SplitSpec {
 }
 
 export type DataSpec = IdxSpec | CsvSpec | NpySpec | SyntheticSpec;
+
+/** How the text of a table is laid out. */
+export function textFormat(spec: Pick<CsvSpec, keyof TextFormat & keyof CsvSpec>): TextFormat {
+  const { delimiter, header, decimal, thousands, encoding, comment } = spec;
+  return { delimiter, header, decimal, thousands, encoding, comment };
+}

@@ -1,10 +1,11 @@
 // A table with categories, dates and holes from the command line to the library: the same rows give the same bits by file and by name.
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createRuntime, load, openSession, save } from '../../src/index.ts';
-import { jsonOf, temporaryDirectory, varpool, writeConfig } from './cli.ts';
+import { jsonOf, MAIN, temporaryDirectory, varpool, writeConfig } from './cli.ts';
 
 const dir = temporaryDirectory();
 const COLORS = ['red', 'green', 'blue', ''];
@@ -54,6 +55,19 @@ describe('rows of a table', () => {
       await session.close();
       await runtime.close();
     }
+  });
+
+  test('come from standard input and from JSON lines as well', () => {
+    const file = varpool(dir, 'predict', RUN, '--data', 'people.csv').stdout;
+    const input = readFileSync(join(dir, 'people.csv'));
+    const piped = spawnSync(process.execPath, [MAIN, 'predict', RUN, '--data', '-'], {
+      cwd: dir,
+      input,
+      encoding: 'utf8',
+    });
+    expect(piped.stdout, piped.stderr).toBe(file);
+    writeFileSync(join(dir, 'people.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
+    expect(varpool(dir, 'predict', RUN, '--data', 'people.jsonl').stdout).toBe(file);
   });
 
   test('have their id in front of their predictions', () => {

@@ -183,10 +183,10 @@ describe('bad files, each with its place', () => {
       'f.csv: line 1: expected a row of at most 16777216 characters, got a longer one — ',
     ],
     [
-      'UTF-16',
-      Buffer.from('\uFEFF1,2\n', 'utf16le'),
+      'half a character of UTF-16',
+      Buffer.from('\uFEFF1,2\n', 'utf16le').subarray(0, 7),
       {},
-      'f.csv: byte 0: expected UTF-8 text, got UTF-16 — ',
+      'f.csv: expected UTF-16 text, got bytes that are not UTF-16 — ',
     ],
     [
       'not UTF-8',

@@ -120,6 +120,60 @@ describe('a table of several kinds of columns', () => {
     expect(train.columns?.passThrough).toEqual(['column0']);
   });
 
+  it.each(['utf-8', 'utf-16le', 'utf-16be', 'windows-1252'] as const)('reads text in %s', (encoding) => {
+    const text = 'Größe;Preis €\n1.234,5;2\n12.345.678;3\n7;4\n';
+    const wide = Buffer.from(`\uFEFF${text}`, 'utf16le');
+    const bytes = {
+      'utf-8': Buffer.from(text),
+      'utf-16le': wide,
+      'utf-16be': Buffer.from(wide).swap16(),
+      'windows-1252': Buffer.from(text.replace('€', '\x80'), 'latin1'),
+    };
+    put('text.csv', bytes[encoding]);
+    const german = { path: 'text.csv', target: 'Preis €', decimal: ',', thousands: '.' } as const;
+    if (encoding === 'windows-1252')
+      expect(said(german)).toMatch(/line 1: .* set data\.encoding to windows-1252/);
+    const spec = encoding === 'windows-1252' ? { ...german, encoding } : german;
+    const { train } = table(spec);
+    expect([train.featureNames, [...train.features.data]]).toEqual([['Größe'], [1234.5, 12345678, 7]]);
+  });
+
+  it('takes digits between a thousands separator only in groups of three', () => {
+    put('groups.csv', 'x,y\n1 234,1\n12 34,2\n');
+    expect(said({ path: 'groups.csv', target: 'y', thousands: ' ' })).toMatch(
+      /line 3, column 1 "x": expected a number, got "12 34"/,
+    );
+  });
+
+  it('reads JSON lines, whose cells have types', () => {
+    const rows = [
+      { id: 1, color: 'red', age: 20.5, smoker: true, y: 1 },
+      { id: 2, color: null, age: null, smoker: false, y: 2 },
+      { id: 3, color: 'blue', age: 30.5, smoker: true, y: 3 },
+    ];
+    const lines = rows.map((row) => JSON.stringify(row));
+    put('people.jsonl', `${lines.join('\n')}\n`);
+    const json = { ...people, path: 'people.jsonl', missing: 'mean' } as const;
+    const { train } = table(json);
+    expect(train.featureNames).toEqual([
+      'color=blue',
+      'color=red',
+      'color missing',
+      'age',
+      'age missing',
+      'smoker',
+    ]);
+    expect([...train.features.data]).toEqual([0, 1, 0, 20.5, 0, 1, 0, 0, 1, 25.5, 1, 0, 1, 0, 0, 30.5, 0, 1]);
+    put('people.jsonl', `${lines[0]}\n${lines[1].replace(',"y":2', '')}\n`);
+    expect(said(json)).toBe(
+      'people.jsonl: line 2: expected a value for "y", got none — write null where it is missing',
+    );
+    put('people.jsonl', `${lines[0]}\n${lines[1].replace('"y":2', '"y":2,"z":1')}\n`);
+    expect(said(json)).toMatch(/line 2: expected the names of the first object .* got "z"/);
+    put('people.jsonl', `${lines[0]}\n[1]\n`);
+    expect(said(json)).toMatch(/line 2: expected a JSON object, got a list of 1/);
+  });
+
   it('has classes beside its columns', () => {
     const { train } = table(
       {

@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { PredictionMode } from '../../core/prediction/predictionMemory.ts';
+import { STDIN } from '../../data/files.ts';
 import { ConfigError } from '../../errors.ts';
 import { configReads } from '../../experiment/config/config.ts';
 import {
@@ -50,7 +51,10 @@ export function predictCommand(): Command {
   const command = new Command('predict')
     .description('predictive statistics of each row of a file')
     .argument('<run>', 'run directory')
-    .requiredOption('--data <file>', 'features: text, .npy, an IDX file or a directory of them (.gz too)')
+    .requiredOption(
+      '--data <file>',
+      'features: text or JSON lines (- for stdin), .npy, an IDX file or a directory of them (.gz too)',
+    )
     .option('--out <file>', 'where to write: .csv, .npy or .json')
     .addOption(drawsOption('posterior draws, in place of those of the config'))
     .addOption(modeOption())
@@ -72,7 +76,11 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
   const run = openRun(dir);
   // Not all of the run's own data is read here, but none of it may be lost.
   if (out !== undefined)
-    refuseOverwriting('--out', { files: [out] }, [flags.data, ...runFiles(dir), ...configReads(run.config)]);
+    refuseOverwriting('--out', { files: [out] }, [
+      ...(flags.data === STDIN ? [] : [flags.data]),
+      ...runFiles(dir),
+      ...configReads(run.config),
+    ]);
   const posterior = posteriorOf(run, flags.member);
   const { onScale } = createLikelihood(posterior.likelihood);
   if (flags.quantiles !== undefined && !onScale) {

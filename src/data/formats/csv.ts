@@ -135,7 +135,7 @@ class Cells {
     }
     for (const column of this.chosen) {
       const text = cells[column];
-      const value = toNumber(text, this.standardized, this.format.decimal);
+      const value = toNumber(text, this.standardized, this.format.decimal, this.format.thousands);
       if (Number.isNaN(value) && (!this.binary || text === '')) this.#notNumber(text, line, column);
       if (this.binary && value !== 0 && value !== 1) {
         fail(

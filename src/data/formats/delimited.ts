@@ -1,14 +1,14 @@
 // Records of a delimited text file, each with its line: the delimiter is found here, csv-parse does the splitting. Which record is a
 // header is left to header.ts, what a cell means to csv.ts.
 
-import { isUtf8 } from 'node:buffer';
 import type { CsvError } from 'csv-parse/sync';
 import { parse } from 'csv-parse/sync';
 import type { DataFile, ReadOptions } from '../files.ts';
 import { contentWhole } from '../files.ts';
 import { count, fail, show } from '../message.ts';
+import { type Encoding, utf8Content } from './encoding.ts';
 import { type HeaderAuthority, HeaderDecision, type RecordSink } from './header.ts';
-import { type DecimalMark, isDecimal } from './number.ts';
+import { type DecimalMark, isDecimal, type ThousandsMark } from './number.ts';
 
 /** How a text table is laid out. */
 export interface TextFormat extends ReadOptions {
@@ -18,6 +18,10 @@ export interface TextFormat extends ReadOptions {
   readonly header?: boolean | 'auto' | 'skip' | undefined;
   /** What stands before the fraction of numbers; default a point. */
   readonly decimal?: DecimalMark | undefined;
+  /** What stands between groups of three digits; default nothing. */
+  readonly thousands?: ThousandsMark | undefined;
+  /** Default: UTF-16 where a byte order mark says so, else UTF-8. */
+  readonly encoding?: Encoding | undefined;
   /** Lines starting with this are passed over; default none. */
   readonly comment?: string | undefined;
 }
@@ -47,7 +51,7 @@ export function scanRecords(
   knownNames: readonly string[] | null = null,
   authority: HeaderAuthority = 'config',
 ): number {
-  const { content, separator } = withoutSeparatorLine(checkedText(file));
+  const { content, separator } = withoutSeparatorLine(checkedText(file, format.encoding));
   const comment = checkedComment(format.comment);
   const delimiter =
     format.delimiter === undefined && separator === null
@@ -102,31 +106,14 @@ const NO_TEXT: ReadonlyArray<{ starts: string; has?: string; is: string; next: s
   { starts: 'PAR1', is: 'a Parquet file', next: 'save the table as CSV' },
 ];
 
-function checkedText(file: DataFile): Buffer {
+function checkedText(file: DataFile, encoding: Encoding | undefined): Buffer {
   const content = contentWhole(file);
   const kind = NO_TEXT.find(
     ({ starts, has }) =>
       content.toString('latin1', 0, starts.length) === starts && (has === undefined || content.includes(has)),
   );
   if (kind !== undefined) fail(file.where, 'delimited text', kind.is, kind.next);
-  const utf16 =
-    content.length >= 2 &&
-    ((content[0] === 0xff && content[1] === 0xfe) || (content[0] === 0xfe && content[1] === 0xff));
-  if (utf16) fail(`${file.where}: byte 0`, 'UTF-8 text', 'UTF-16', 'save the file as UTF-8');
-  if (!isUtf8(content)) {
-    const line = lineOfBadUtf8(content);
-    fail(`${file.where}: line ${line}`, 'UTF-8 text', 'bytes that are not UTF-8', 'save the file as UTF-8');
-  }
-  return content;
-}
-
-function lineOfBadUtf8(content: Buffer): number {
-  let line = 1;
-  for (let from = 0; ; line++) {
-    const end = content.indexOf(10, from);
-    if (end < 0 || !isUtf8(content.subarray(from, end))) return line;
-    from = end + 1;
-  }
+  return utf8Content(file, encoding);
 }
 
 function checkedComment(comment: string | undefined): string | null {

@@ -14,6 +14,18 @@ const MISSING_NUMBER = /^(?:-+|\.|<na>|#n\/a|missing)$/i;
 /** What stands before the fraction of a number. */
 export type DecimalMark = '.' | ',';
 
+/** What may stand between groups of three digits. A blank is any blank, also one that does not break. */
+export const THOUSANDS = [',', '.', ' ', "'"] as const;
+export type ThousandsMark = (typeof THOUSANDS)[number];
+
+/** Digits in groups of three by their mark, and what follows them. */
+const GROUPS: Readonly<Record<ThousandsMark, RegExp>> = {
+  ',': /^[+-]?\d{1,3}(?:,\d{3})+(?![\d,])/,
+  '.': /^[+-]?\d{1,3}(?:\.\d{3})+(?![\d.])/,
+  ' ': /^[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)/,
+  "'": /^[+-]?\d{1,3}(?:['\u2019]\d{3})+(?!\d)/,
+};
+
 /** True for a plain decimal number, of any size; no hex, no `inf`, no decimal comma. */
 export function isDecimal(text: string): boolean {
   return DECIMAL.test(text);
@@ -37,11 +49,23 @@ export function isMissing(text: string): boolean {
 /**
  * The number as float64, or NaN if the text is none that its place can hold.
  * @param standardized whether it will be: if not, it must fit float32
+ * @param thousands what may stand between groups of three digits
  */
-export function toNumber(text: string, standardized: boolean, decimal: DecimalMark = '.'): number {
-  const plain = decimal === '.' ? text : withPoint(text);
+export function toNumber(
+  text: string,
+  standardized: boolean,
+  decimal: DecimalMark = '.',
+  thousands?: ThousandsMark | undefined,
+): number {
+  const whole = thousands === undefined ? text : withoutGroups(text, thousands);
+  const plain = decimal === '.' ? whole : withPoint(whole);
   const value = DECIMAL.test(plain) ? Number(plain) : Number.NaN;
   return Number.isFinite(standardized ? value : Math.fround(value)) ? value : Number.NaN;
+}
+
+/** Without the marks between groups of digits; digits after a mark that are no group stay, and make it no number. */
+function withoutGroups(text: string, mark: ThousandsMark): string {
+  return text.replace(GROUPS[mark], (groups) => groups.replace(/[^\d+-]/g, ''));
 }
 
 /** A number written with a decimal comma as one with a point; one with a point is no number then. */

@@ -10,9 +10,10 @@ import {
 } from '../../columns/tableColumns.ts';
 import { selectLabels, selectMatrixRows, type Table, type Targets } from '../dataset.ts';
 import { defaultMaxBytes } from '../files.ts';
+import { hasTypes } from '../formats/jsonLines.ts';
 import { fail, showPath } from '../message.ts';
 import { type LoadContext, type Parts, refuseConstant, refuseSplit } from '../parts.ts';
-import type { CsvSpec } from '../spec.ts';
+import { type CsvSpec, textFormat } from '../spec.ts';
 import type { SpecFiles } from '../specFiles.ts';
 import { type Split, splitRows } from '../split.ts';
 import { encodeFrame, learnColumns } from './encode.ts';
@@ -21,8 +22,8 @@ import type { FrameOptions } from './frameColumns.ts';
 import { readFrame } from './readFrame.ts';
 
 /** Whether a spec says of its columns what plain numbers need not. */
-export function needsFrame({ columns, missing, passThrough }: CsvSpec): boolean {
-  return columns !== undefined || missing !== undefined || passThrough !== undefined;
+export function needsFrame({ columns, missing, passThrough, path }: CsvSpec): boolean {
+  return columns !== undefined || missing !== undefined || passThrough !== undefined || hasTypes(path);
 }
 
 /** A table of plain numbers with what its columns are called. */
@@ -38,10 +39,7 @@ export function loadTable(spec: CsvSpec, context: LoadContext, files: SpecFiles)
   const where = showPath(path);
   const missing = missingRules(spec.missing);
   const options: FrameOptions = {
-    delimiter: spec.delimiter,
-    header: spec.header,
-    decimal: spec.decimal,
-    comment: spec.comment,
+    ...textFormat(spec),
     task: context.task,
     target: files.columns(spec.target),
     features: spec.features === undefined ? undefined : files.columns(spec.features),

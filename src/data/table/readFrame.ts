@@ -8,9 +8,10 @@ import type { LearnedColumn } from '../../columns/tableColumns.ts';
 import { describeValue } from '../../messages.ts';
 import { type FileColumns, resolveColumns } from '../columns.ts';
 import type { Targets } from '../dataset.ts';
-import { type DataFile, openDataFile, provenance } from '../files.ts';
+import { contentHead, type DataFile, openDataFile, provenance } from '../files.ts';
 import { scanRecords } from '../formats/delimited.ts';
 import { cellPlace, columnPlace } from '../formats/header.ts';
+import { looksLikeJsonLines, scanJsonLines } from '../formats/jsonLines.ts';
 import { type Role, toNumber, whyNotNumber } from '../formats/number.ts';
 import { LabelCollector } from '../labels.ts';
 import { count, fail, show } from '../message.ts';
@@ -28,7 +29,8 @@ export function readFrame(path: string, options: FrameOptions): Frame {
 export function frameOf(file: DataFile, options: FrameOptions): Frame {
   const builder = new FrameBuilder(file, options);
   const known = options.learned?.map(({ name }) => name) ?? null;
-  scanRecords(file, options, builder, known, options.target === null ? 'file' : 'config');
+  if (looksLikeJsonLines(file.path, contentHead(file, 64))) scanJsonLines(file, options.encoding, builder);
+  else scanRecords(file, options, builder, known, options.target === null ? 'file' : 'config');
   return builder.frame();
 }
 
@@ -166,8 +168,8 @@ class FrameBuilder {
   #feature(column: number, spec: ColumnSpec = DEFAULT_COLUMN, learned?: LearnedColumn): Feature {
     const kind = columnKind((learned ?? spec).kind);
     const from = learned ?? spec;
-    const { decimal, standardized, missing } = this.options;
-    const plain = (text: string) => toNumber(text, standardized?.features ?? false, decimal);
+    const { decimal, thousands, standardized, missing } = this.options;
+    const plain = (text: string) => toNumber(text, standardized?.features ?? false, decimal, thousands);
     const role: Role = this.options.learned === undefined ? 'feature' : 'input';
     const refuse = (got: unknown) => {
       const refusal = kind.refusal(from) ?? whyNotNumber(typeof got === 'string' ? got : 'x', role, decimal);
@@ -188,9 +190,9 @@ class FrameBuilder {
   }
 
   #targetSink(binary: boolean): NumberSink {
-    const { decimal, standardized } = this.options;
+    const { decimal, thousands, standardized } = this.options;
     const parse = (text: string) => {
-      const value = toNumber(text, standardized?.targets ?? false, decimal);
+      const value = toNumber(text, standardized?.targets ?? false, decimal, thousands);
       return binary && value !== 0 && value !== 1 ? Number.NaN : value;
     };
     const refuse = (got: unknown) => {

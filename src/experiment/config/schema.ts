@@ -29,7 +29,7 @@ import {
   select,
   trainingFields,
 } from '../../runtime/trainingFields.ts';
-import { tableFields } from './tableFields.ts';
+import { tableFields, textFields } from './tableFields.ts';
 
 const DELIMITER = 'one character, tab or whitespace';
 const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';
@@ -76,7 +76,7 @@ const columnList = z.array(column('A column.'), { error: COLUMNS }).min(1, { err
 
 const csv = section({
   kind: z.literal('csv'),
-  path: path('Text file, one row a line.'),
+  path: path('Text file, one row a line, or JSON lines (.jsonl, .ndjson), an object a line.'),
   testPath: path('Second file of the same layout that is the test part, in place of a split.').optional(),
   task,
   target: z
@@ -107,6 +107,7 @@ const csv = section({
     ['.', ','] as const,
     'What stands before the fraction of numbers. Default: a point.',
   ).optional(),
+  ...textFields,
   comment: text('a string that is not empty', 'Lines that start with this are passed over.').optional(),
   ...tableFields,
   ...split,

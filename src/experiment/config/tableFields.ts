@@ -3,6 +3,8 @@
 import * as z from 'zod';
 import { TREATMENTS } from '../../columns/column.ts';
 import { COLUMN_KINDS } from '../../columns/index.ts';
+import { ENCODINGS } from '../../data/formats/encoding.ts';
+import { THOUSANDS } from '../../data/formats/number.ts';
 import { anyText, column, flag, list, oneOf, section } from '../../options/fields.ts';
 import { oneOfKind } from '../../options/kinds.ts';
 
@@ -36,6 +38,17 @@ const missing = z
   .describe('Missing cells: a treatment, or a map.');
 
 const COLUMNS = 'a map of columns to what they hold';
+
+export const textFields = {
+  thousands: oneOf(
+    THOUSANDS,
+    'What stands between groups of three digits, such as the comma of 1,234.5. Default: nothing.',
+  ).optional(),
+  encoding: oneOf(
+    ENCODINGS,
+    'How the text is written. Default: UTF-16 where the file starts with its byte order mark, else UTF-8.',
+  ).optional(),
+};
 
 export const tableFields = {
   columns: z
