@@ -17,9 +17,11 @@ import { readIndices } from '../data/indices.ts';
 import { readInputs } from '../data/inputs.ts';
 import { count, fail, showPath } from '../data/message.ts';
 import { textFormat } from '../data/spec.ts';
+import { withTargetsOf } from '../data/table/divide.ts';
 import { encodeFrame } from '../data/table/encode.ts';
 import type { Frame, TextColumn } from '../data/table/frame.ts';
-import { sequence, tableOf } from '../data/table/loadTable.ts';
+import type { FrameOptions } from '../data/table/frameColumns.ts';
+import { readTargets, sequence, tableOf } from '../data/table/loadTable.ts';
 import { frameOf } from '../data/table/readFrame.ts';
 import { dataTask } from '../experiment/run/data.ts';
 import type { Run } from '../experiment/run/directory.ts';
@@ -77,21 +79,46 @@ function learnedFrame(run: Run, posterior: AnyPosterior, path: string, withTarge
   const file = openDataFile(path);
   const head = contentHead(file, 64);
   if (looksLikeNpy(head) || looksLikeIdx(head)) return null;
-  if (arePlain(columns) && columns.passThrough.length === 0 && !looksLikeJsonLines(path, head)) return null;
-  return frameOf(file, {
+  const plain = arePlain(columns) && columns.passThrough.length === 0 && data.targetPath === undefined;
+  if (plain && !looksLikeJsonLines(path, head)) return null;
+  return frameOf(
+    file,
+    frameOptions(run, posterior, withTargets && data.targetPath === undefined, withTargets),
+  );
+}
+
+/** How a file is read for a posterior that knows its columns. */
+function frameOptions(run: Run, posterior: AnyPosterior, withTargets: boolean, drops: boolean): FrameOptions {
+  const { data } = run.config as { data: Run['config']['data'] & { readonly kind: 'csv' } };
+  const columns = posterior.columns as TableColumns;
+  return {
     ...textFormat(data),
-    header: data.header === 'skip' && !withTargets ? 'auto' : data.header,
+    header: data.header === 'skip' && !drops ? 'auto' : data.header,
     task: dataTask(run.config),
     target: withTargets ? fieldColumns(data.target) : null,
     columns: data.columns ?? {},
     missing: { ...missingRules(data.missing), markers: columns.markers },
     texts: columns.passThrough,
     learned: columns.features,
-    drops: withTargets,
+    drops,
     classNames: posterior.classNames ?? undefined,
     standardized: { features: takesFloat64(posterior), targets: true },
     trainedOn: layoutOf(run, data),
-  });
+  };
+}
+
+/** Rows with targets of a posterior that knows its columns; the targets stand in the file, or in one of their own. */
+function learnedTable(run: Run, posterior: AnyPosterior, read: Frame, targets: string | undefined): Table {
+  const { data } = run.config;
+  const columns = posterior.columns as TableColumns;
+  if (data.kind !== 'csv' || data.targetPath === undefined)
+    return tableOf(read, columns, sequence(read.rows), defaultMaxBytes());
+  if (targets === undefined)
+    fail(read.where, 'the targets in a file of their own', 'none', 'add --targets FILE');
+  const options = frameOptions(run, posterior, true, true);
+  const other = readTargets(targets, fieldColumns(data.target), options);
+  const { frame, usable } = withTargetsOf(read, other);
+  return tableOf(frame, columns, usable, defaultMaxBytes());
 }
 
 /**
@@ -120,8 +147,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
   const task = dataTask(run.config);
   const where = showPath(path);
   const frame = learnedFrame(run, posterior, path, true);
-  if (frame !== null)
-    return tableOf(frame, posterior.columns as TableColumns, sequence(frame.rows), defaultMaxBytes());
+  if (frame !== null) return learnedTable(run, posterior, frame, targets);
   if (isDirectory(path)) {
     if (task !== 'classification') {
       fail(
@@ -180,7 +206,7 @@ function layoutOf({ manifest }: Run, data: Run['config']['data'] & { readonly ki
   const width = manifest.data.find(({ shape }) => shape.length === 2)?.shape[1];
   if (width === undefined) return undefined;
   const features = data.features === undefined ? null : fieldColumns(data.features);
-  return { columns: width, target: fieldColumns(data.target), features };
+  return { columns: width, target: data.targetPath === undefined ? fieldColumns(data.target) : [], features };
 }
 
 function fieldColumns(

@@ -15,6 +15,7 @@ import {
   refuseConstant,
   refuseSplit,
   sameFeatures,
+  strataOf,
 } from './parts.ts';
 import {
   type CsvSpec,
@@ -181,6 +182,7 @@ function divided(
     testFraction: spec.testFraction,
     validation: spec.validation,
     limit: spec.limit,
+    strata: strataOf(spec.stratify, table.targets, where),
   };
   const split: Split = splitRows(rows, options, context.shuffle, where);
   // Nothing taken out: the table itself will do, a copy would only cost memory.

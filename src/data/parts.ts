@@ -89,3 +89,16 @@ export function sameFeatures(train: Table, test: Table, where: string): void {
     );
   }
 }
+
+/** Classes by which a split is to be in proportion; undefined where none is asked for. @throws DataError for targets that are no classes */
+export function strataOf(
+  stratify: boolean | undefined,
+  targets: Targets,
+  where: string,
+): Int32Array | undefined {
+  if (stratify !== true) return undefined;
+  if (targets.kind === 'labels') return targets.labels;
+  const { data, columns } = targets.values;
+  if (columns === 1 && data.every((value) => value === 0 || value === 1)) return Int32Array.from(data);
+  return fail(`${where}: data.stratify`, 'classes as targets', 'numbers', 'leave it out');
+}

@@ -15,7 +15,7 @@ export interface ColumnFile {
 
 /** What every kind of data may say. */
 export interface CommonSpec {
-  /** Rows held out of train, by seed. */
+  /** Rows held out of train, by seed: how many, or below 1 which part of them. */
   readonly validation?: number | undefined;
   /** Train on the first so many rows only (after test and validation were taken out); for quick runs. */
   readonly limit?: number | undefined;
@@ -30,6 +30,8 @@ export interface SplitSpec {
   readonly trainIndices?: string | undefined;
   /** Share of the rows drawn for the test part, by seed. */
   readonly testFraction?: number | undefined;
+  /** Whether every class gives rows to the parts in proportion. */
+  readonly stratify?: boolean | undefined;
 }
 
 /** The four files of MNIST's naming in one directory. */
@@ -64,6 +66,12 @@ export interface CsvSpec extends CommonSpec, SplitSpec {
   readonly missing?: MissingOptions | Treatment | undefined;
   /** Columns that are no features and come back with predictions. */
   readonly passThrough?: readonly ColumnRef[] | undefined;
+  /** A column whose equal cells stay in one part. */
+  readonly groups?: ColumnRef | undefined;
+  /** A column by which the last rows are for the test, those before them for validation; true: as they stand in the file. */
+  readonly order?: ColumnRef | true | undefined;
+  /** Another file with the target, row by row. */
+  readonly targetPath?: string | undefined;
 }
 
 /** Two NPY files with as many rows each. */

@@ -1,18 +1,19 @@
-// Which rows are for training, validation and test. Randomness arrives as a shuffle; files have been read by the caller.
+// Which rows are for training, validation and test. Randomness arrives as a shuffle, how rows are taken out is in draw.ts; files have
+// been read by the caller.
 
+import { drawn, type RowKinds, type Shuffle } from './draw.ts';
 import { count, fail } from './message.ts';
 
-/** Puts `order` into a random order, always the same one for the same purpose and length. */
-export type Shuffle = (order: Int32Array, purpose: 'test' | 'validation') => void;
+export type { Shuffle };
 
-export interface SplitOptions {
+export interface SplitOptions extends RowKinds {
   /** Rows of the test part; the others are for training unless `trainIndices` says which. */
   readonly testIndices?: Int32Array | undefined;
   /** Rows for training; the others are the test part unless `testIndices` says which. */
   readonly trainIndices?: Int32Array | undefined;
   /** Share of the rows drawn for the test part, by seed. */
   readonly testFraction?: number | undefined;
-  /** How many of the rows for training are held out, by seed. */
+  /** How many of the rows for training are held out, by seed; below 1 the part of them. */
   readonly validation?: number | undefined;
   /** Keep only the first so many of the rows left for training. */
   readonly limit?: number | undefined;
@@ -51,15 +52,18 @@ export function splitRows(rows: number, options: SplitOptions, shuffle: Shuffle,
         'change data.testFraction or use more rows',
       );
     }
-    [test, train] = drawn(train, size, shuffle, 'test');
+    [test, train] = drawn(train, size, options, shuffle, 'test', where);
   }
   let held: Int32Array | null = null;
   if (validation !== undefined && validation !== 0) {
-    if (!Number.isInteger(validation) || validation < 0 || validation >= train.length) {
+    const part = validation > 0 && validation < 1;
+    const size = part ? Math.round(train.length * validation) : validation;
+    if (!Number.isInteger(size) || size < 1 || size >= train.length) {
       const expected = `data.validation from 0 to ${train.length - 1} (there are ${count(train.length, 'row')} to train on)`;
-      fail(where, expected, `${validation}`, 'hold out fewer rows');
+      const got = part ? `${validation}, which are ${count(size, 'row')}` : `${validation}`;
+      fail(where, expected, got, part && size < 1 ? 'hold out more rows' : 'hold out fewer rows');
     }
-    [held, train] = drawn(train, validation, shuffle, 'validation');
+    [held, train] = drawn(train, size, options, shuffle, 'validation', where);
   }
   if (limit !== undefined) {
     if (!Number.isInteger(limit) || limit < 1)
@@ -102,20 +106,6 @@ function marked(rows: number, indices: Int32Array | undefined, where: string): U
     marks[r] = 1;
   }
   return marks;
-}
-
-/** `size` of `rows` by lot, and the others; both in the order they had. */
-function drawn(
-  rows: Int32Array,
-  size: number,
-  shuffle: Shuffle,
-  purpose: 'test' | 'validation',
-): [Int32Array, Int32Array] {
-  const order = sequence(rows.length);
-  shuffle(order, purpose);
-  const chosen = new Uint8Array(rows.length);
-  for (let i = 0; i < size; i++) chosen[order[i]] = 1;
-  return [rows.filter((_, i) => chosen[i] === 1), rows.filter((_, i) => chosen[i] === 0)];
 }
 
 function sequence(n: number): Int32Array {

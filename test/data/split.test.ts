@@ -214,3 +214,67 @@ describe('regression curve', () => {
     expect(messageOf(() => regressionCurve(options, sources))).toContain(start);
   });
 });
+
+describe('rows that are not alike', () => {
+  const identity: Shuffle = () => undefined;
+  const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+  it('come in proportion to their classes, to within a row of each, whatever the shuffle', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 10, maxLength: 80 }),
+        fc.double({ min: 0.1, max: 0.9, noNaN: true }),
+        fc.boolean(),
+        (classes, testFraction, backwards) => {
+          const strata = Int32Array.from(classes);
+          const shuffle: Shuffle = backwards ? (order) => order.reverse() : identity;
+          const { train, test } = splitRows(strata.length, { testFraction, strata }, shuffle, 'd');
+          expect([...train, ...test!].sort((a, b) => a - b)).toEqual(range(strata.length));
+          for (const k of new Set(classes)) {
+            const of = (rows: ArrayLike<number>) =>
+              Array.from(rows).filter((row) => strata[row] === k).length;
+            const exact = (of(range(strata.length)) * test!.length) / strata.length;
+            expect(Math.abs(of(test!) - exact)).toBeLessThan(1);
+          }
+        },
+      ),
+    );
+  });
+
+  it('stay together by groups, as near to the size as these allow', () => {
+    const groups = Int32Array.from([0, 0, 0, 1, 1, 2, 2, 2, 2, 3]);
+    const options = { testFraction: 0.3, validation: 2, groups };
+    const { train, validation, test } = splitRows(10, options, identity, 'd');
+    expect([[...test!], [...validation!], [...train]]).toEqual([
+      [0, 1, 2],
+      [3, 4],
+      [5, 6, 7, 8, 9],
+    ]);
+    const one = { testFraction: 0.2, groups: new Int32Array(10) };
+    expect(messageOf(() => splitRows(10, one, identity, 'd'))).toMatch(
+      /^d: expected groups small enough for 2 rows of test, got 1 group in 10 rows — /,
+    );
+  });
+
+  it('are taken from the end of an order, validation before test', () => {
+    const ranks = Int32Array.from([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    const { train, validation, test } = splitRows(
+      10,
+      { testFraction: 0.2, validation: 0.25, ranks },
+      identity,
+      'd',
+    );
+    expect([[...test!], [...validation!], [...train]]).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5, 6, 7, 8, 9],
+    ]);
+  });
+
+  it('are held out by a part that is a row at least', () => {
+    expect(splitRows(10, { validation: 0.25 }, identity, 'd').validation).toHaveLength(3);
+    expect(messageOf(() => splitRows(10, { validation: 0.01 }, identity, 'd'))).toMatch(
+      /got 0\.01, which are 0 rows — hold out more rows$/,
+    );
+  });
+});

@@ -1,6 +1,7 @@
 // Tables of more than numbers: cells of every kind, missing ones, rows that are dropped, and what is learned on the training rows alone.
 
 import { describe, expect, it } from 'vitest';
+import type { ColumnSpec } from '../../src/columns/index.ts';
 import { loadData } from '../../src/data/load.ts';
 import type { CsvSpec } from '../../src/data/spec.ts';
 import { testOnPublicData } from '../support/publicData.ts';
@@ -172,6 +173,64 @@ describe('a table of several kinds of columns', () => {
     expect(said(json)).toMatch(/line 2: expected the names of the first object .* got "z"/);
     put('people.jsonl', `${lines[0]}\n[1]\n`);
     expect(said(json)).toMatch(/line 2: expected a JSON object, got a list of 1/);
+  });
+
+  it('is divided by groups, by an order or in proportion, and not by two of them', () => {
+    const lines = Array.from(
+      { length: 12 },
+      (_, i) => `${1 + ((i * 5) % 12)}.1.2024,${'abcd'[i % 4]},${i},${i % 3}`,
+    );
+    put('days.csv', ['day,site,x,y', ...lines].join('\n'));
+    const days = { path: 'days.csv', target: 'y', testFraction: 0.25 } as const;
+    const grouped = table({ ...days, groups: 'site', features: ['x'] });
+    expect([grouped.train.featureNames, [...grouped.rows.test!.indices]]).toEqual([['x'], [3, 7, 11]]);
+    const day: ColumnSpec = { kind: 'date', format: 'd.m.y', parts: ['days'] };
+    const ordered = table({
+      ...days,
+      order: 'day',
+      columns: { day, site: CATEGORICAL },
+      validation: 2,
+    });
+    // Row i is on day 1 + 5i mod 12: the last days are 12, 11 and 10, before them 9 and 8.
+    expect([...ordered.rows.test!.indices].map((i) => 1 + ((5 * i) % 12)).sort((a, b) => a - b)).toEqual([
+      10, 11, 12,
+    ]);
+    expect(
+      [...ordered.rows.validation!.indices].map((i) => 1 + ((5 * i) % 12)).sort((a, b) => a - b),
+    ).toEqual([8, 9]);
+    expect(ordered.train.featureNames).toContain('day');
+    expect([...table({ ...days, order: true, features: ['x'] }).rows.test!.indices]).toEqual([9, 10, 11]);
+    expect(said({ ...days, order: 'day', features: ['x'] })).toMatch(
+      /^days\.csv: line 2, column 1 "day": expected a number or a date such as 2024-01-31, got "1\.1\.2024" — .*format: d\.m\.y/,
+    );
+    expect(said({ ...days, order: true, groups: 'site', features: ['x'] })).toMatch(
+      /got data\.groups and data\.order — keep one/,
+    );
+    const classes = table({ ...days, stratify: true, features: ['x'], testFraction: 0.5 }, 'classification');
+    const { targets } = classes.test!;
+    expect(targets.kind === 'labels' && [...targets.labels].sort()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(said({ ...days, stratify: true, features: ['x'] })).toMatch(
+      /data\.stratify: expected classes as targets/,
+    );
+  });
+
+  it('has its target in another file, row by row', () => {
+    put('x.csv', 'a,b\n1,2\n,4\n5,6\n7,8\n');
+    put('y.csv', 'z,y\n0,10\n0,20\n0,\n0,40\n');
+    const two = {
+      path: 'x.csv',
+      targetPath: 'y.csv',
+      target: 'y',
+      missing: { treatment: 'drop', target: 'drop' },
+    } as const;
+    const { train, rows, provenance } = table(two);
+    expect([...train.features.data]).toEqual([1, 2, 7, 8]);
+    expect(train.targets.kind === 'values' && [...train.targets.values.data]).toEqual([10, 40]);
+    expect([...rows.train.indices]).toEqual([0, 3]);
+    expect(provenance.map(({ path }) => path)).toEqual(['x.csv', 'y.csv']);
+    expect(train.columns?.targets).toEqual(['y']);
+    put('y.csv', 'y\n1\n2\n');
+    expect(said(two)).toMatch(/^y\.csv: expected 4 rows as in .*x\.csv, got 2 — /);
   });
 
   it('has classes beside its columns', () => {

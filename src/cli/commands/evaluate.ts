@@ -42,7 +42,10 @@ export function evaluateCommand(): Command {
     .description('test metrics of a run')
     .argument('<run>', 'run directory')
     .option('--data <file>', "rows with targets, laid out as the run's own data; default: its test part")
-    .option('--targets <file>', 'the targets, where --data is an .npy file')
+    .option(
+      '--targets <file>',
+      'the targets, where --data is an .npy file or the run has them in a file of their own',
+    )
     .option(
       '--ood <file>',
       'inputs from elsewhere: how well uncertainty tells them from the test rows (AUROC)',

@@ -18,6 +18,8 @@ export interface FrameColumn {
 /** Cells as they are written. */
 export interface TextColumn {
   readonly name: string;
+  /** Place in the file. */
+  readonly column: number;
   readonly codes: Int32Array;
   readonly texts: readonly string[];
 }
@@ -39,6 +41,8 @@ export interface Frame {
   readonly targetNames: readonly string[];
   /** Further columns, in the order they were asked for. */
   readonly texts: readonly TextColumn[];
+  /** Columns by which rows are divided, in the order they were asked for. */
+  readonly keys: readonly TextColumn[];
   readonly source: readonly FileProvenance[];
   /** How a message about a cell starts. */
   readonly place: (row: number, column: number) => string;

@@ -25,6 +25,8 @@ export interface FrameOptions extends TextFormat {
   readonly missing: MissingRules;
   /** Columns that are kept as they are written. */
   readonly texts?: readonly ColumnRef[] | undefined;
+  /** Columns by which rows are divided; they may be among the others. */
+  readonly keys?: readonly ColumnRef[] | undefined;
   /** Columns of a posterior, which are then the features. */
   readonly learned?: readonly LearnedColumn[] | undefined;
   /** Whether rows may be dropped. */
@@ -86,6 +88,7 @@ export function featureColumns(
     const others = texts.filter((column) => !specs.has(column));
     return resolveTable(all, options.target ?? [], features, others).features;
   }
+  if (learned.length === 0) return [];
   const names = learned.map(({ name }) => name);
   if (all.names !== null && names.some((name) => all.names?.includes(name)))
     return resolveColumns(names, all, MODEL_FEATURES);

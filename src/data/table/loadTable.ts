@@ -8,6 +8,7 @@ import {
   plainColumns,
   type TableColumns,
 } from '../../columns/tableColumns.ts';
+import type { ColumnRef } from '../columns.ts';
 import { selectLabels, selectMatrixRows, type Table, type Targets } from '../dataset.ts';
 import { defaultMaxBytes } from '../files.ts';
 import { hasTypes } from '../formats/jsonLines.ts';
@@ -15,15 +16,19 @@ import { fail, showPath } from '../message.ts';
 import { type LoadContext, type Parts, refuseConstant, refuseSplit } from '../parts.ts';
 import { type CsvSpec, textFormat } from '../spec.ts';
 import type { SpecFiles } from '../specFiles.ts';
-import { type Split, splitRows } from '../split.ts';
+import { divideFrame, divisionKeys, withTargetsOf } from './divide.ts';
 import { encodeFrame, learnColumns } from './encode.ts';
 import type { Frame } from './frame.ts';
 import type { FrameOptions } from './frameColumns.ts';
 import { readFrame } from './readFrame.ts';
 
 /** Whether a spec says of its columns what plain numbers need not. */
-export function needsFrame({ columns, missing, passThrough, path }: CsvSpec): boolean {
-  return columns !== undefined || missing !== undefined || passThrough !== undefined || hasTypes(path);
+export function needsFrame(spec: CsvSpec): boolean {
+  const { columns, missing, passThrough, groups, order, targetPath } = spec;
+  const said = [columns, missing, passThrough, groups, order, targetPath].some(
+    (value) => value !== undefined,
+  );
+  return said || hasTypes(spec.path);
 }
 
 /** A table of plain numbers with what its columns are called. */
@@ -41,19 +46,24 @@ export function loadTable(spec: CsvSpec, context: LoadContext, files: SpecFiles)
   const options: FrameOptions = {
     ...textFormat(spec),
     task: context.task,
-    target: files.columns(spec.target),
+    target: spec.targetPath === undefined ? files.columns(spec.target) : null,
     features: spec.features === undefined ? undefined : files.columns(spec.features),
     columns: spec.columns ?? {},
     missing,
     texts: spec.passThrough,
+    keys: divisionKeys(spec),
     drops: true,
     standardized: context.standardized,
     maxBytes: context.maxBytes,
   };
-  const frame = readFrame(path, options);
-  files.note(...frame.source);
+  const read = readFrame(path, options);
+  files.note(...read.source);
+  const { frame, usable } =
+    spec.targetPath === undefined
+      ? { frame: read, usable: sequence(read.rows) }
+      : joined(read, spec, options, files);
   refuseConstant(frame.targets as Targets, where, 'name another column as data.target');
-  const split = splitFrame(frame, spec, context, files);
+  const split = divideFrame(frame, usable, spec, context, files);
   const maxBytes = context.maxBytes ?? defaultMaxBytes();
   const columns: TableColumns = {
     version: COLUMNS_VERSION,
@@ -78,6 +88,13 @@ export function loadTable(spec: CsvSpec, context: LoadContext, files: SpecFiles)
   };
   if (spec.testPath === undefined) return parts;
   refuseSplit(spec, where, 'data.testPath');
+  if (spec.targetPath !== undefined)
+    fail(
+      where,
+      'one of data.testPath and data.targetPath',
+      'both',
+      'put the target into the files themselves',
+    );
   const classNames = frame.targets?.kind === 'labels' ? frame.targets.classNames : undefined;
   const other = readFrame(files.resolve(spec.testPath), { ...options, classNames });
   files.note(...other.source);
@@ -90,6 +107,18 @@ export function loadTable(spec: CsvSpec, context: LoadContext, files: SpecFiles)
   };
 }
 
+/** The rows of a frame with the targets that stand in a file of their own. */
+function joined(frame: Frame, spec: CsvSpec, options: FrameOptions, files: SpecFiles) {
+  const targets = readTargets(files.resolve(spec.targetPath as string), files.columns(spec.target), options);
+  files.note(...targets.source);
+  return withTargetsOf(frame, targets);
+}
+
+/** The target columns of a file, without features. */
+export function readTargets(path: string, target: readonly ColumnRef[], options: FrameOptions): Frame {
+  return readFrame(path, { ...options, target, learned: [], texts: [], keys: [] });
+}
+
 /** Rows of a frame as a table of the features that `columns` say. */
 export function tableOf(frame: Frame, columns: TableColumns, rows: Int32Array, maxBytes: number): Table {
   return {
@@ -99,27 +128,6 @@ export function tableOf(frame: Frame, columns: TableColumns, rows: Int32Array, m
     source: frame.source,
     columns,
   };
-}
-
-/** The rows of the parts by their place among the rows that were kept; files of row numbers count the rows of the file. */
-function splitFrame(frame: Frame, spec: CsvSpec, context: LoadContext, files: SpecFiles): Split {
-  const place = new Int32Array(frame.allRows).fill(-1);
-  frame.numbers.forEach((number, row) => {
-    place[number] = row;
-  });
-  const kept = (path: string | undefined) =>
-    files
-      .rows(path, frame.allRows)
-      ?.map((number) => (number >= 0 && number < place.length ? place[number] : number))
-      .filter((row) => row >= 0);
-  const options = {
-    testIndices: kept(spec.testIndices),
-    trainIndices: kept(spec.trainIndices),
-    testFraction: spec.testFraction,
-    validation: spec.validation,
-    limit: spec.limit,
-  };
-  return splitRows(frame.rows, options, context.shuffle, frame.where);
 }
 
 function selectTargets(targets: Targets, rows: Int32Array): Targets {

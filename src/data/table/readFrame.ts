@@ -15,7 +15,7 @@ import { looksLikeJsonLines, scanJsonLines } from '../formats/jsonLines.ts';
 import { type Role, toNumber, whyNotNumber } from '../formats/number.ts';
 import { LabelCollector } from '../labels.ts';
 import { count, fail, show } from '../message.ts';
-import type { Frame, FrameColumn } from './frame.ts';
+import type { Frame, FrameColumn, TextColumn } from './frame.ts';
 import { columnName, columnSpecs, type FrameOptions, featureColumns, textColumns } from './frameColumns.ts';
 import { type ColumnSink, NumberSink, TextSink } from './sinks.ts';
 
@@ -50,6 +50,9 @@ class FrameBuilder {
   #targets: readonly number[] = [];
   #values: readonly NumberSink[] = [];
   #texts: readonly { readonly column: number; readonly sink: TextSink }[] = [];
+  /** Columns of `#texts` that come back with predictions, and those by which rows are divided. */
+  #passed: readonly number[] = [];
+  #keys: readonly number[] = [];
   /** Columns whose missing cells drop the row. */
   #dropping: readonly number[] = [];
   readonly #labels = new LabelCollector();
@@ -72,13 +75,18 @@ class FrameBuilder {
     const { target, missing, drops } = this.options;
     const all: FileColumns = { where: this.file.where, names, count: columns };
     const texts = textColumns(all, this.options);
-    this.#texts = texts.map((column) => ({
+    this.#keys = (this.options.keys ?? []).map(
+      (ref) => resolveColumns([ref], all, 'data.groups or order')[0],
+    );
+    this.#passed = texts;
+    const kept = [...new Set([...texts, ...this.#keys])];
+    this.#texts = kept.map((column) => ({
       column,
       sink: new TextSink(levelOf, (got) => new Refused('a text', describeValue(got), 'write it as one')),
     }));
     this.#targets = target === null ? [] : resolveColumns(target, all, 'data.target');
     const specs = columnSpecs(all, this.options);
-    const places = featureColumns(all, texts, specs, this.options);
+    const places = featureColumns(all, kept, specs, this.options);
     const { learned } = this.options;
     this.#features = places.map((column, f) => this.#feature(column, specs.get(column), learned?.[f]));
     const dropping = places.filter((column) => {
@@ -148,17 +156,18 @@ class FrameBuilder {
       ),
       targets: this.options.target === null ? null : this.#finishTargets(rows, lines),
       targetNames: this.#targets.map((column) => columnName(this.#names, column)),
-      texts: this.#texts.map(({ column, sink }) => {
-        const { values, texts } = sink.column(rows);
-        return {
-          name: columnName(this.#names, column),
-          codes: values as Int32Array,
-          texts: texts as string[],
-        };
-      }),
+      texts: this.#passed.map((column) => this.#textColumn(column, rows)),
+      keys: this.#keys.map((column) => this.#textColumn(column, rows)),
       source: [provenance(this.file, [this.#all, this.#width])],
       place: (row, column) => this.#place(lines[row], column),
     };
+  }
+
+  #textColumn(column: number, rows: number): TextColumn {
+    const sink = this.#texts.find((text) => text.column === column)?.sink as TextSink;
+    const { values, texts } = sink.column(rows);
+    const name = columnName(this.#names, column);
+    return { name, column, codes: values as Int32Array, texts: texts as readonly string[] };
   }
 
   #isMissing(cell: unknown): boolean {

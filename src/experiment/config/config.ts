@@ -255,7 +255,7 @@ function checkSplit(data: Exclude<DataConfig, { kind: 'idx' }>, file: string): v
 
 const PATH_KEYS = {
   idx: ['dir'],
-  csv: ['path', 'testPath', 'target.file', 'features.file', 'testIndices', 'trainIndices'],
+  csv: ['path', 'testPath', 'targetPath', 'target.file', 'features.file', 'testIndices', 'trainIndices'],
   npy: ['features', 'targets', 'testIndices', 'trainIndices'],
   synthetic: ['testIndices', 'trainIndices'],
 } as const;

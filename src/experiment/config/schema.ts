@@ -11,6 +11,7 @@ import {
   column,
   count,
   deviation,
+  flag,
   fraction,
   oneOf,
   path,
@@ -39,9 +40,15 @@ const SEED =
 const seed = z.union([z.string().min(1, { error: SEED }), z.number().int({ error: SEED })], { error: SEED });
 const TASKS = ['regression', 'classification'] as const;
 
-const validation = count(
-  'Rows held out of the training rows, picked by seed, to watch the fit on.',
-).optional();
+const VALIDATION = 'a whole number of at least 1, or a part between 0 and 1';
+const validation = z
+  .union([count('A number of rows.', undefined, VALIDATION), fraction('A part of the rows.', VALIDATION)], {
+    error: VALIDATION,
+  })
+  .describe(
+    'Rows held out of the training rows, picked by seed, to watch the fit on: how many, or below 1 which part of them.',
+  )
+  .optional();
 const limit = count('Only the first so many training rows, for quick runs.').optional();
 const standardize = oneOf(
   STANDARDIZE,
@@ -57,6 +64,9 @@ const split = {
     'File with the numbers (from 0) of the training rows. Of the two files, one left out means all other rows.',
   ).optional(),
   testFraction: fraction('Part of the rows held out for the test, picked by seed.').optional(),
+  stratify: flag(
+    'Whether every class gives rows to test and validation in proportion to its number. Default: false.',
+  ).optional(),
   validation,
   limit,
   standardize,

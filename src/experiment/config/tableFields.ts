@@ -5,7 +5,7 @@ import { TREATMENTS } from '../../columns/column.ts';
 import { COLUMN_KINDS } from '../../columns/index.ts';
 import { ENCODINGS } from '../../data/formats/encoding.ts';
 import { THOUSANDS } from '../../data/formats/number.ts';
-import { anyText, column, flag, list, oneOf, section } from '../../options/fields.ts';
+import { anyText, column, flag, list, oneOf, path, section } from '../../options/fields.ts';
 import { oneOfKind } from '../../options/kinds.ts';
 
 const MISSING = `${TREATMENTS.join(', ')}, or a map with markers, treatment, indicator and target`;
@@ -37,6 +37,8 @@ const missing = z
   )
   .describe('Missing cells: a treatment, or a map.');
 
+const ORDER = 'true, or the name of a column or its number (0 is the first, -1 the last)';
+
 const COLUMNS = 'a map of columns to what they hold';
 
 export const textFields = {
@@ -60,6 +62,18 @@ export const tableFields = {
     .describe('What columns hold, by name or number (from 0). Columns that are not named hold numbers.')
     .optional(),
   missing: missing.optional(),
+  groups: column(
+    'A column whose equal cells stay in one part: rows of one patient, one site, one day. It is no feature unless named in columns or features.',
+  ).optional(),
+  order: z
+    .union([z.literal(true), column('A column.')], { error: ORDER })
+    .describe(
+      'A column by which the last rows are the test part and those before them the validation rows, in place of a draw; true: as they stand in the file. It is no feature unless named in columns or features.',
+    )
+    .optional(),
+  targetPath: path(
+    'Another file with the target, row by row, in which data.target is looked for.',
+  ).optional(),
   passThrough: list(
     column('A column.'),
     'a list of column names or numbers',

@@ -24,7 +24,7 @@ export const splitSchema = z.looseObject(
     /** Seed of the rows drawn by lot; null where none were. */
     seed: text.nullable(),
     testFraction: number.optional(),
-    validation: size.optional(),
+    validation: number.optional(),
     limit: size.optional(),
     /** Files with the row numbers of a part, by their key in the config. */
     indexFiles: z
@@ -46,7 +46,8 @@ type PartRecord = z.output<typeof part>;
 export function splitRecord({ data, seed, writtenPaths }: ResolvedConfig, loaded: LoadedData): SplitRecord {
   const { train, validation, test } = loaded.rows;
   const fraction = 'testFraction' in data ? data.testFraction : undefined;
-  const drawn = fraction !== undefined || validation !== null;
+  const ordered = 'order' in data && data.order !== undefined;
+  const drawn = !ordered && (fraction !== undefined || validation !== null);
   const indexFiles = Object.fromEntries(
     (['testIndices', 'trainIndices'] as const).flatMap((key) => {
       const file = loaded.provenance.find(({ path }) => path === writtenPaths[key]);

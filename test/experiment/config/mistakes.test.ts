@@ -226,7 +226,10 @@ describe('mistakes, each in one line', () => {
       'data: {kind: csv, path: a, header: 1}',
       ': data.header: expected true, false, auto or skip, got 1 — change it',
     ],
-    ['data: {kind: csv, path: a, validation: 0.2}', `: data.validation: ${WHOLE}, got 0.2 — change it`],
+    [
+      'data: {kind: csv, path: a, validation: 1.5}',
+      `: data.validation: ${WHOLE}, or a part between 0 and 1, got 1.5 — change it`,
+    ],
     [
       'data: {kind: csv, path: a, testFraction: 1}',
       ': data.testFraction: expected a number between 0 and 1, both excluded, got 1 — change it',
