@@ -7,15 +7,26 @@ import type { SessionCalls } from '../workers/protocol.ts';
 import { buffersOf, PredictionSession } from '../workers/session.ts';
 import type { Wire } from './platform.ts';
 
-/** Answers the calls that come over `wire`, for as long as the thread lives. */
-export function answerSession(host: WorkerHost, wire: Wire): void {
+/**
+ * Answers the calls that come over `wire`, for as long as the thread lives.
+ * @param prove called before each use of a backend with what it compiled
+ */
+export function answerSession(
+  host: WorkerHost,
+  wire: Wire,
+  prove: (backend: string, compiled: unknown) => void = () => undefined,
+): void {
   let session: PredictionSession;
+  let again: () => void;
   const calls: SessionCalls = {
     async open(setup) {
       await host.backends.load(setup.backend, setup.compiled);
+      again = () => prove(setup.backend, setup.compiled);
+      again();
       session = new PredictionSession(host, setup);
     },
     predict(request) {
+      again();
       const prediction = session.predict(request);
       return transfer(prediction, buffersOf(prediction) as never);
     },

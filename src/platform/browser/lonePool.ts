@@ -1,10 +1,11 @@
 // The pool of a runtime that runs in a worker itself, where memory cannot be shared: requests are computed in its own thread, cut
 // short enough for the messages in between, such as one to stop.
 
-import { createCompute } from '../../workers/compute.ts';
+import { BackendUnavailableError } from '../../errors.ts';
 import type { WorkerHost } from '../../workers/host.ts';
 import type { PhaseTimes, Reply, Request, TrainReply, TrainRequest } from '../../workers/protocol.ts';
 import { LostRequestError, type WorkerPool } from '../platform.ts';
+import { createProvenCompute } from './provenCompute.ts';
 
 /** Steps are computed for about so long before messages are looked at. */
 const SLICE_MS = 40;
@@ -18,7 +19,7 @@ export class LonePool implements WorkerPool {
   #closed = false;
 
   constructor(host: WorkerHost) {
-    this.#compute = createCompute(host);
+    this.#compute = createProvenCompute(host);
   }
 
   async run<R extends Reply>(request: Request): Promise<R> {
@@ -37,6 +38,7 @@ export class LonePool implements WorkerPool {
     try {
       return request.kind === 'train' ? await this.#train(request) : this.#compute(request);
     } catch (cause) {
+      if (cause instanceof BackendUnavailableError) throw cause;
       throw new LostRequestError(`worker: ${cause instanceof Error ? cause.message : String(cause)}`, {
         cause,
       });

@@ -17,4 +17,6 @@ export interface PoolTask {
 export type PoolMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'reply'; readonly reply: Reply }
-  | { readonly kind: 'error'; readonly message: string };
+  | { readonly kind: 'error'; readonly message: string }
+  /** The kernels have other bits here than elsewhere: no worker of this browser can do it. */
+  | { readonly kind: 'unfit'; readonly message: string };

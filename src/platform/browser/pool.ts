@@ -1,7 +1,7 @@
 // The pool of workers in a browser whose page may share memory: starts them as requests need them, hands out, replaces the dead.
 // A worker that was terminated may still be writing; that it is gone shows in the release of a lock it held.
 
-import { WorkerLostError } from '../../errors.ts';
+import { BackendUnavailableError, WorkerLostError } from '../../errors.ts';
 import type { Reply, Request } from '../../workers/protocol.ts';
 import { LostRequestError, type PoolOptions, type WorkerPool } from '../platform.ts';
 import type { PoolMessage, PoolTask, Role } from './messages.ts';
@@ -95,6 +95,7 @@ export class BrowserPool implements WorkerPool {
     member.ready = true;
     member.task = null;
     if (message.kind === 'reply') task?.resolve(message.reply);
+    else if (message.kind === 'unfit') task?.reject(new BackendUnavailableError(message.message));
     else if (message.kind === 'error') task?.reject(new LostRequestError(`worker: ${message.message}`));
     this.#next();
   }
