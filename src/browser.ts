@@ -3,6 +3,7 @@
 import './browser/strictPolicy.ts';
 
 export { ACTIVATIONS, type Activation } from './backend/backend.ts';
+export { type CheckpointStore, checkpointStore } from './browser/checkpoints.ts';
 export {
   type FileHandle,
   type FileSource,

@@ -72,9 +72,7 @@ export function posteriorDigest(posterior: AnyPosterior): string {
  * @throws CheckpointError, in one line, naming the file and what is wrong
  */
 export function readCheckpoint(source: FileSource): Promise<Checkpoint> {
-  return bytesOf(source, 'readCheckpoint', (bytes, where) =>
-    decodeCheckpoint(decodeSafetensors(bytes, where), where, browserFileHost),
-  );
+  return bytesOf(source, 'readCheckpoint', checkpointFrom);
 }
 
 /**
@@ -85,10 +83,16 @@ export async function writeCheckpoint(file: FileHandle, state: TrainingState): P
   await write('writeCheckpoint', file, checkpointBytes(state));
 }
 
-function checkpointBytes(state: TrainingState): Uint8Array<ArrayBuffer> {
+/** @internal the bytes of a checkpoint's file */
+export function checkpointBytes(state: TrainingState): Uint8Array<ArrayBuffer> {
   readable('writeCheckpoint', () => checkStateShape('writeCheckpoint', state));
   const { tensors, metadata } = checkpointRecord(state, null, browserFileHost);
   return joined(encodeSafetensors(tensors, metadata));
+}
+
+/** @internal the checkpoint in the bytes of a file */
+export function checkpointFrom(bytes: Uint8Array, where: string): Checkpoint {
+  return decodeCheckpoint(decodeSafetensors(bytes, where), where, browserFileHost);
 }
 
 function ownBytes(source: unknown): Uint8Array<ArrayBuffer> | null {

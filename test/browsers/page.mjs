@@ -3,9 +3,10 @@
 
 import { behavior } from './tasks/behavior.mjs';
 import { digests } from './tasks/digests.mjs';
+import { interrupted } from './tasks/interrupted.mjs';
 
 /** @type {Record<string, (options: URLSearchParams) => Promise<unknown>>} */
-const TASKS = { behavior, digests };
+const TASKS = { behavior, digests, interrupted };
 
 const options = new URLSearchParams(location.search);
 /** @type {string[]} */

@@ -3,12 +3,16 @@
 // Prints the digests of the golden set in Node, Deno, Bun and each browser as one table; anything else than the golden digests fails.
 // A browser that is not installed is named and skipped; with VARPOOL_EXPECT_BROWSERS=1 it is a failure.
 
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KERNEL_EPOCH } from '../../dist/backend/kernelEpoch.js';
+import { createRuntime, posteriorDigest } from '../../dist/index.js';
 import { goldenDigests } from '../golden/digests.mjs';
 import { digestsIn } from './otherRuntimes.mjs';
 import { findBrowser, open, ROOT, serve } from './support.mjs';
+import { longDigest } from './tasks/longTraining.mjs';
 
 /** @typedef {import('./support.mjs').BrowserName} BrowserName */
 /** @typedef {Record<string, { posterior: string, predictions: string }>} Digests */
@@ -133,7 +137,56 @@ async function behavior(browsers) {
   }
 }
 
-const STEPS = { digests: digestTable, behavior };
+/**
+ * Kills each browser in mid-training; another page on the same profile has to end with the digest of Node.
+ * @param {readonly BrowserName[]} browsers
+ */
+async function interruptions(browsers) {
+  const expected = await longDigest(
+    createRuntime({ workers: 2, backend: 'wasm', seed: 'golden' }),
+    posteriorDigest,
+  );
+  for (const browser of browsers) {
+    for (const isolated of [true, false]) {
+      for (const store of ['files', 'database']) {
+        const what = `${browser}, ${isolated ? 'isolated' : 'not isolated'}, ${store}`;
+        const served = await serve({ isolated });
+        const profile = mkdtempSync(join(tmpdir(), 'varpool-profile-'));
+        /** @param {string} query */
+        const ask = async (query) => {
+          const page = open(
+            browser,
+            `${served.url}/test/browsers/page.html?task=interrupted&store=${store}&${query}`,
+            { profile },
+          );
+          try {
+            const report = await served.report(REPORT_MS);
+            if (report.error !== undefined) throw new Error(`${report.error}\n${report.stack}`);
+            return report.value;
+          } finally {
+            await page.close();
+          }
+        };
+        try {
+          const before = await ask('stage=first');
+          const { resumed, digest } = await ask('stage=second');
+          console.log(
+            `${what}: killed after step ${before.step}, resumed at step ${resumed} of ${before.steps}: ${digest === expected ? 'same digest' : 'DIFFERS'}`,
+          );
+          if (digest !== expected || !(resumed > 0))
+            fail(
+              `${what}: expected the digest of Node from a saved state, got ${digest} from step ${resumed}`,
+            );
+        } finally {
+          await served.close();
+          rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+        }
+      }
+    }
+  }
+}
+
+const STEPS = { digests: digestTable, behavior, interruptions };
 
 const { values } = parseArgs({
   options: {
