@@ -1,5 +1,6 @@
 // A server as a program has it: made, opened, listening, and closed once the last accepted request is answered. The options are in options.ts.
 
+import { Server as NetServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { createRuntime } from '../index.ts';
@@ -7,6 +8,9 @@ import { ServerCore } from './core.ts';
 import { createApp } from './http/app.ts';
 import { addRoutes } from './http/routes.ts';
 import { readServerOptions, type Server, type ServerOptions } from './options.ts';
+
+/** Time for requests that are on their way when the last accepted one is answered. */
+const LINGER_MS = 1000;
 
 /**
  * Makes an HTTP server for fitted posteriors, by the Open Inference Protocol v2. Answers have the bits of `runtime.predict`.
@@ -70,14 +74,25 @@ class HttpServer implements Server {
     core.draining = true;
     if (this.#poll !== null) clearInterval(this.#poll);
     await core.whenIdle(core.settings.limits.drainMs);
-    const closed = app.close();
-    app.server.closeIdleConnections();
-    // Whoever is still connected has its answer, or has had its time.
-    const cut = setTimeout(() => app.server.closeAllConnections(), 500);
-    await closed;
-    clearTimeout(cut);
+    await this.#hangUp();
+    await app.close();
     await core.repository.close();
     await core.runtime.close();
+  }
+
+  /**
+   * Takes no more connections, and gives those that are open time for a request that is on its way: it gets 503 and the end of its
+   * connection. Closing them at once, as Node's close does, would break it off.
+   */
+  async #hangUp(): Promise<void> {
+    const { server } = this.app;
+    if (!server.listening) return;
+    NetServer.prototype.close.call(server);
+    const open = () =>
+      new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count ?? 0)));
+    for (let ms = 0; ms < LINGER_MS && (await open()) > 0; ms += 20)
+      await new Promise((next) => setTimeout(next, 20));
+    server.closeAllConnections();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

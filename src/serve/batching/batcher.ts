@@ -86,7 +86,7 @@ export class Batcher {
   }
 
   /** @throws RequestProblem 503 when the queue is full, 504 when the deadline passes; what the engine throws */
-  ask({ caller, x, settings, divisible, deadlineMs, signal }: Asked): Promise<Answered> {
+  async ask({ caller, x, settings, divisible, deadlineMs, signal }: Asked): Promise<Answered> {
     const { queueRows } = this.options;
     if (this.rows + x.rows > queueRows) {
       const got = `${this.rows} waiting and ${x.rows} more`;

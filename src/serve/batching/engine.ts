@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly cacheBytes: number;
   readonly capacity: number;
   readonly onWarning: (message: string) => void;
+  /** How sessions are opened; default `openSession`. */
+  readonly open?: typeof openSession;
 }
 
 /** Times a batch is computed before it fails. */
@@ -89,8 +91,10 @@ export class SessionEngine implements Engine {
         if (!(error instanceof WorkerLostError)) throw error;
         this.#all.delete(session);
         await session.close();
-        if (attempt === TRIES || this.#closed) throw error;
+        if (this.#closed) throw error;
         this.options.onWarning(`a thread was lost (${error.message}); opening another`);
+        await this.#replace();
+        if (attempt === TRIES) throw error;
       } finally {
         if (this.#all.has(session)) this.#idle.push(session);
         this.#waiting.shift()?.();
@@ -110,11 +114,20 @@ export class SessionEngine implements Engine {
     }
   }
 
+  /** Opens a session in place of one that was lost; where that fails, the next batch tries again. */
+  async #replace(): Promise<void> {
+    try {
+      this.#idle.push(await this.#open());
+    } catch (error) {
+      this.options.onWarning(`no thread could be opened: ${(error as Error).message}`);
+    }
+  }
+
   async #open(): Promise<Session> {
-    const { backend, cacheBytes, capacity } = this.options;
+    const { backend, cacheBytes, capacity, open = openSession } = this.options;
     this.#opening++;
     try {
-      const session = await openSession(this.posterior, { backend, cacheBytes, capacity });
+      const session = await open(this.posterior, { backend, cacheBytes, capacity });
       this.#all.add(session);
       return session;
     } finally {

@@ -68,7 +68,6 @@ export async function createApp(settings: ServerSettings, gatekeeper: Gatekeeper
     reply.header('x-request-id', request.id);
     const { open = false, counted = false } = request.routeOptions.config;
     if (gatekeeper.draining()) {
-      reply.header('connection', 'close');
       if (!open)
         throw busy('server: expected a server that goes on, got one that is stopping — ask another', 1);
     }
@@ -80,6 +79,9 @@ export async function createApp(settings: ServerSettings, gatekeeper: Gatekeeper
       throw busy(mismatch('server', expected, 'more', 'try again in 1 s'), 1);
     }
     reply.raw.once('close', () => gatekeeper.leave());
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (gatekeeper.draining()) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
     if (!request.routeOptions.config.counted && reply.statusCode < 400) return;
