@@ -120,6 +120,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   serve: [
     'index.ts',
     'random',
+    'columns',
     'core',
     'scheduler',
     'runtime',

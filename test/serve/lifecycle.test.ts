@@ -46,7 +46,12 @@ describe('a repository', () => {
     expect(await answered(url, 'other')).toEqual(await means('run1'));
     expect((await call(`${url}/v2/models/versions`)).body).toMatchObject({
       versions: ['2', '10'],
-      parameters: { version: '10', columns: ['x'], draws: 10, test: { rmse: expect.any(Number) } },
+      parameters: {
+        version: '10',
+        columns: [{ name: 'x', kind: 'numeric' }],
+        draws: 10,
+        test: { rmse: expect.any(Number) },
+      },
     });
   });
 

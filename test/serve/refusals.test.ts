@@ -139,10 +139,10 @@ describe('a wrong request', () => {
   test('of a model with names: a missing and a mistyped column', async () => {
     const column = (name: string) => ({ name, shape: [1], datatype: 'FP32', data: [1] });
     const few = await post(at('/v2/models/curve/infer'), { inputs: [column('age'), column('weight')] });
-    expect(few.body.error).toMatch(/^inputs: expected a tensor for each of 3 columns, got no "height"/);
-    const wrong = await post(at('/v2/models/curve/infer'), { inputs: [column('aeg')] });
+    expect(few.body.error).toMatch(/^inputs: expected a tensor for each of 3 columns, got none for "height"/);
+    const wrong = await post(at('/v2/models/curve/infer'), { inputs: [column('heigth')] });
     expect(wrong.body.error).toMatch(
-      /^inputs\[0\]\.name: expected x or the name of a column, got "aeg" — did you mean age\?/,
+      /^inputs\[0\]\.name: expected x or the name of a column, got "heigth" — did you mean height\?/,
     );
   });
 

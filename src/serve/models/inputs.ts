@@ -1,5 +1,7 @@
 // From the tensors of a request to the rows of a model: one tensor `x`, or one tensor for each column by its name.
 
+import { encodeNamedRows } from '../../columns/namedRows.ts';
+import type { TableColumns } from '../../columns/tableColumns.ts';
 import type { Matrix } from '../../core/matrix.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { describeValue, listed, nearest } from '../../messages.ts';
@@ -12,24 +14,30 @@ export class ModelInputs {
   readonly #units: ReturnType<typeof featureUnits>;
 
   constructor(
-    readonly posterior: Pick<AnyPosterior, 'model'> & AnyPosterior,
-    /** Columns by the names of the data's header; null where they have none. */
-    readonly columns: readonly string[] | null,
+    readonly posterior: AnyPosterior,
+    /** Its columns by name, and how a cell becomes features; null where they have no names. */
+    readonly table: TableColumns | null,
   ) {
     this.#units = featureUnits(posterior);
   }
 
   /** Rows that can be predicted, each number finite and within float32. @throws RequestProblem that names the tensor */
   read(tensors: readonly Tensor[]): Matrix {
-    const x = tensors.find(({ name }) => name === 'x' && !this.columns?.includes('x'));
-    const matrix = x === undefined ? this.#fromColumns(tensors) : this.#fromTable(tensors, x);
+    const x = tensors.find(({ name }) => name === 'x' && !this.#isColumn(name));
     try {
+      const matrix = x === undefined ? this.#fromColumns(tensors) : this.#fromTable(tensors, x);
       return checkInputs('request', this.posterior.model, this.#units, matrix);
     } catch (error) {
       if (error instanceof RangeError || error instanceof TypeError)
-        throw new RequestProblem(400, error.message.replace('request', tensors[0].at));
+        throw new RequestProblem(400, error.message.replace(/^request\b/, tensors[0].at));
       throw error;
     }
+  }
+
+  /** Whether `x` is a column of this model; of a model of one input both mean the same. */
+  #isColumn(name: string): boolean {
+    const { inputSize } = this.posterior.model;
+    return inputSize > 1 && this.table?.features.some((column) => column.name === name) === true;
   }
 
   #fromTable(tensors: readonly Tensor[], x: Tensor): Matrix {
@@ -52,38 +60,36 @@ export class ModelInputs {
   }
 
   #fromColumns(tensors: readonly Tensor[]): Matrix {
-    const { columns } = this;
-    if (columns === null) {
+    const { table } = this;
+    if (table === null) {
       const { at, name } = tensors[0];
       throw badField(`${at}.name`, 'x', describeValue(name), 'the columns of this model have no names');
     }
-    const known = new Map(columns.map((name, c) => [name, c]));
+    const names = table.features.map(({ name }) => name);
     const rows = tensors[0].shape[0];
-    const data = new Float64Array(rows * columns.length);
-    const seen = new Set<number>();
-    for (const tensor of tensors) {
-      const c = known.get(tensor.name);
-      if (c === undefined) {
-        const near = nearest(tensor.name, columns);
+    for (const { name, shape, at } of tensors) {
+      if (!names.includes(name)) {
+        const near = nearest(name, names);
         const next = near === null ? 'see the metadata of the model' : `did you mean ${near}?`;
-        throw badField(`${tensor.at}.name`, 'x or the name of a column', describeValue(tensor.name), next);
+        throw badField(`${at}.name`, 'x or the name of a column', describeValue(name), next);
       }
-      const { shape } = tensor;
       if (shape.length > 2 || (shape[1] ?? 1) !== 1 || shape[0] !== rows) {
         const expected = `[${rows}] or [${rows}, 1]`;
-        throw badField(`${tensor.at}.shape`, expected, `[${shape.join(', ')}]`, 'send one number a row');
+        throw badField(`${at}.shape`, expected, `[${shape.join(', ')}]`, 'send one cell a row');
       }
-      seen.add(c);
-      const values = numbers(tensor);
-      for (let r = 0; r < rows; r++) data[r * columns.length + c] = values[r];
     }
-    if (seen.size < columns.length) {
-      const missing = columns.filter((_, c) => !seen.has(c));
+    const missing = names.filter((name) => !tensors.some((tensor) => tensor.name === name));
+    if (missing.length > 0) {
       const shown = missing.slice(0, 3).map(describeValue);
-      const got = missing.length > 3 ? `none of ${missing.length} columns` : `no ${listed(shown)}`;
-      throw badField('inputs', `a tensor for each of ${columns.length} columns`, got, 'add it, or send x');
+      const got = missing.length > 3 ? `none for ${missing.length} of them` : `none for ${listed(shown)}`;
+      throw badField('inputs', `a tensor for each of ${names.length} columns`, got, 'add it, or send x');
     }
-    return { data, rows, columns: columns.length };
+    // Of a column of numbers NaN is a cell that is missing, of texts an empty one.
+    const cell = (value: number | string) => (Number.isNaN(value) ? null : value);
+    const named = Array.from({ length: rows }, (_, r) =>
+      Object.fromEntries(tensors.map(({ name, values }) => [name, cell(values[r])])),
+    );
+    return encodeNamedRows('inputs', table, named);
   }
 }
 

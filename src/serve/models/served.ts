@@ -1,5 +1,6 @@
 // One version of a model that is being served: what it takes and gives, the engine and the batcher that answer for it, and who is using it.
 
+import { type LearnedColumn, plainColumns } from '../../columns/tableColumns.ts';
 import { membersOf } from '../../core/ensemble.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { isEarlier } from '../../random/earlierEpochs.ts';
@@ -41,8 +42,9 @@ export class ServedModel {
     onBatch: OnBatch,
   ) {
     const { posterior, featureNames } = loaded;
+    const plain = featureNames?.length === posterior.model.inputSize ? plainColumns(featureNames, []) : null;
     const members = membersOf(posterior);
-    this.inputs = new ModelInputs(posterior, featureNames);
+    this.inputs = new ModelInputs(posterior, posterior.columns ?? plain);
     this.outputs = outputKinds(posterior);
     this.members = members.length;
     this.rowsAreAlike = members.every(({ kernelEpoch }) => !isEarlier(kernelEpoch));
@@ -79,7 +81,8 @@ export class ServedModel {
 
   /** The metadata of the protocol, and what a person wants to know besides. */
   metadata(versions: readonly string[]): object {
-    const { posterior, featureNames, targetNames, draws, test, posteriorDigest } = this.loaded;
+    const { posterior, targetNames, draws, test, posteriorDigest } = this.loaded;
+    const { table } = this.inputs;
     const { inputSize, outputSize } = posterior.model;
     return {
       name: this.name,
@@ -95,7 +98,7 @@ export class ServedModel {
         likelihood: posterior.likelihood.kind,
         members: this.members,
         draws,
-        columns: featureNames,
+        columns: table === null ? null : table.features.map(columnMetadata),
         targets: targetNames,
         classes: posterior.classNames,
         default_outputs: this.outputs.filter(({ byDefault }) => byDefault).map(({ name }) => name),
@@ -104,4 +107,10 @@ export class ServedModel {
       },
     };
   }
+}
+
+/** A column by its name and kind, with the texts it knows where it has such. */
+function columnMetadata(column: LearnedColumn): object {
+  const { levels } = column as { levels?: unknown };
+  return { name: column.name, kind: column.kind, ...(Array.isArray(levels) ? { levels } : {}) };
 }

@@ -112,11 +112,17 @@ function section(model) {
   }
   const form = make('form');
   const fields = [];
-  if (columns <= 40) {
-    for (let c = 0; c < columns; c++) {
-      const field = make('input', { type: 'number', step: 'any', value: '0', required: '' });
+  const named = facts.columns && facts.columns.some((column) => column.kind !== 'numeric');
+  const labeled = named ? facts.columns : Array.from({ length: columns }, (_, c) => (facts.columns ? facts.columns[c] : { name: 'x[' + c + ']', kind: 'numeric' }));
+  if (labeled.length <= 40) {
+    for (const { name, kind, levels } of labeled) {
+      const field = levels
+        ? make('select', {}, ...levels.map((level) => make('option', {}, level)))
+        : kind === 'numeric'
+          ? make('input', { type: 'number', step: 'any', value: '0', required: '' })
+          : make('input', { type: 'text', value: '' });
       fields.push(field);
-      form.append(make('label', {}, facts.columns ? facts.columns[c] : 'x[' + c + ']', field));
+      form.append(make('label', {}, name, field));
     }
   } else {
     const field = make('textarea', { rows: '3' });
@@ -124,23 +130,33 @@ function section(model) {
     fields.push(field);
     form.append(make('label', { class: 'wide' }, columns + ' numbers, apart by blanks or commas', field));
   }
+  const inputs = () => {
+    if (named) {
+      return labeled.map(({ name, kind }, c) =>
+        kind === 'numeric'
+          ? { name, shape: [1], datatype: 'FP64', data: [Number(fields[c].value)] }
+          : { name, shape: [1], datatype: 'BYTES', data: [fields[c].value] },
+      );
+    }
+    const data = labeled.length <= 40 ? fields.map((field) => Number(field.value)) : fields[0].value.trim().split(/[\s,]+/).map(Number);
+    return [{ name: 'x', shape: [1, columns], datatype: 'FP64', data }];
+  };
   const draws = make('input', { type: 'number', min: String(facts.members), step: '1', value: String(facts.draws) });
   const mode = make('select', {}, ...['sample', 'marginal', 'mean'].map((name) => make('option', {}, name)));
   form.append(make('label', {}, 'draws', draws), make('label', {}, 'mode', mode), make('button', { type: 'submit' }, 'Ask'));
   const result = make('div', { class: 'result', 'aria-live': 'polite' });
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    const data = columns <= 40 ? fields.map((field) => Number(field.value)) : fields[0].value.trim().split(/[\s,]+/).map(Number);
     const parameters = { mode: mode.value };
     if (mode.value !== 'mean') parameters.draws = Number(draws.value);
     if (!facts.classes && facts.default_outputs.includes('mean')) parameters.quantiles = LEVELS;
-    const body = JSON.stringify({ inputs: [{ name: 'x', shape: [1, columns], datatype: 'FP64', data }], parameters });
+    const body = JSON.stringify({ inputs: inputs(), parameters });
     const path = 'v2/models/' + encodeURIComponent(model.name) + '/infer';
     try {
       const answer = await ask(path, body);
       const auth = $('token') ? ' -H "Authorization: Bearer $TOKEN"' : '';
       const url = new URL(path, location.href);
-      result.replaceChildren(picture(facts, answer.outputs, K), make('pre', {}, 'curl' + auth + ' ' + url + " -d '" + body + "'"));
+      result.replaceChildren(picture(facts, answer.outputs, K), make('pre', {}, 'curl' + auth + ' ' + url + " -d '" + body.replaceAll("'", "'\\''") + "'"));
     } catch (error) {
       result.replaceChildren(make('p', { class: 'problem' }, error.message));
     }

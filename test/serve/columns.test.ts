@@ -1,0 +1,80 @@
+// A table with categories, dates and missing cells over HTTP: a tensor for each column gives the bits of the same rows in a file.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { jsonOf, temporaryDirectory, varpool, writeConfig } from '../cli/cli.ts';
+import { call, outputs, post, start } from './harness.ts';
+
+const dir = temporaryDirectory();
+const COLORS = ['red', 'green', "l'orange", ''];
+const cells = Array.from({ length: 60 }, (_, i) => ({
+  color: COLORS[i % 4],
+  age: i % 7 === 0 ? 'NA' : String(20 + ((i * 13) % 40)),
+  joined: `${1 + (i % 28)}.1.2024`,
+  y: String((i * 7) % 11),
+}));
+
+test('texts as BYTES, numbers with NaN where they are missing, and metadata that names kinds and levels', async () => {
+  const text = cells.map((row) => Object.values(row).join(',')).join('\n');
+  writeFileSync(join(dir, 'people.csv'), `color,age,joined,y\n${text}\n`);
+  const columns = '{ color: categorical, joined: { kind: date, format: d.m.y } }';
+  writeConfig(
+    dir,
+    'people.yaml',
+    `{ kind: csv, path: people.csv, target: y, missing: median, columns: ${columns}, testFraction: 0.2 }`,
+  );
+  expect(varpool(dir, 'train', 'people.yaml', '--out', 'people', '--quiet')).toMatchObject({ status: 0 });
+  const ended = varpool(dir, 'predict', 'people', '--data', 'people.csv', '--json');
+  const wanted = (jsonOf(ended) as { mean: number[][] }).mean.flat();
+
+  const { url } = await start({ models: [join(dir, 'people')] });
+  const { body } = await call(`${url}/v2/models/people`);
+  expect(body.parameters.columns).toEqual([
+    { name: 'color', kind: 'categorical', levels: ["l'orange", 'green', 'red'].sort() },
+    { name: 'age', kind: 'numeric' },
+    { name: 'joined', kind: 'date' },
+  ]);
+  const texts = (name: 'color' | 'joined') => ({
+    name,
+    shape: [60],
+    datatype: 'BYTES',
+    data: cells.map((row) => row[name]),
+  });
+  const ages = Buffer.from(
+    Float64Array.from(cells, ({ age }) => (age === 'NA' ? Number.NaN : Number(age))).buffer,
+  );
+  const binary = {
+    name: 'age',
+    shape: [60, 1],
+    datatype: 'FP64',
+    parameters: { binary_data_size: ages.length },
+  };
+  const json = Buffer.from(JSON.stringify({ inputs: [texts('joined'), binary, texts('color')] }));
+  const infer = `${url}/v2/models/people/infer`;
+  const answer = await call(infer, {
+    method: 'POST',
+    headers: { 'inference-header-content-length': String(json.length) },
+    body: new Uint8Array(Buffer.concat([json, ages])),
+  });
+  expect(outputs(answer).mean.data).toEqual(wanted);
+
+  const one = (color: string, age: number | string = 30) => ({
+    inputs: [
+      { name: 'color', shape: [1], datatype: 'BYTES', data: [color] },
+      { name: 'age', shape: [1], datatype: typeof age === 'number' ? 'FP64' : 'BYTES', data: [age] },
+      { name: 'joined', shape: [1], datatype: 'BYTES', data: ['2.1.2024'] },
+    ],
+  });
+  expect((await post(infer, one('red'))).status).toBe(200);
+  expect(await post(infer, one('grene'))).toMatchObject({
+    status: 400,
+    body: { error: expect.stringMatching(/^inputs: row 0, column "color": expected .*, got "grene" — /) },
+  });
+  expect(await post(infer, one('red', '30'))).toMatchObject({
+    status: 400,
+    body: {
+      error: expect.stringMatching(/^inputs: row 0, column "age": expected a finite number, got "30"/),
+    },
+  });
+});
