@@ -79,6 +79,15 @@ export class ServedModel {
     await this.engine.close();
   }
 
+  /** A row that is like those of the training: their means, to three digits; zeros where nothing is known of them. */
+  #example(): number[] {
+    const { posterior } = this.loaded;
+    const { features } = membersOf(posterior)[0].standardization;
+    return Array.from({ length: posterior.model.inputSize }, (_, c) =>
+      Number((features?.loc[c] ?? 0).toPrecision(3)),
+    );
+  }
+
   /** The metadata of the protocol, and what a person wants to know besides. */
   metadata(versions: readonly string[]): object {
     const { posterior, targetNames, draws, test, posteriorDigest } = this.loaded;
@@ -98,6 +107,7 @@ export class ServedModel {
         likelihood: posterior.likelihood.kind,
         members: this.members,
         draws,
+        example: this.#example(),
         columns: table === null ? null : table.features.map(columnMetadata),
         targets: targetNames,
         classes: posterior.classNames,

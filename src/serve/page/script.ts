@@ -114,19 +114,21 @@ function section(model) {
   const fields = [];
   const named = facts.columns && facts.columns.some((column) => column.kind !== 'numeric');
   const labeled = named ? facts.columns : Array.from({ length: columns }, (_, c) => (facts.columns ? facts.columns[c] : { name: 'x[' + c + ']', kind: 'numeric' }));
+  // Of a table with texts, features and columns are not the same.
+  const value = (c) => String(named ? 0 : facts.example[c]);
   if (labeled.length <= 40) {
-    for (const { name, kind, levels } of labeled) {
+    for (const [c, { name, kind, levels }] of labeled.entries()) {
       const field = levels
         ? make('select', {}, ...levels.map((level) => make('option', {}, level)))
         : kind === 'numeric'
-          ? make('input', { type: 'number', step: 'any', value: '0', required: '' })
+          ? make('input', { type: 'number', step: 'any', value: value(c), required: '' })
           : make('input', { type: 'text', value: '' });
       fields.push(field);
       form.append(make('label', {}, name, field));
     }
   } else {
     const field = make('textarea', { rows: '3' });
-    field.value = Array(columns).fill(0).join(' ');
+    field.value = facts.example.join(' ');
     fields.push(field);
     form.append(make('label', { class: 'wide' }, columns + ' numbers, apart by blanks or commas', field));
   }
