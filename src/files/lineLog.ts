@@ -63,9 +63,15 @@ export class LineLog {
     }
   }
 
+  /** @throws CheckpointError where the system could not write all of it */
   close(): void {
-    if (this.#open) closeSync(this.#fd);
+    if (!this.#open) return;
     this.#open = false;
+    try {
+      closeSync(this.#fd);
+    } catch (cause) {
+      throw this.#problem(cause);
+    }
   }
 
   [Symbol.dispose](): void {

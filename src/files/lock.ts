@@ -120,6 +120,12 @@ export function checkUnlocked(dir: string): void {
   if (found !== null) refuseLiving(dir, found);
 }
 
+/** Removes a lock whose process is known to be no more: one that could not be removed when it was let go of. */
+export function removeDeadLock(dir: string): void {
+  const found = readLock(join(dir, LOCK_NAME));
+  if (found?.holder && lives(found.holder) === false) takeAway(dir, found);
+}
+
 /** Whether the name is that of a lock, or of a file that a kill left while it was made. */
 export function isLockName(name: string): boolean {
   return name === LOCK_NAME || PASSING.test(name);

@@ -1,14 +1,22 @@
 // Files of lines on a disk that runs full: what is there stays readable and can be written on, in metrics and in the results of a sweep.
 
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { CheckpointError } from '../../src/errors.ts';
 
 type System = typeof import('node:fs');
 /** How many bytes there is room for, while set; a call that wants more writes what fits, the next one fails. */
-const disk = vi.hoisted(() => ({ room: null as number | null, cuts: true }));
+const disk = vi.hoisted(() => ({ room: null as number | null, cuts: true, closes: true }));
 vi.mock('node:fs', async (original) => {
   const real = await original<System>();
   const full = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
@@ -23,7 +31,11 @@ vi.mock('node:fs', async (original) => {
     if (!disk.cuts) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
     real.ftruncateSync(fd, size);
   };
-  return { ...real, writeSync, ftruncateSync };
+  const closeSync = (fd: number) => {
+    real.closeSync(fd);
+    if (!disk.closes) throw Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO' });
+  };
+  return { ...real, writeSync, ftruncateSync, closeSync };
 });
 const { keepLines, LineLog, readLines } = await import('../../src/files/lineLog.ts');
 const { SweepDirectory, readResults } = await import('../../src/experiment/sweep/directory.ts');
@@ -33,9 +45,20 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 afterEach(() => {
   disk.room = null;
   disk.cuts = true;
+  disk.closes = true;
 });
 const FULL =
   /: expected a file that can be written, got no space left on the disk — free some or choose another disk$/;
+
+test('a log that the system cannot close says so, once', () => {
+  const log = new LineLog(join(dir, 'unclosed'));
+  log.append('first');
+  disk.closes = false;
+  expect(() => log.close()).toThrow(
+    /unclosed: expected a file that can be written, got a system error \(EIO\) — /,
+  );
+  log.close();
+});
 
 describe('a line that does not fit', () => {
   test.each([0, 1, 5])('leaves the file as it was, with room for %i of its bytes', (room) => {
@@ -138,6 +161,15 @@ describe('results.jsonl of a sweep', () => {
     writeFileSync(left, 'half a table');
     SweepDirectory.open(at).close();
     expect(existsSync(left)).toBe(false);
+  });
+
+  test('and locks of cells that could not be removed', () => {
+    const cell = join(dir, 'sweep', 'cells', 'one');
+    mkdirSync(cell, { recursive: true });
+    const lock = join(cell, '.varpool.lock');
+    writeFileSync(lock, JSON.stringify({ pid: 4_194_305, began: null, host: hostname() }));
+    SweepDirectory.open(join(dir, 'sweep')).close();
+    expect(existsSync(lock)).toBe(false);
   });
 
   test('with half a line inside, as older versions left it: told of, left out, and gone from the file', () => {

@@ -18,7 +18,14 @@ import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CheckpointError } from '../../src/errors.ts';
-import { checkUnlocked, LOCK_NAME, lockRun, RunLock, STALE_MS } from '../../src/files/lock.ts';
+import {
+  checkUnlocked,
+  LOCK_NAME,
+  lockRun,
+  RunLock,
+  removeDeadLock,
+  STALE_MS,
+} from '../../src/files/lock.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-lock-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -126,6 +133,23 @@ describe('a lock of a process of this machine', () => {
     // As older versions wrote it.
     left({ pid: DEAD, began: null, host: hostname() });
     lockRun(dir).release();
+  });
+
+  test('is removed where its process is no more, and left where it is not known', () => {
+    left({ ...own(), pid: DEAD });
+    removeDeadLock(dir);
+    expect(existsSync(path)).toBe(false);
+    removeDeadLock(dir);
+    for (const holder of [{ ...own(), host: 'elsewhere' }, '{"pid":1'] as const) {
+      left(holder);
+      removeDeadLock(dir);
+      expect(existsSync(path)).toBe(true);
+      rmSync(path);
+    }
+    const lock = lockRun(dir);
+    removeDeadLock(dir);
+    lock.check();
+    lock.release();
   });
 
   test.runIf(process.platform === 'linux')('that is a zombie holds nothing', async () => {

@@ -9,7 +9,7 @@ import { CheckpointError, ConfigError } from '../../errors.ts';
 import { TEMPORARY_NAME, writeFileAtomic } from '../../files/atomicFile.ts';
 import { fileProblem, readTextFile } from '../../files/fileProblems.ts';
 import { keepLines, LineLog, readLines } from '../../files/lineLog.ts';
-import { isLockName, lockRun, type RunLock } from '../../files/lock.ts';
+import { isLockName, lockRun, type RunLock, removeDeadLock } from '../../files/lock.ts';
 import { refuseOverwriting } from '../../files/overwriting.ts';
 import { parseStrictJson } from '../../files/strictJson.ts';
 import { mismatch } from '../../messages.ts';
@@ -129,6 +129,7 @@ export class SweepDirectory {
     const lock = lockRun(dir);
     try {
       removeTemporaries(dir);
+      for (const cell of cellsIn(path('cells'))) removeDeadLock(cell);
       if (options.force) clear(dir);
       const earlier = existsSync(path('manifest')) ? readSweepManifest(path('manifest')) : null;
       const results = existsSync(path('results')) ? mendResults(path('results'), options.onWarning) : [];
@@ -234,6 +235,11 @@ function clear(dir: string): void {
   for (const name of [...Object.values(others), manifest]) {
     rmSync(join(dir, name), { recursive: true, force: true });
   }
+}
+
+/** Run directories of the cells that were begun. */
+function cellsIn(dir: string): string[] {
+  return existsSync(dir) ? entries(dir).map((name) => join(dir, name)) : [];
 }
 
 function entries(dir: string): string[] {

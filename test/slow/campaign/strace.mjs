@@ -98,11 +98,15 @@ function callsIn(log, dir) {
 /** The call that a log says was failed, or null where it did not come to that. */
 export function injectedCall(log, dir) {
   if (!existsSync(log)) return null;
-  const text = readFileSync(log, 'utf8')
+  // Calls are counted thread by thread, so there may be one in each.
+  const lines = readFileSync(log, 'utf8')
     .split('\n')
-    .find((each) => each.includes('(INJECTED)'));
-  const line = text === undefined ? undefined : withoutWorkingDirectory(text);
-  return line === undefined ? null : { own: line.includes(dir), line, target: targetOf(line, dir) };
+    .filter((each) => each.includes('(INJECTED)'))
+    .map(withoutWorkingDirectory);
+  if (lines.length === 0) return null;
+  const foreign = lines.find((line) => !line.includes(dir));
+  const line = foreign ?? lines[0];
+  return { own: foreign === undefined, line, target: targetOf(line, dir) };
 }
 
 /** `-y` names the working directory in every call that might start from it. */
