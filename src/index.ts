@@ -30,6 +30,7 @@ export type { DecibelHistogram, WeightQuantiles } from './core/metrics/weightTal
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/index.ts';
 export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
+export type { FamilyInput, FamilySpec } from './core/posteriors/index.ts';
 export type { Draw, Prediction } from './core/predictive/prediction.ts';
 export {
   type TensorDraw,

@@ -9,6 +9,7 @@ import { KL_WEIGHTINGS } from '../src/core/klWeightings/index.ts';
 import { LAYERS } from '../src/core/layers/index.ts';
 import { LIKELIHOODS } from '../src/core/likelihoods/index.ts';
 import { OPTIMIZERS } from '../src/core/optimizers/index.ts';
+import { POSTERIORS } from '../src/core/posteriors/index.ts';
 import { PRIORS } from '../src/core/priors/index.ts';
 import { SCHEDULES } from '../src/core/schedules/index.ts';
 
@@ -403,6 +404,8 @@ describe('members of a kind are asked, never named', () => {
     'runtime/prepare.ts DEFAULT_ESTIMATOR':
       'problems from before there were kinds name no estimator; they and new ones are the same training',
     "core/training/stepLists.ts 'step'": 'a kind of argument of a kernel, not the schedule',
+    'core/posteriors/index.ts DEFAULT_FAMILY':
+      'problems and files from before there were families name none; they are mean field',
     'core/sequential.ts DEFAULT_LAYER': 'a model made of dense layers is the one that build makes',
   };
   const REGISTRIES: Readonly<Record<string, object>> = {
@@ -411,6 +414,7 @@ describe('members of a kind are asked, never named', () => {
     ESTIMATORS,
     OPTIMIZERS,
     LAYERS,
+    POSTERIORS,
     SCHEDULES,
     KL_WEIGHTINGS,
   };

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { MAX_DRAWS } from '../core/limits.ts';
-import type { PredictionMode } from '../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../core/prediction/predictionMode.ts';
 import { ConfigError } from '../errors.ts';
 import { parseSetting } from '../experiment/config/configWith.ts';
 import type { FieldValues } from '../experiment/config/setField.ts';

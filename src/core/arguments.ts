@@ -16,6 +16,7 @@ import { isDetached } from './matrix.ts';
 import type { Model } from './model.ts';
 import { parameterLayout } from './parameters.ts';
 import type { AnyPosterior, Posterior, Standardization } from './posterior.ts';
+import { createFamily, POSTERIORS } from './posteriors/index.ts';
 import { PRIORS } from './priors/index.ts';
 
 /** @throws TypeError or RangeError that names what is wrong */
@@ -26,6 +27,8 @@ function fail(where: string, expected: string, got: string, next: string, Mistak
 const modelPrior = section({ prior: oneOfKind(PRIORS, 'Prior of every weight and bias.') });
 
 const likelihoodOf = section({ likelihood: oneOfKind(LIKELIHOODS, 'Likelihood.') });
+
+const familyOf = section({ family: oneOfKind(POSTERIORS, 'Posterior family.').optional() });
 
 const MODEL_NEXT = 'make one with build or toModel';
 
@@ -155,7 +158,7 @@ function checkMember(where: string, given: unknown): Posterior {
 }
 
 function checkFields(where: string, posterior: Posterior): void {
-  const { likelihood, standardization, classNames, seed, kernelEpoch = 1, columns } = posterior;
+  const { likelihood, family, standardization, classNames, seed, kernelEpoch = 1, columns } = posterior;
   const model = checkModel(where, posterior.model);
   const kind = (likelihood as { kind?: unknown } | undefined)?.kind;
   if (typeof kind !== 'string' || !Object.hasOwn(LIKELIHOODS, kind)) {
@@ -163,6 +166,7 @@ function checkFields(where: string, posterior: Posterior): void {
     fail(`${where}: likelihood.kind`, known, describeValue(kind), POSTERIOR_NEXT);
   }
   checkOptions(where, likelihoodOf, { likelihood });
+  checkOptions(where, familyOf, { family });
   for (const [option, value] of Object.entries(likelihood))
     if (value === undefined) fail(`${where}: likelihood.${option}`, 'a value', 'nothing', POSTERIOR_NEXT);
   if (!Number.isSafeInteger(kernelEpoch) || kernelEpoch < 1)
@@ -206,9 +210,10 @@ function checkStandardization(where: string, by: Standardization | null, columns
 /** Sizes of all tensors, which may have lost their memory since, and their numbers where `fresh`. */
 function checkTensors(
   where: string,
-  { model, likelihood, layers, noiseScale }: Posterior,
+  { model, family, likelihood, layers, noiseScale }: Posterior,
   fresh: boolean,
 ): void {
+  const { parameters } = createFamily(family);
   const layout = parameterLayout(model).layers;
   if (!Array.isArray(layers) || layers.length !== layout.length)
     fail(`${where}: layers`, `${layout.length} layers like its model`, describeValue(layers), POSTERIOR_NEXT);
@@ -219,7 +224,8 @@ function checkTensors(
     ] as const) {
       for (const part of ['mu', 'rho'] as const) {
         const data: unknown = layers[l]?.[tensor]?.[part];
-        checkNumbers(`${where}: layers[${l}].${tensor}.${part}`, data, Float32Array, size, fresh);
+        const wanted = parameters.includes(part) ? size : 0;
+        checkNumbers(`${where}: layers[${l}].${tensor}.${part}`, data, Float32Array, wanted, fresh);
       }
     }
   }

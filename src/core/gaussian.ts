@@ -1,4 +1,4 @@
-// q(W) = N(mu, sigma²), sigma = softplus(rho): where it starts from.
+// Where training starts from: mu, and rho where weights have a sigma = softplus(rho).
 
 import type { Kernels } from '../backend/backend.ts';
 import { LANES } from '../backend/backend.ts';
@@ -9,7 +9,7 @@ import type { LayerLayout, ParameterLayout } from './parameters.ts';
 export const INITIAL_RHO = -5;
 
 /**
- * Writes the initial mu and rho at byte addresses `mu` and `rho` of the arena behind `floats`.
+ * Writes the initial mu and, unless it is null, rho at byte addresses of the arena behind `floats`.
  * Weights: mu ~ N(0, gain/I), gain 2 before relu, gelu and silu (He et al. 2015, §2.2), 1 elsewhere (LeCun et al. 1998, §4.6);
  * biases: mu = 0; every rho = `initialRho`.
  */
@@ -18,7 +18,7 @@ export function initializeParameters(
   floats: Float32Array,
   layout: ParameterLayout,
   mu: number,
-  rho: number,
+  rho: number | null,
   key: { readonly key0: number; readonly key1: number },
   initialRho: number,
 ): void {
@@ -37,7 +37,7 @@ export function initializeParameters(
     const scale = Math.fround(Math.sqrt(gain(layer) / layer.I));
     forEachSlot(layer, (slot, row, exists) => {
       floats[start + slot] = exists && row > 0 ? Math.fround(floats[start + slot] * scale) : 0;
-      floats[(rho >>> 2) + layer.offset + slot] = exists ? initialRho : 0;
+      if (rho !== null) floats[(rho >>> 2) + layer.offset + slot] = exists ? initialRho : 0;
     });
   }
 }

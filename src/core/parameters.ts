@@ -113,14 +113,17 @@ export function unpackLayer(
 }
 
 /** Name of the first tensor that holds a NaN or an infinity, in file order, or null. */
-export function firstNonFinite(layout: ParameterLayout, mu: Float32Array, rho: Float32Array): string | null {
+export function firstNonFinite(
+  layout: ParameterLayout,
+  buffers: ReadonlyArray<{ readonly name: string; readonly data: Float32Array }>,
+): string | null {
   for (const layer of layout.layers) {
     for (const [part, pick] of [
       ['weight', (buffer: Float32Array) => unpackLayer(buffer, layer).weight],
       ['bias', (buffer: Float32Array) => unpackLayer(buffer, layer).bias],
     ] as const) {
-      if (!pick(mu).every(Number.isFinite)) return `layers.${layer.index}.${part}.mu`;
-      if (!pick(rho).every(Number.isFinite)) return `layers.${layer.index}.${part}.rho`;
+      for (const { name, data } of buffers)
+        if (!pick(data).every(Number.isFinite)) return `layers.${layer.index}.${part}.${name}`;
     }
   }
   return null;

@@ -2,6 +2,7 @@
 
 import type { TableColumns } from '../columns/tableColumns.ts';
 import type { LikelihoodSpec, Model } from './model.ts';
+import type { FamilySpec } from './posteriors/index.ts';
 
 /** loc and scale of each column: standardized = (x − loc) / scale. */
 export interface Standardization {
@@ -9,7 +10,7 @@ export interface Standardization {
   readonly scale: Float64Array;
 }
 
-/** Mean-field Gaussian posterior of one layer, row-major. */
+/** Parameters of q of one layer, row-major. `rho` is empty where the family has no sigma. */
 export interface LayerPosterior {
   readonly weight: { readonly mu: Float32Array; readonly rho: Float32Array }; // [I, O]
   readonly bias: { readonly mu: Float32Array; readonly rho: Float32Array }; // [O]
@@ -19,6 +20,8 @@ export interface LayerPosterior {
 
 export interface Posterior {
   readonly model: Model;
+  /** What q is; a mean-field Gaussian where nothing is said. */
+  readonly family?: FamilySpec | undefined;
   /** As the network was trained by it: a fixed scale is in standardized units here, as `noiseScale`. */
   readonly likelihood: LikelihoodSpec;
   readonly layers: readonly LayerPosterior[];

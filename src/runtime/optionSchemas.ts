@@ -4,7 +4,7 @@ import type { TableColumns } from '../columns/tableColumns.ts';
 import { INITIAL_RHO } from '../core/gaussian.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { MatrixLike } from '../core/matrix.ts';
-import { PREDICTION_MODES } from '../core/prediction/predictionMemory.ts';
+import { PREDICTION_MODES } from '../core/prediction/predictionMode.ts';
 import type { TrainingState } from '../core/training/trainingState.ts';
 import {
   callback,
@@ -26,6 +26,7 @@ import {
   diagnosticsEvery,
   earlyStoppingFields,
   likelihood,
+  posterior,
   predictionDraws,
   quantileLevels,
   STANDARDIZE,
@@ -73,6 +74,7 @@ const shared = {
   initialRho: trainingFields.initialRho.default(INITIAL_RHO),
   diagnostics: section({ every: diagnosticsEvery }).optional(),
   likelihood: likelihood.prefault('gaussian'),
+  posterior,
   standardize: oneOf(STANDARDIZE, 'Columns brought to mean 0 and standard deviation 1.').optional(),
   classNames: list(text('a name', ''), 'a list of names', 'What classes are called.').optional(),
   columns: unchecked<TableColumns>('Columns of the table that rows came from.').optional(),

@@ -8,7 +8,8 @@ import type { LikelihoodInput } from '../core/likelihoods/index.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import type { OPTIMIZERS, OptimizerSpec } from '../core/optimizers/index.ts';
 import type { Posterior } from '../core/posterior.ts';
-import type { PredictionMode } from '../core/prediction/predictionMemory.ts';
+import type { FamilyInput } from '../core/posteriors/index.ts';
+import type { PredictionMode } from '../core/prediction/predictionMode.ts';
 import type { ScheduleSpec } from '../core/schedules/index.ts';
 import type { TrainingState } from '../core/training/trainingState.ts';
 import type { BareName } from '../options/kinds.ts';
@@ -70,6 +71,8 @@ export interface TrainingData {
 export interface TrainOptions {
   /** Default: gaussian with a learned scale. A fixed scale is in the data's own units. */
   readonly likelihood?: LikelihoodInput;
+  /** The family of distributions that is fitted to the weights. Default: meanField. */
+  readonly posterior?: FamilyInput;
   /** Default 10. */
   readonly epochs?: number;
   /** Default 32, or all rows where there are fewer. */

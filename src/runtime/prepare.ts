@@ -3,6 +3,7 @@
 import { membersOf } from '../core/ensemble.ts';
 import { type EstimatorSpec, estimatorKind } from '../core/estimators/index.ts';
 import { falls } from '../core/klWeightings/index.ts';
+import { learnedPriors } from '../core/layerPriors.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
@@ -10,6 +11,7 @@ import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { Objection } from '../core/objection.ts';
 import { createOptimizer, type OptimizerSettings } from '../core/optimizers/index.ts';
 import type { AnyPosterior, Standardization } from '../core/posterior.ts';
+import { createFamily, type FamilySpec, familyField } from '../core/posteriors/index.ts';
 import { createPrior } from '../core/priors/index.ts';
 import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
 import type { TrainingProblem } from '../core/training/problem.ts';
@@ -49,7 +51,10 @@ export function prepareTraining(
   }
   checkOptimizer(model, optimizer as OptimizerSettings, klWeighting);
   const estimator = estimatorOf(settings.estimator);
-  refuse(estimatorKind(estimator.estimator).objection?.({ draws }));
+  const family = familyField(settings.posterior);
+  if (createFamily(family.family).means === null)
+    refuse(estimatorKind(estimator.estimator).objection?.({ draws }));
+  else refuse(objectionToMeans(model, family.family, settings));
   const standardize = settings.standardize ?? (onScale ? 'both' : 'features');
   const targets = standardize === 'both' && onScale ? learnStandardization(y) : null;
   const features = standardize === 'none' ? null : learnStandardization(x);
@@ -66,6 +71,7 @@ export function prepareTraining(
       optimizer: optimizer as OptimizerSettings,
       schedule,
       klWeighting,
+      ...family,
       ...estimator,
       seed,
     },
@@ -88,6 +94,31 @@ function checkOptimizer(
     klWeightFalls: falls(klWeighting),
   });
   refuse(found);
+}
+
+/** What does not go with a family whose weights have no sigma. */
+function objectionToMeans(
+  model: Model,
+  family: FamilySpec | undefined,
+  { optimizer, estimator }: Pick<TrainSettings, 'optimizer' | 'estimator'>,
+): Objection | null {
+  const name = family?.kind;
+  if (createOptimizer(optimizer).updateMeans === undefined) {
+    const { kind } = optimizer;
+    const expected = `an optimizer of means alone for the posterior ${name}`;
+    return { option: 'optimizer', expected, got: `${kind}, which learns sigma`, next: 'use adam or sgd' };
+  }
+  // A learned prior is fitted to mu and sigma of its weights.
+  const learned = learnedPriors(model).findIndex((each) => each !== null);
+  if (learned >= 0) {
+    const expected = `a prior that learns nothing for the posterior ${name}`;
+    const { kind } = model.layers[learned].prior ?? model.prior;
+    return { option: 'prior', expected, got: kind, next: 'give it a fixed scale' };
+  }
+  const { estimator: other } = estimatorOf(estimator);
+  if (other === undefined) return null;
+  const expected = `none for the posterior ${name}, whose weights have no sigma`;
+  return { option: 'estimator', expected, got: other.kind, next: 'leave it out' };
 }
 
 /** @throws RangeError naming the option that a method objects to, where it does */

@@ -5,6 +5,7 @@ import { membersOf } from '../core/ensemble.ts';
 import { unchangingMatrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
+import type { FamilySpec } from '../core/posteriors/index.ts';
 import { checkStateShape } from '../core/training/trainingState.ts';
 import { describeValue } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
@@ -14,7 +15,7 @@ import { checkColumns, namedInputs } from './namedInputs.ts';
 import { predictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike, TrainingData } from './options.ts';
 import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
-import { type PredictSettings, predictDraws, type TrainSettings } from './settings.ts';
+import { type PredictSettings, predictPlan, type TrainSettings } from './settings.ts';
 
 /** What one training takes of its options, or of those of its ensemble. */
 export type FitSettings = Pick<
@@ -89,6 +90,11 @@ export function checkTrainedMembers({
   }
 }
 
+/** The family of each member. */
+export function familiesOf(posterior: AnyPosterior): ReadonlyArray<FamilySpec | undefined> {
+  return membersOf(posterior).map(({ family }) => family);
+}
+
 /** The arguments of a prediction, checked and copied. */
 export function readPredict(where: string, posterior: AnyPosterior, x: RowsLike, options: PredictOptions) {
   checkPosterior(where, posterior);
@@ -103,7 +109,7 @@ export function readPredictOptions(
   options: PredictOptions,
 ): PredictSettings {
   const settings = checkOptions(where, predictOptions, options);
-  return { ...settings, draws: predictDraws(where, settings, membersOf(posterior).length) };
+  return { ...settings, ...predictPlan(where, settings, familiesOf(posterior)) };
 }
 
 /** The arguments of an evaluation, checked and copied. */

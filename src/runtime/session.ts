@@ -3,7 +3,6 @@
 import { transfer } from 'comlink';
 import { LANES } from '../backend/backend.ts';
 import { checkPosterior } from '../core/arguments.ts';
-import { membersOf } from '../core/ensemble.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
@@ -15,7 +14,8 @@ import { namedInputs } from './namedInputs.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike } from './options.ts';
 import { checkInputs, featureUnits } from './prepare.ts';
-import { predictDraws } from './settings.ts';
+import { familiesOf } from './readArguments.ts';
+import { predictPlan } from './settings.ts';
 
 export interface SessionOptions {
   /** As of `createRuntime`; default `auto`. */
@@ -74,27 +74,28 @@ export async function openSession(
   }
   const units = featureUnits(posterior);
   const { model, columns } = posterior;
-  return new ThreadSession({ model, columns }, units, membersOf(posterior).length, factory.name, thread);
+  return new ThreadSession({ model, columns }, units, familiesOf(posterior), factory.name, thread);
 }
 
 class ThreadSession implements Session {
   constructor(
     readonly posterior: Pick<AnyPosterior, 'model' | 'columns'>,
     readonly units: ReturnType<typeof featureUnits>,
-    readonly members: number,
+    readonly families: ReturnType<typeof familiesOf>,
     readonly backend: string,
     readonly thread: SessionThread,
   ) {}
 
   async predict(x: RowsLike, options: SessionPredictOptions = {}): Promise<Prediction> {
-    const { settings, draws, features, table } = readable('predict', () => {
+    const { settings, features, table } = readable('predict', () => {
       const settings = checkOptions('predict', sessionPredictOptions, options);
-      const draws = predictDraws('predict', settings, this.members);
+      const plan = predictPlan('predict', settings, this.families);
       const { model, columns } = this.posterior;
       const features = namedInputs('predict', columns, x);
-      return { settings, draws, features, table: checkInputs('predict', model, this.units, features) };
+      const table = checkInputs('predict', model, this.units, features);
+      return { settings: { ...settings, ...plan }, features, table };
     });
-    const { mode, quantiles: levels } = settings;
+    const { mode, draws, quantiles: levels } = settings;
     // What is not a copy already must not be moved.
     const data = table === features ? table.data.slice() : table.data;
     const request: SessionRequest = { x: { ...table, data }, draws, mode, levels };

@@ -1,27 +1,38 @@
 // The options of the public calls with every default filled in, and checks that need more than one of them.
 
 import type * as z from 'zod';
+import { createFamily, type FamilySpec } from '../core/posteriors/index.ts';
 import type { predictOptions, trainOptions } from './optionSchemas.ts';
 
 export type TrainSettings = z.output<typeof trainOptions>;
 export type PredictSettings = z.output<typeof predictOptions>;
 
 /**
- * Draws a prediction takes: in mode `mean` one a member.
- * @throws RangeError for draws that leave a member out
+ * How a prediction is made from members of these families: in mode `mean`, as where all draws of every member are one network, one draw a
+ * member is all there is.
+ * @throws RangeError for a mode that a family does not have, or draws that leave a member out
  */
-export function predictDraws(
+export function predictPlan(
   where: string,
   { mode, draws }: Pick<PredictSettings, 'draws' | 'mode'>,
-  members = 1,
-): number {
-  if (mode === 'mean') return members;
+  families: ReadonlyArray<FamilySpec | undefined>,
+): Pick<PredictSettings, 'draws' | 'mode'> {
+  for (const spec of families) {
+    const { modes } = createFamily(spec);
+    if (modes.includes(mode)) continue;
+    throw new RangeError(
+      `${where}: mode: expected ${modes.join(' or ')} for the posterior ${spec?.kind}, got ${mode} — take one of these`,
+    );
+  }
+  const members = families.length;
+  if (mode === 'mean' || families.every((spec) => createFamily(spec).deterministic))
+    return { mode: 'mean', draws: members };
   if (draws < members) {
     throw new RangeError(
       `${where}: draws: expected at least ${members} draws for ${members} members, got ${draws} — ask for a multiple of ${members}`,
     );
   }
-  return draws;
+  return { mode, draws };
 }
 
 /** @throws RangeError for mode `marginal`, which has no draws of the network that all rows share */

@@ -7,6 +7,7 @@ import { LIKELIHOODS } from '../core/likelihoods/index.ts';
 import { VALIDATION_METRICS } from '../core/likelihoods/likelihood.ts';
 import { MAX_DRAWS } from '../core/limits.ts';
 import { OPTIMIZERS } from '../core/optimizers/index.ts';
+import { familyField, POSTERIORS } from '../core/posteriors/index.ts';
 import { SCHEDULES } from '../core/schedules/index.ts';
 import {
   between,
@@ -30,6 +31,14 @@ export const likelihood = oneOfKind(
   LIKELIHOODS,
   'How outputs are read as a distribution of targets. Default: categorical for classes, gaussian for regression.',
 );
+
+/** Left out where it is the default, as in configs and states of earlier versions. */
+export const posterior = oneOfKind(
+  POSTERIORS,
+  'The family of distributions that is fitted to the weights. Default: meanField.',
+)
+  .transform((spec) => familyField(spec).family)
+  .optional();
 
 export const diagnosticsEvery = wordOr(
   'auto',

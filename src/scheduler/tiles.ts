@@ -2,7 +2,8 @@
 
 import { LANES } from '../backend/backend.ts';
 import type { ParameterLayout } from '../core/parameters.ts';
-import { type PredictionMode, TILE_DRAWS } from '../core/prediction/predictionMemory.ts';
+import { TILE_DRAWS } from '../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../core/prediction/predictionMode.ts';
 import type { TrainingProblem } from '../core/training/problem.ts';
 
 /** Rough costs on one core, for choosing a team: nanoseconds per multiply-add, and per parameter sampled and updated. */

@@ -3,7 +3,7 @@
 import { count, positive, section } from '../options/fields.ts';
 
 export { MAX_DRAWS } from '../core/limits.ts';
-export { PREDICTION_MODES as MODES } from '../core/prediction/predictionMemory.ts';
+export { PREDICTION_MODES as MODES } from '../core/prediction/predictionMode.ts';
 
 export const limitFields = section({
   bodyBytes: count('Bytes of a request body as sent.').default(32 << 20),

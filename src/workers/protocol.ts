@@ -4,7 +4,8 @@
 import type { ArenaMemory } from '../backend/arena.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import type { PredictionMode, PredictionProblem } from '../core/prediction/predictionMemory.ts';
+import type { PredictionProblem } from '../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../core/prediction/predictionMode.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import type { TrainingProblem } from '../core/training/problem.ts';
 

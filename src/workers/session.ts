@@ -88,11 +88,12 @@ class MemberSession {
 
   constructor(host: WorkerHost, setup: SessionSetup & { posterior: Posterior }) {
     const { posterior, backend, compiled, capacity, cacheBytes, pulse } = setup;
-    const { model, likelihood, seed, kernelEpoch } = posterior;
+    const { model, family, likelihood, seed, kernelEpoch } = posterior;
     // Once packed, the row-major weights are not needed again.
     this.posterior = { ...posterior, layers: [] };
     const problem: PredictionProblem = {
       model,
+      family,
       likelihood,
       seed,
       kernelEpoch,

@@ -76,7 +76,10 @@ test('firstNonFinite names tensors in the order of the file', () => {
     const bias = new Float32Array(O);
     (part === 'weight' ? weight : bias).fill(value, -1);
     packLayer(which === 'mu' ? mu : rho, layout.layers[layer], weight, bias);
-    return firstNonFinite(layout, mu, rho);
+    return firstNonFinite(layout, [
+      { name: 'mu', data: mu },
+      { name: 'rho', data: rho },
+    ]);
   };
   for (const layer of [0, 1])
     for (const part of ['weight', 'bias'] as const)

@@ -149,8 +149,8 @@ export function autodiffStep(graph: StepGraph, layers: readonly LayerParameters[
   };
   const trained = variables.filter(({ size }) => size > 0);
   const { grads } = tf.variableGrads(objective, trained);
-  const of = (v: tf.Variable) =>
-    v.size === 0 ? new Float64Array(0) : Float64Array.from(grads[v.name].dataSync());
+  // What the objective does not depend on has no gradient.
+  const of = (v: tf.Variable) => Float64Array.from(grads[v.name]?.dataSync() ?? new Float64Array(v.size));
   const found = q.map(({ weight, bias }) => ({
     mu: { weight: of(weight.mu), bias: of(bias.mu) },
     rho: { weight: of(weight.rho), bias: of(bias.rho) },

@@ -8,10 +8,10 @@ import type { Posterior } from '../../src/core/posterior.ts';
 import { copyDraws, loadParameters, loadRows } from '../../src/core/prediction/predictionArena.ts';
 import {
   type PredictionMemory,
-  type PredictionMode,
   predictionMemory,
   TILE_DRAWS,
 } from '../../src/core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../../src/core/prediction/predictionMode.ts';
 import { TilePredictor } from '../../src/core/prediction/predictTile.ts';
 import { testNormals } from './trainingHarness.ts';
 

@@ -4,6 +4,7 @@
 import { Arena } from '../../src/backend/arena.ts';
 import type { BackendFactory } from '../../src/backend/backend.ts';
 import { parameterLayout } from '../../src/core/parameters.ts';
+import { createFamily } from '../../src/core/posteriors/index.ts';
 import type { TrainingProblem } from '../../src/core/training/problem.ts';
 import { TrainingStep } from '../../src/core/training/step.ts';
 import { StepLists } from '../../src/core/training/stepLists.ts';
@@ -75,6 +76,7 @@ export function twinBatch(
 
 /** Puts random q parameters of layers in the arena, sigma from .01 to .9: large enough for gradients of rho to matter. */
 export function randomParameters(harness: TrainingHarness): { mu: TwinTensors; rho: TwinTensors }[] {
+  const { parameters } = createFamily(harness.problem.family);
   return harness.memory.layout.layers.map(({ I, O }, l) => {
     const f64 = (count: number, which: number, map: (n: number) => number) =>
       Float64Array.from(testNormals(count, which), (n) => Math.fround(map(n)));
@@ -89,7 +91,7 @@ export function randomParameters(harness: TrainingHarness): { mu: TwinTensors; r
       },
     };
     harness.put(harness.memory.mu, l, layer.mu);
-    harness.put(harness.memory.rho, l, layer.rho);
+    if (parameters.includes('rho')) harness.put(harness.memory.rho, l, layer.rho);
     return layer;
   });
 }

@@ -6,7 +6,7 @@ import type { Matrix } from '../../core/matrix.ts';
 import { auroc } from '../../core/metrics/auroc.ts';
 import { evaluationWarnings } from '../../core/metrics/evaluationWarnings.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
-import type { PredictionMode } from '../../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { ConfigError } from '../../errors.ts';
 import { loadRunData, prepareRun } from '../../experiment/run/data.ts';
 import { openRun, type Run } from '../../experiment/run/directory.ts';

@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
-import type { PredictionMode } from '../../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { STDIN } from '../../data/files.ts';
 import { ConfigError } from '../../errors.ts';
 import { configReads } from '../../experiment/config/config.ts';

@@ -1,17 +1,18 @@
-// Predictions from drawn weights: draw s has w = mu + sigma·noise_s for all rows (Blundell et al. 2015, §3.2), or w = mu in mode
-// `mean`. Which address which weight has, and how far drawn weights are kept; nothing of what is made of the outputs.
+// Predictions from drawn weights, which all rows share: those that the posterior's family gives draw s, or w = mu in mode `mean`. How far
+// drawn weights are kept; nothing of what is made of the outputs.
 
 import type { Arena } from '../../backend/arena.ts';
 import { ACTIVATIONS, type Kernels } from '../../backend/backend.ts';
 import { seedKeyOf } from '../../random/earlierEpochs.ts';
-import { PURPOSE, stream } from '../../random/stream.ts';
 import { type LinearMap, ROW_BYTES, type WeightlessLayer } from '../layers/layer.ts';
 import { layerMaps, weightlessLayers } from '../parameters.ts';
+import { createFamily } from '../posteriors/index.ts';
+import type { WeightSource } from '../posteriors/posteriorFamily.ts';
 import type { PredictionMemory, PredictionProblem, PredictionSlot } from '../prediction/predictionMemory.ts';
 import type { OutputEstimator, TakeOutputs, Tile } from './outputEstimator.ts';
 
 export class DrawnOutputs implements OutputEstimator {
-  readonly #key: { readonly key0: number; readonly key1: number };
+  readonly #source: WeightSource;
   readonly #maps: readonly LinearMap[];
   readonly #weightless: ReadonlyArray<WeightlessLayer | null>;
   /** Draws whose weights are in the cache. */
@@ -24,7 +25,13 @@ export class DrawnOutputs implements OutputEstimator {
     readonly kernels: Kernels,
     readonly mode: 'sample' | 'mean',
   ) {
-    this.#key = seedKeyOf(problem.kernelEpoch, problem.seed);
+    this.#source = createFamily(problem.family).weights({
+      layout: memory.layout,
+      kernels,
+      mu: memory.mu,
+      rho: memory.rho,
+      key: seedKeyOf(problem.kernelEpoch, problem.seed),
+    });
     this.#maps = layerMaps(memory.layout, kernels);
     this.#weightless = weightlessLayers(memory.layout, kernels);
     this.#cached = new Uint8Array(problem.cachedDraws ?? 0);
@@ -56,28 +63,14 @@ export class DrawnOutputs implements OutputEstimator {
 
   /** Address of the weights of a draw: in the cache where it has room for them, else in the slot. */
   #weights(slot: PredictionSlot, draw: number): number {
-    const { memory, kernels } = this;
-    const caches = draw < this.#cached.length;
-    const w = caches ? memory.cache + draw * memory.layout.size * 4 : slot.w;
-    if (caches && this.#cached[draw] === 1) return w;
-    for (const layer of memory.layout.layers) {
-      const at = layer.offset * 4;
-      kernels.perturb_f32(
-        w + at,
-        0,
-        memory.mu + at,
-        memory.rho + at,
-        layer.panels * layer.panelRows,
-        this.#key.key0,
-        this.#key.key1,
-        0,
-        draw,
-        stream(PURPOSE.predictive, layer.index),
-        0,
-      );
-    }
-    if (caches) this.#cached[draw] = 1;
-    return w;
+    const { memory } = this;
+    if (draw >= this.#cached.length) return this.#source.draw(slot.w, draw);
+    const w = memory.cache + draw * memory.layout.size * 4;
+    if (this.#cached[draw] === 1) return w;
+    const drawn = this.#source.draw(w, draw);
+    // Weights that are there already need no place in the cache.
+    if (drawn === w) this.#cached[draw] = 1;
+    return drawn;
   }
 
   /** Address of the outputs of `panels` data panels from panel `p` on. */

@@ -9,6 +9,7 @@ import { membersOf } from '../ensemble.ts';
 import { type LayerPriors, layerPriors } from '../layerPriors.ts';
 import type { LayerLayout, ParameterLayout } from '../parameters.ts';
 import type { Posterior } from '../posterior.ts';
+import { createFamily } from '../posteriors/index.ts';
 import { sumOfSquares } from './smoothedGradient.ts';
 import { type DecibelHistogram, type WeightQuantiles, WeightTally } from './weightTally.ts';
 
@@ -138,6 +139,11 @@ export function diagnosePosterior(given: Posterior): ModelDiagnostics {
   if (others.length > 0 || posterior !== given) {
     throw new TypeError(
       `diagnosePosterior: expected one posterior, got an ensemble of ${others.length + 1} — diagnose each of its members`,
+    );
+  }
+  if (createFamily(posterior.family).means !== null) {
+    throw new TypeError(
+      `diagnosePosterior: expected a posterior whose weights have a sigma, got one of the family ${posterior.family?.kind} — there is nothing to diagnose in it`,
     );
   }
   const priors = posterior.layers.map(({ prior }) => prior);

@@ -51,6 +51,9 @@ export function adam(options: {
         at.scalars,
       );
     },
+    updateMeans(kernels, { mu, moments: [m, v], gMu, scalars }, rows, lanes) {
+      return kernels.adam_step_f32(mu, m, v, gMu, rows, lanes, scalars);
+    },
     updatePoint(points, at, gradient, step, rate) {
       const m = beta1 * points[at + 1] + (1 - beta1) * gradient;
       const v = beta2 * points[at + 2] + (1 - beta2) * (gradient * gradient);

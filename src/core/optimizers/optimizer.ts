@@ -16,6 +16,9 @@ export interface UpdateAddresses {
   scalars: number;
 }
 
+/** What there is of them where there is no rho. */
+export type MeansAddresses = Pick<UpdateAddresses, 'mu' | 'moments' | 'gMu' | 'scalars'>;
+
 /** Which moment buffers hold running sums of the gradients of mu and rho, and what turns such a sum into a mean. */
 export interface GradientMemory {
   readonly mu: number;
@@ -38,6 +41,11 @@ export interface Optimizer {
   scalars(out: Float32Array, step: number, rate: number): void;
   /** Updates a block; returns the kernels' bit set of non-finite parameters. */
   update(kernels: Kernels, at: UpdateAddresses, rows: number, lanes: number): number;
+  /**
+   * The same rule for mu alone, by a gMu that is complete; its moments are those whose names begin with `mu.`. Left out where there is no
+   * such rule: then it trains no family without a sigma. Returns the kernels' bit set.
+   */
+  updateMeans?(kernels: Kernels, at: MeansAddresses, rows: number, lanes: number): number;
   /** The same rule for one point parameter in float64: `points` holds value, m, v from index `at`. */
   updatePoint(points: Float64Array, at: number, gradient: number, step: number, rate: number): void;
   /** Where it keeps Σ_i decay^(steps−i)·gradient_i after `steps` steps; times `scale` that is Σ_i decay^(steps−i)·gradient_i / Σ_i decay^(steps−i). Null where it keeps none of both. */

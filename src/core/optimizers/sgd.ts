@@ -35,6 +35,9 @@ export function sgd(options: { readonly momentum?: number }): Optimizer {
         at.scalars,
       );
     },
+    updateMeans(kernels, { mu, moments: [m], gMu, scalars }, rows, lanes) {
+      return kernels.sgd_step_f32(mu, m, gMu, rows, lanes, scalars);
+    },
     updatePoint(points, at, gradient, _step, rate) {
       points[at + 1] = momentum * points[at + 1] + gradient;
       points[at] -= rate * points[at + 1];

@@ -9,12 +9,8 @@ import type { OutputEstimator, Tile } from '../estimators/outputEstimator.ts';
 import { ROW_BYTES } from '../layers/layer.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import type { Likelihood } from '../likelihoods/likelihood.ts';
-import type {
-  PredictionMemory,
-  PredictionMode,
-  PredictionProblem,
-  PredictionSlot,
-} from './predictionMemory.ts';
+import type { PredictionMemory, PredictionProblem, PredictionSlot } from './predictionMemory.ts';
+import type { PredictionMode } from './predictionMode.ts';
 
 /** What is done with a tile's draws; memory must have room for what is kept. */
 export type TileWork = Pick<PredictionProblem, 'mode' | 'keepDraws' | 'keepMoments'>;

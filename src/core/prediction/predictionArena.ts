@@ -7,18 +7,18 @@ import type { Tile } from '../estimators/outputEstimator.ts';
 import type { Matrix } from '../matrix.ts';
 import { packLayer } from '../parameters.ts';
 import type { Posterior } from '../posterior.ts';
+import { createFamily } from '../posteriors/index.ts';
 import { MomentAccumulator } from '../predictive/moments.ts';
 import { standardizeInto } from '../standardize.ts';
 import type { PredictionMemory } from './predictionMemory.ts';
 
-/** Writes mu and rho of every layer. */
+/** Writes the parameters of every layer: mu, and rho where the family has it. */
 export function loadParameters(arena: Arena, memory: PredictionMemory, posterior: Posterior): void {
   const { layout } = memory;
-  const mu = arena.floats(memory.mu, layout.size);
-  const rho = arena.floats(memory.rho, layout.size);
-  for (const [l, layer] of layout.layers.entries()) {
-    packLayer(mu, layer, posterior.layers[l].weight.mu, posterior.layers[l].bias.mu);
-    packLayer(rho, layer, posterior.layers[l].weight.rho, posterior.layers[l].bias.rho);
+  for (const name of createFamily(posterior.family).parameters) {
+    const buffer = arena.floats(memory[name], layout.size);
+    for (const [l, layer] of layout.layers.entries())
+      packLayer(buffer, layer, posterior.layers[l].weight[name], posterior.layers[l].bias[name]);
   }
 }
 

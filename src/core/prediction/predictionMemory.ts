@@ -5,10 +5,8 @@ import { LANES } from '../../backend/backend.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../model.ts';
 import { type LayerLayout, type ParameterLayout, parameterLayout } from '../parameters.ts';
-
-/** How draws of the outputs are made: from drawn weights, from the mean of the weights, or layer by layer (estimators/marginalOutputs.ts). */
-export const PREDICTION_MODES = ['sample', 'mean', 'marginal'] as const;
-export type PredictionMode = (typeof PREDICTION_MODES)[number];
+import { createFamily, type FamilySpec } from '../posteriors/index.ts';
+import type { PredictionMode } from './predictionMode.ts';
 
 /**
  * Draws of one tile. Part of the definition of the result: moments are accumulated within tiles, then tiles in order. A tile of
@@ -22,6 +20,8 @@ const PASS_PANELS = 8;
 /** What a prediction job's memory depends on. */
 export interface PredictionProblem {
   readonly model: Model;
+  /** As of the posterior. */
+  readonly family?: FamilySpec | undefined;
   readonly likelihood: LikelihoodSpec;
   readonly seed: string;
   /** As of the posterior. */
@@ -116,8 +116,10 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const K = problem.model.outputSize;
   const I = problem.model.inputSize;
   const tilePanels = problem.tileRows / LANES;
-  const draws = (problem.anyMode ?? false) || problem.mode === 'sample';
-  const marginal = (problem.anyMode ?? false) || problem.mode === 'marginal';
+  const { modes, parameters } = createFamily(problem.family);
+  const wants = (mode: PredictionMode) =>
+    modes.includes(mode) && ((problem.anyMode ?? false) || problem.mode === mode);
+  const [draws, marginal] = [wants('sample'), wants('marginal')];
   // Draws of mode marginal go through the network together where there are few rows.
   const passPanels = marginal ? PASS_PANELS : Math.min(PASS_PANELS, tilePanels);
   const width = Math.max(...layout.layers.map((layer) => layer.units));
@@ -129,7 +131,7 @@ export function predictionMemory(problem: PredictionProblem, threads: number): P
   const canceled = floats('canceled', 1);
   const pulse = floats('pulse', problem.slots * LANES);
   const mu = floats('mu', layout.size);
-  const rho = floats('rho', layout.size);
+  const rho = floats('rho', parameters.includes('rho') ? layout.size : 0);
   const variance = floats('variance', marginal ? layout.size : 0);
   const cache = floats('cache', (problem.cachedDraws ?? 0) * layout.size);
   const x = floats('x', problem.capacity * I);

@@ -5,6 +5,8 @@ import { type Kernels, LANES, UPDATE_SCALARS } from '../../backend/backend.ts';
 import type { BlockGradient, EstimatorRun, GradientBuffers } from '../estimators/estimator.ts';
 import { ROW_BYTES } from '../layers/layer.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
+import { createFamily } from '../posteriors/index.ts';
+import { MeansPrior } from './meansPrior.ts';
 import { learningRate, type TrainingProblem } from './problem.ts';
 import type { StepPriors } from './stepPriors.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
@@ -17,11 +19,15 @@ interface StepPlaces {
   readonly kernels: Kernels;
 }
 
+type UpdateMeans = NonNullable<Optimizer['updateMeans']>;
+
 export class BlockUpdate {
   readonly #buffers: GradientBuffers;
   /** Scalars of each prior, and the address of the first. */
   readonly #scalars: readonly Float32Array[];
   readonly #firstScalars: number;
+  /** The prior's part where weights have no sigma; null where they have. */
+  readonly #means: MeansPrior | null;
   readonly #update: {
     mu: number;
     rho: number;
@@ -46,6 +52,8 @@ export class BlockUpdate {
     this.#scalars = Array.from({ length: priors.count }, (_, p) =>
       arena.floats(scalars + p * ROW_BYTES, LANES),
     );
+    const { means } = createFamily(at.problem.family);
+    this.#means = means && new MeansPrior(means, priors, memory.layout, arena, at.kernels);
     const moments = memory.moments.map(() => 0);
     this.#update = { mu: 0, rho: 0, moments, gMu: 0, gSigma: 0, noise: 0, scalars };
   }
@@ -77,6 +85,10 @@ export class BlockUpdate {
     update.rho = memory.rho + at;
     for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + at;
     update.scalars = this.#firstScalars + p * ROW_BYTES;
+    if (this.#means !== null) {
+      this.#means.gradient(update.gMu, memory.mu, b, this.#buffers.dW);
+      return (this.optimizer.updateMeans as UpdateMeans)(kernels, update, rows, lanes);
+    }
     if (expectedGradient !== undefined) {
       this.#separate(update, rows);
       const of = { mu: update.mu, rho: update.rho, rows, lanes };
@@ -100,7 +112,12 @@ export class BlockUpdate {
   /** KL of blocks first … last − 1, one float each. */
   kl(first: number, last: number): void {
     const { priors, estimator } = this;
-    const { memory, kernels, problem } = this.at;
+    const { memory, arena, kernels, problem } = this.at;
+    if (this.#means !== null) {
+      for (let b = first; b < last; b++)
+        arena.f32[(memory.blockKl + b * ROW_BYTES) >>> 2] = this.#means.crossEntropy(memory.mu, b);
+      return;
+    }
     priors.readLearned();
     const drawn = priors.drawsWeights
       ? Array.from({ length: problem.draws }, (_, s) => estimator.drawnWeights(s))

@@ -1,10 +1,12 @@
 // A training problem: everything that decides the bits of the result, and nothing that does not (no workers, no backend).
 // Plain data, so that it crosses to a worker as it is.
 
-import type { EstimatorSpec } from '../estimators/index.ts';
+import type { Estimator } from '../estimators/estimator.ts';
+import { type EstimatorSpec, estimatorKind } from '../estimators/index.ts';
 import type { KlWeightingSpec, StepPlace } from '../klWeightings/index.ts';
 import type { LikelihoodSpec, Model } from '../model.ts';
-import type { OptimizerSettings } from '../optimizers/index.ts';
+import { createOptimizer, type OptimizerSettings } from '../optimizers/index.ts';
+import { createFamily, type FamilySpec } from '../posteriors/index.ts';
 import { rateFactor, type ScheduleSpec } from '../schedules/index.ts';
 
 export interface TrainingProblem {
@@ -19,6 +21,8 @@ export interface TrainingProblem {
   readonly optimizer: OptimizerSettings;
   readonly schedule: ScheduleSpec;
   readonly klWeighting: KlWeightingSpec;
+  /** Mean field where there is none. */
+  readonly family?: FamilySpec;
   /** Reparameterization where there is none. */
   readonly estimator?: EstimatorSpec;
   readonly seed: string;
@@ -47,4 +51,16 @@ export function stepPlace(problem: TrainingProblem, step: number): StepPlace {
 /** Learning rate of a step by the schedule. */
 export function learningRate(problem: TrainingProblem, step: number): number {
   return problem.optimizer.learningRate * rateFactor(problem.schedule, stepPlace(problem, step));
+}
+
+/** How the weights of a training's family enter a step. */
+export function estimatorOf({ family, estimator }: TrainingProblem): Estimator<unknown> {
+  return createFamily(family).means?.estimator ?? estimatorKind(estimator);
+}
+
+/** Names of the moments that the optimizer keeps of a family's parameters. */
+export function momentNames({ family, optimizer }: TrainingProblem): readonly string[] {
+  const { parameters } = createFamily(family);
+  const { momentNames: all } = createOptimizer(optimizer);
+  return all.filter((name) => parameters.some((parameter) => name.startsWith(`${parameter}.`)));
 }

@@ -6,7 +6,6 @@ import { type Kernels, LANES } from '../../backend/backend.ts';
 import { epochOrder } from '../../random/permutation.ts';
 import { seedKey } from '../../random/seed.ts';
 import type { EstimatorRun } from '../estimators/estimator.ts';
-import { estimatorKind } from '../estimators/index.ts';
 import { ROW_BYTES } from '../layers/layer.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import type { Likelihood } from '../likelihoods/likelihood.ts';
@@ -17,7 +16,7 @@ import { BatchPlaces, type PassRun } from './batchPlaces.ts';
 import { BlockUpdate } from './blockUpdate.ts';
 import type { LearnedPriors } from './learnedPriors.ts';
 import { NetworkPass } from './networkPass.ts';
-import { batchRows, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
+import { batchRows, estimatorOf, stepsPerEpoch, type TrainingProblem, totalSteps } from './problem.ts';
 import { StepPriors } from './stepPriors.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
@@ -50,7 +49,7 @@ export class TrainingStep {
     this.learned = this.#priors.learned;
     this.#places = new BatchPlaces(memory, memory.layout.layers);
     const { key0, key1 } = seedKey(problem.seed);
-    this.#estimator = estimatorKind(problem.estimator).create({
+    this.#estimator = estimatorOf(problem).create({
       layout: memory.layout,
       draws: problem.draws,
       batchPanels: memory.batchPanels,

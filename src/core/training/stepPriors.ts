@@ -5,6 +5,7 @@ import type { Kernels } from '../../backend/backend.ts';
 import type { LogPriorGradient } from '../estimators/estimator.ts';
 import { klWeight } from '../klWeightings/index.ts';
 import { type LayerPriors, layerPriors } from '../layerPriors.ts';
+import { createFamily } from '../posteriors/index.ts';
 import type { Prior } from '../priors/prior.ts';
 import { LearnedPriors } from './learnedPriors.ts';
 import { stepPlace, type TrainingProblem } from './problem.ts';
@@ -16,6 +17,8 @@ export class StepPriors {
   readonly #first: LayerPriors;
   #now: readonly Prior[];
   readonly #passesKlScale: boolean;
+  /** Whether weights have a sigma; without, priors are met at their means (MeansPrior). */
+  readonly #hasSigma: boolean;
   /** klWeight / N of the step that was prepared. */
   klScale = 0;
 
@@ -27,9 +30,10 @@ export class StepPriors {
     this.#first = layerPriors(problem.model);
     this.#now = this.#first.priors;
     this.learned = new LearnedPriors(problem, memory, arena);
-    this.#passesKlScale = this.#now.some(
-      ({ expectedGradient, sampled }) => sampled || expectedGradient !== undefined,
-    );
+    this.#hasSigma = createFamily(problem.family).means === null;
+    this.#passesKlScale =
+      !this.#hasSigma ||
+      this.#now.some(({ expectedGradient, sampled }) => sampled || expectedGradient !== undefined);
   }
 
   /** How many different ones there are. */
@@ -49,7 +53,7 @@ export class StepPriors {
 
   /** Whether training takes log p of any of them at drawn weights. */
   get drawsWeights(): boolean {
-    return this.#first.drawsWeights;
+    return this.#hasSigma && this.#first.drawsWeights;
   }
 
   /** klScale of the prepared step where priors give it to kernels as an argument, NaN where they give what they learned too, else 0. */
@@ -73,7 +77,7 @@ export class StepPriors {
   logPriors(kernels: Kernels): (LogPriorGradient | null)[] {
     const { draws } = this.problem;
     return this.#first.ofLayer.map((p) => {
-      if (!this.#first.priors[p].sampled) return null;
+      if (!this.#hasSigma || !this.#first.priors[p].sampled) return null;
       return (dW, w, rows) => this.#now[p].logDensityGradient(kernels, dW, w, rows, this.klScale / draws);
     });
   }

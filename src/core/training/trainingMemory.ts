@@ -3,13 +3,12 @@
 
 import { ArenaLayout } from '../../backend/arena.ts';
 import { LANES } from '../../backend/backend.ts';
-import { estimatorKind } from '../estimators/index.ts';
 import { layerPriors, learnedCount } from '../layerPriors.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
-import { createOptimizer } from '../optimizers/index.ts';
 import { type ParameterLayout, parameterLayout } from '../parameters.ts';
+import { createFamily } from '../posteriors/index.ts';
 import type { ActivationRegion, BatchMemory } from './batchPlaces.ts';
-import type { TrainingProblem } from './problem.ts';
+import { estimatorOf, momentNames, type TrainingProblem } from './problem.ts';
 
 /** Step records kept for the main thread to read after a stretch of steps. */
 export const STEP_RECORDS = 16_384;
@@ -76,7 +75,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const layout = parameterLayout(problem.model);
   const { priors, drawsWeights } = layerPriors(problem.model);
   const likelihood = createLikelihood(problem.likelihood);
-  const { momentNames } = createOptimizer(problem.optimizer);
+  const { parameters, means } = createFamily(problem.family);
   const arena = new ArenaLayout(threads);
   const S = problem.draws;
   const N = problem.rowCount;
@@ -93,8 +92,8 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const blockKl = floats('blockKl', layout.blocks.length * LANES);
 
   const mu = floats('mu', P);
-  const rho = floats('rho', P);
-  const moments = momentNames.map((name) => floats(`moment ${name}`, P));
+  const rho = floats('rho', parameters.includes('rho') ? P : 0);
+  const moments = momentNames(problem).map((name) => floats(`moment ${name}`, P));
   const points = arena.reserve('points', K * 3 * 8);
   const learnedFloats = learnedCount(problem.model);
   const learned = learnedFloats === 0 ? 0 : arena.reserve('learned', learnedFloats * 8);
@@ -104,8 +103,8 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const inverseScale = floats('inverseScale', K);
   const logScale = floats('logScale', K);
 
-  const estimator = estimatorKind(problem.estimator).reserve(
-    { layout, draws: S, batchPanels, drawsWeights },
+  const estimator = estimatorOf(problem).reserve(
+    { layout, draws: S, batchPanels, drawsWeights: means === null && drawsWeights },
     floats,
   );
   const x = floats('x', N * I);

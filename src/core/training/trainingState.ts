@@ -6,10 +6,9 @@ import { CheckpointError } from '../../errors.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import { learnedPriors } from '../layerPriors.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
-import { createOptimizer } from '../optimizers/index.ts';
 import { type LayerLayout, packLayer, unpackLayer } from '../parameters.ts';
-import type { TrainingProblem } from './problem.ts';
-import { totalSteps } from './problem.ts';
+import { createFamily } from '../posteriors/index.ts';
+import { momentNames, type TrainingProblem, totalSteps } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
 export interface StateTensor {
@@ -177,11 +176,12 @@ export function checkState(state: TrainingState, origin: TrainingOrigin): void {
 
 function parameterBuffers(arena: Arena, memory: TrainingMemory, problem: TrainingProblem) {
   const { size } = memory.layout;
-  const { momentNames } = createOptimizer(problem.optimizer);
   return [
-    { name: 'mu', data: arena.floats(memory.mu, size) },
-    { name: 'rho', data: arena.floats(memory.rho, size) },
-    ...momentNames.map((name, m) => ({ name, data: arena.floats(memory.moments[m], size) })),
+    ...createFamily(problem.family).parameters.map((name) => ({
+      name,
+      data: arena.floats(memory[name], size),
+    })),
+    ...momentNames(problem).map((name, m) => ({ name, data: arena.floats(memory.moments[m], size) })),
   ];
 }
 
@@ -227,7 +227,7 @@ function wantedShapes(memory: TrainingMemory, problem: TrainingProblem): Map<str
   const shapes = new Map<string, StateTensor['shape']>();
   for (const name of pointNames(problem)) shapes.set(name, [problem.model.outputSize]);
   for (const name of learnedNames(problem)) shapes.set(name, [1]);
-  const buffers = ['mu', 'rho', ...createOptimizer(problem.optimizer).momentNames];
+  const buffers = [...createFamily(problem.family).parameters, ...momentNames(problem)];
   for (const layer of memory.layout.layers) {
     for (const which of ['weight', 'bias'] as const)
       for (const buffer of buffers) shapes.set(tensorName(layer, which, buffer), tensorShape(layer, which));

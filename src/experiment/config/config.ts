@@ -45,6 +45,8 @@ export interface ResolvedConfig {
   readonly model: ModelConfig;
   readonly prior: ParsedConfig['prior'];
   readonly likelihood: LikelihoodConfig;
+  /** Left out for mean field. */
+  readonly posterior?: NonNullable<ParsedConfig['posterior']>;
   readonly training: TrainingConfig;
   readonly checkpoint: CheckpointConfig;
   /** Only where there is one. */
@@ -156,7 +158,7 @@ function resolveConfig(
   const absolute = Object.entries(writtenPaths).map(
     ([key, path]) => [key, resolve(directory, path)] as const,
   );
-  const { seed, model, prior, ensemble, logging } = parsed;
+  const { seed, model, prior, posterior, ensemble, logging } = parsed;
   // In the order of the file's documentation, which is the order config.yaml is written in.
   return {
     seed,
@@ -164,6 +166,7 @@ function resolveConfig(
     model: resolveModel(model, file),
     prior,
     likelihood,
+    ...(posterior === undefined ? {} : { posterior }),
     training: {
       ...resolveTraining(parsed.training, file),
       ...resolveSelection(parsed.training, data.validation, likelihood, file),

@@ -12,7 +12,7 @@ import { describeValue, mismatch, oneLine } from '../../messages.ts';
 import {
   decodePosterior,
   encodePosterior,
-  FORMAT_VERSION,
+  formatVersionOf,
   POSTERIOR_FORMAT,
   posteriorRecord,
 } from './posteriorFile.ts';
@@ -86,14 +86,12 @@ function decodeEnsemble({ metadata, tensors }: Safetensors, where: string): AnyP
     const prefix = `members.${m}.`;
     const fields = Object.entries(metadata).filter(([key]) => key.startsWith(prefix));
     const own = tensors.filter(({ name }) => name.startsWith(prefix));
-    const single = { format: POSTERIOR_FORMAT, formatVersion: String(FORMAT_VERSION) };
     const unprefixed = (name: string) => name.slice(prefix.length);
+    const said = Object.fromEntries(fields.map(([key, value]) => [unprefixed(key), value]));
+    const single = { format: POSTERIOR_FORMAT, formatVersion: String(formatVersionOf(said)) };
     return decodePosterior(
       {
-        metadata: {
-          ...Object.fromEntries(fields.map(([key, value]) => [unprefixed(key), value])),
-          ...single,
-        },
+        metadata: { ...said, ...single },
         tensors: own.map((tensor) => ({ ...tensor, name: unprefixed(tensor.name) })),
       },
       `${where}: members.${m}`,

@@ -9,6 +9,8 @@ import { layerShape } from '../../core/layers/index.ts';
 import { createLikelihood, LIKELIHOODS } from '../../core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../../core/posterior.ts';
+import { createFamily, familyField, POSTERIORS } from '../../core/posteriors/index.ts';
+import type { ParameterName } from '../../core/posteriors/posteriorFamily.ts';
 import { CheckpointError } from '../../errors.ts';
 import { withChecksum } from '../../files/checksum.ts';
 import type { FileHost } from '../../files/fileHost.ts';
@@ -22,14 +24,21 @@ import { epochOf } from './epoch.ts';
 import { modelProblem, modelSchema, plainModel } from './modelRecord.ts';
 
 export const POSTERIOR_FORMAT = 'varpool-posterior';
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
+/** Of a posterior that says its family, so that readers which know only mean field ask for a newer varpool; 2 is an ensemble's. */
+const FAMILY_VERSION = 3;
+
+/** The version that a file with these fields has. */
+export function formatVersionOf(metadata: object): number {
+  return Object.hasOwn(metadata, 'family') ? FAMILY_VERSION : FORMAT_VERSION;
+}
 
 /** Tensors and metadata of a posterior's file, whole; `where` starts the message of an error. @throws CheckpointError */
 export function posteriorRecord(posterior: Posterior, where: string, host: FileHost): Safetensors {
   const { tensors, metadata } = encodePosterior(posterior, where);
   const all = {
     format: POSTERIOR_FORMAT,
-    formatVersion: String(FORMAT_VERSION),
+    formatVersion: String(formatVersionOf(metadata)),
     varpool: host.version(),
     ...metadata,
   };
@@ -40,8 +49,10 @@ export function posteriorRecord(posterior: Posterior, where: string, host: FileH
 export function encodePosterior(posterior: Posterior, where: string) {
   const tensors = posteriorTensors(posterior);
   checkPosterior(posterior, tensors, where);
+  const { family } = familyField(posterior.family);
   const metadata = {
     model: JSON.stringify(plainModel(posterior.model)),
+    ...(family === undefined ? {} : { family: JSON.stringify(family) }),
     likelihood: JSON.stringify(posterior.likelihood),
     standardization: `{"features":${exact(posterior.standardization.features)},"targets":${exact(posterior.standardization.targets)}}`,
     classNames: JSON.stringify(posterior.classNames),
@@ -64,7 +75,7 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
   }
   if (Object.hasOwn(metadata, 'members'))
     fail(where, 'one posterior', `an ensemble of ${metadata.members}`, 'load it as an ensemble');
-  checkFormatVersion(metadata, FORMAT_VERSION, where);
+  checkFormatVersion(metadata, formatVersionOf(metadata), where);
   const field = <Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> => {
     const at = `${where}: metadata: ${name}`;
     if (!Object.hasOwn(metadata, name)) fail(at, 'a value', 'nothing', 'the file is damaged');
@@ -82,6 +93,7 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
   const posterior = assemble(
     {
       model,
+      ...(Object.hasOwn(metadata, 'family') ? familyField(field('family', familySchema)) : {}),
       likelihood,
       standardization: { features: float64(features), targets: float64(targets) },
       classNames: field('classNames', classNamesSchema),
@@ -97,30 +109,33 @@ export function decodePosterior({ metadata, tensors }: Safetensors, where: strin
 }
 
 /** The tensors in the order of the file, not copied. */
-export function posteriorTensors({ model, layers, noiseScale }: Posterior): Tensor[] {
+export function posteriorTensors({ model, family, layers, noiseScale }: Posterior): Tensor[] {
   const f32 = (name: string, shape: readonly number[], data: Float32Array): Tensor => ({
     name,
     dtype: 'F32',
     shape,
     data,
   });
+  const { parameters } = createFamily(family);
   const learned = learnedPriors(model);
-  const tensors = layers.flatMap(({ weight, bias, prior }, n) => {
+  const tensors = layers.flatMap((layer, n) => {
     const shapes = tensorShapes(model, n);
     if (shapes === null) return [];
+    const prior = layer.prior ?? new Float32Array(0);
     return [
-      f32(`layers.${n}.weight.mu`, shapes.weight, weight.mu),
-      f32(`layers.${n}.weight.rho`, shapes.weight, weight.rho),
-      f32(`layers.${n}.bias.mu`, shapes.bias, bias.mu),
-      f32(`layers.${n}.bias.rho`, shapes.bias, bias.rho),
+      ...TENSORS.flatMap((part) =>
+        parameters.map((name) => f32(`layers.${n}.${part}.${name}`, shapes[part], layer[part][name])),
+      ),
       ...(learned[n]?.names ?? []).map((name, i) =>
-        f32(`layers.${n}.prior.${name}`, [1], (prior ?? new Float32Array(0)).slice(i, i + 1)),
+        f32(`layers.${n}.prior.${name}`, [1], prior.slice(i, i + 1)),
       ),
     ];
   });
   if (noiseScale !== null) tensors.push(f32('likelihood.scale', [model.outputSize], noiseScale));
   return tensors;
 }
+
+const TENSORS = ['weight', 'bias'] as const;
 
 /** Shapes of the tensors of layer n, null where it has no weights. */
 function tensorShapes(model: Model, n: number): Record<'weight' | 'bias', readonly number[]> | null {
@@ -136,7 +151,8 @@ function assemble(
   tensors: readonly Tensor[],
   where: string,
 ): Posterior {
-  const { model, likelihood } = rest;
+  const { model, family, likelihood } = rest;
+  const { parameters } = createFamily(family);
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const names: string[] = [];
   const take = (name: string, shape: readonly number[]): Float32Array => {
@@ -159,13 +175,13 @@ function assemble(
   const learned = learnedPriors(model);
   const layers = model.layers.map((_, n): LayerPosterior => {
     const shapes = tensorShapes(model, n);
-    const part = (which: 'weight' | 'bias') =>
-      shapes === null
-        ? { mu: new Float32Array(0), rho: new Float32Array(0) }
-        : {
-            mu: take(`layers.${n}.${which}.mu`, shapes[which]),
-            rho: take(`layers.${n}.${which}.rho`, shapes[which]),
-          };
+    const part = (which: 'weight' | 'bias') => {
+      const of = (name: ParameterName) =>
+        shapes === null || !parameters.includes(name)
+          ? new Float32Array(0)
+          : take(`layers.${n}.${which}.${name}`, shapes[which]);
+      return { mu: of('mu'), rho: of('rho') };
+    };
     const names = learned[n]?.names;
     const both = { weight: part('weight'), bias: part('bias') };
     if (names === undefined) return both;
@@ -262,6 +278,8 @@ function checkModel(model: Model, where: string): void {
 }
 
 const numbers = z.array(z.number({ error: 'a finite number' }), { error: 'a list of numbers' });
+
+const familySchema = oneOfKind(POSTERIORS, 'Posterior family.');
 
 const likelihoodSchema = oneOfKind(LIKELIHOODS, 'Likelihood.');
 

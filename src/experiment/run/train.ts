@@ -276,7 +276,7 @@ export function trainOptions(
   { config, data, classNames }: PreparedRun,
   validations: number = VALIDATIONS,
 ): TrainOptions {
-  const { training, likelihood } = config;
+  const { training, likelihood, posterior } = config;
   const { epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, diagnostics } =
     training;
   const { earlyStopping, select } = training;
@@ -284,6 +284,7 @@ export function trainOptions(
   const { validation } = data;
   return {
     likelihood,
+    ...(posterior === undefined ? {} : { posterior }),
     epochs,
     batchSize: batchSize === BATCH_SIZE ? Math.min(batchSize, data.train.features.rows) : batchSize,
     draws,

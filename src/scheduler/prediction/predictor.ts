@@ -15,11 +15,11 @@ import {
 import {
   chunkRows,
   type PredictionMemory,
-  type PredictionMode,
   type PredictionProblem,
   predictionMemory,
   TILE_DRAWS,
 } from '../../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { DrawChunk } from '../../core/predictive/drawQuantiles.ts';
 import type { PredictionJob, PredictRequest, PrepareRequest } from '../../workers/protocol.ts';
 import type { Loan } from '../arenas.ts';
@@ -61,7 +61,7 @@ export class Predictor {
     options: PredictorOptions,
     keepDraws: boolean,
   ): Promise<Predictor> {
-    const { model, likelihood, seed, kernelEpoch } = posterior;
+    const { model, family, likelihood, seed, kernelEpoch } = posterior;
     const { draws, mode = 'sample' } = options;
     const rows = tileRows(x.rows, model.inputSize, model.outputSize, draws, host.pool.size, mode);
     const chunk = keepDraws ? chunkRows(x.rows, model.outputSize, options.chunkDraws ?? draws) : x.rows;
@@ -69,6 +69,7 @@ export class Predictor {
     const tiles = Math.ceil(draws / TILE_DRAWS[mode]) * Math.ceil(Math.min(x.rows, chunk) / most);
     const problem: PredictionProblem = {
       model,
+      family,
       likelihood,
       seed,
       kernelEpoch,

@@ -9,6 +9,7 @@ import { initializeParameters } from '../../core/gaussian.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
+import { createFamily, familyField } from '../../core/posteriors/index.ts';
 import { standardizeInto } from '../../core/standardize.ts';
 import { TrainingStep } from '../../core/training/step.ts';
 import { CONTROL_WORDS, type TrainingMemory } from '../../core/training/trainingMemory.ts';
@@ -56,7 +57,7 @@ export class TrainingArena {
       this.arena.f32,
       this.memory.layout,
       this.memory.mu,
-      this.memory.rho,
+      createFamily(problem.family).parameters.includes('rho') ? this.memory.rho : null,
       seedKey(problem.seed),
       prepared.initialRho,
     );
@@ -125,32 +126,42 @@ export class TrainingArena {
     Atomics.store(this.control, CONTROL.divergedAt, 0);
   }
 
+  #parameters() {
+    const { memory, arena } = this;
+    return createFamily(this.prepared.problem.family).parameters.map((name) => ({
+      name,
+      data: arena.floats(memory[name], memory.layout.size),
+    }));
+  }
+
   /** The first tensor with a NaN or an infinity, or `elbo` when it is only in the loss. */
   nonFiniteTensor(): string {
-    const { layout, mu, rho } = this.memory;
-    const [muAll, rhoAll] = [mu, rho].map((at) => this.arena.floats(at, layout.size));
     return (
-      firstNonFinite(layout, muAll, rhoAll) ??
+      firstNonFinite(this.memory.layout, this.#parameters()) ??
       (this.#step.noiseScale.values()?.every(Number.isFinite) === false ? 'likelihood.scale' : 'elbo')
     );
   }
 
   /** q as it is now. */
   posterior({ classNames, columns }: PosteriorNames): Posterior {
-    const { layout, mu, rho } = this.memory;
+    const { layout } = this.memory;
     const { problem, standardization } = this.prepared;
-    const [muAll, rhoAll] = [mu, rho].map((at) => this.arena.floats(at, layout.size));
+    const parameters = this.#parameters();
     const learned = this.#step.learned.values();
     return {
       model: problem.model,
+      ...familyField(problem.family),
       likelihood: problem.likelihood,
       layers: layout.layers.map((layer) => {
-        const m = unpackLayer(muAll, layer);
-        const r = unpackLayer(rhoAll, layer);
+        const [mu, rho] = (['mu', 'rho'] as const).map((wanted) => {
+          const found = parameters.find(({ name }) => name === wanted);
+          if (found !== undefined) return unpackLayer(found.data, layer);
+          return { weight: new Float32Array(0), bias: new Float32Array(0) };
+        });
         const own = learned[layer.index];
         return {
-          weight: { mu: m.weight, rho: r.weight },
-          bias: { mu: m.bias, rho: r.bias },
+          weight: { mu: mu.weight, rho: rho.weight },
+          bias: { mu: mu.bias, rho: rho.bias },
           ...(own === null ? {} : { prior: Float32Array.from(own) }),
         };
       }),

@@ -8,6 +8,7 @@ import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { diagnosePanels, type ModelDiagnostics } from '../../core/metrics/diagnostics.ts';
 import { type DiagnosticWarning, diagnosticWarnings } from '../../core/metrics/diagnosticWarnings.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
+import { createFamily } from '../../core/posteriors/index.ts';
 import { LearnedPriors } from '../../core/training/learnedPriors.ts';
 import { stepPlace, stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
 import type { TrainingMemory } from '../../core/training/trainingMemory.ts';
@@ -58,7 +59,9 @@ export class Diagnosis {
     readonly warn: (message: string) => void,
   ) {
     this.#learned = new LearnedPriors(problem, memory, arena);
-    this.every = every === 'auto' ? diagnosisInterval(problem, memory.layout.count) : every;
+    // What is looked at is sigma.
+    const none = createFamily(problem.family).means !== null;
+    this.every = none ? 0 : every === 'auto' ? diagnosisInterval(problem, memory.layout.count) : every;
   }
 
   /** Whether an epoch (from 1) is diagnosed at its end: every n-th and the last. */

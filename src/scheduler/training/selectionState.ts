@@ -3,8 +3,10 @@
 
 import { learnedPriors } from '../../core/layerPriors.ts';
 import { layerShape } from '../../core/layers/index.ts';
-import type { Model } from '../../core/model.ts';
 import type { LayerPosterior } from '../../core/posterior.ts';
+import { createFamily } from '../../core/posteriors/index.ts';
+import type { ParameterName } from '../../core/posteriors/posteriorFamily.ts';
+import type { TrainingProblem } from '../../core/training/problem.ts';
 import type { StateTensor, TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import type { EpochSelector, SelectionState } from './earlyStopping.ts';
@@ -17,17 +19,20 @@ interface SavedSelection extends Omit<SelectionState, 'kept'> {
   readonly by: EpochSelector['by'];
 }
 
+/** What tensors there are depends on. */
+type Parameterized = Pick<TrainingProblem, 'model' | 'family'>;
+
 /** The selector's part of a state; nothing without one. */
 export function selectionExtra(
   selector: EpochSelector | null,
-  { layers }: Model,
+  { model: { layers }, family }: Parameterized,
 ): Pick<TrainingState, 'tensors' | 'extra'> {
   if (selector === null) return { tensors: [], extra: {} };
   const { kept, ...numbers } = selector.state();
   const selection: SavedSelection = { by: selector.by, ...numbers };
   if (kept === null) return { tensors: [], extra: { selection } };
   const tensors = kept.layers.flatMap((layer, l) =>
-    NAMES.map(([part, name]): StateTensor => {
+    namesOf(family).map(([part, name]): StateTensor => {
       const { weightShape, O } = layerShape(layers[l]);
       const shape = part === 'weight' ? weightShape : [O];
       return { name: tensorName(l, part, name), shape, data: layer[part][name] };
@@ -45,7 +50,11 @@ export function selectionExtra(
  * Puts a selector where it was when the state was made.
  * @throws CheckpointError when the state was made with other options of choosing an epoch, or lacks what it says it has
  */
-export function resumeSelection(selector: EpochSelector | null, state: TrainingState, model: Model): void {
+export function resumeSelection(
+  selector: EpochSelector | null,
+  state: TrainingState,
+  problem: Parameterized,
+): void {
   const saved = state.extra.selection as SavedSelection | undefined;
   const [was, is] = [saved?.by ?? null, selector?.by ?? null].map((by) => JSON.stringify(by));
   if (was !== is) {
@@ -55,17 +64,15 @@ export function resumeSelection(selector: EpochSelector | null, state: TrainingS
   }
   if (saved === undefined || selector === null) return;
   const { best, improved, stopped } = saved;
-  selector.restore({ best, improved, stopped, kept: best === null ? null : keptOf(state, model) });
+  selector.restore({ best, improved, stopped, kept: best === null ? null : keptOf(state, problem) });
 }
 
-const NAMES = [
-  ['weight', 'mu'],
-  ['weight', 'rho'],
-  ['bias', 'mu'],
-  ['bias', 'rho'],
-] as const;
+function namesOf(family: TrainingProblem['family']) {
+  const { parameters } = createFamily(family);
+  return (['weight', 'bias'] as const).flatMap((part) => parameters.map((name) => [part, name] as const));
+}
 
-function tensorName(layer: number, part: 'weight' | 'bias', name: 'mu' | 'rho'): string {
+function tensorName(layer: number, part: 'weight' | 'bias', name: ParameterName): string {
   return `${PREFIX}layers.${layer}.${part}.${name}`;
 }
 
@@ -73,8 +80,9 @@ function priorName(layer: number): string {
   return `${PREFIX}layers.${layer}.prior`;
 }
 
-function keptOf({ tensors }: TrainingState, model: Model): SelectionState['kept'] {
+function keptOf({ tensors }: TrainingState, { model, family }: Parameterized): SelectionState['kept'] {
   const { layers, outputSize } = model;
+  const { parameters } = createFamily(family);
   const learned = learnedPriors(model);
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor.data]));
   const take = (name: string, size: number): Float32Array => {
@@ -88,10 +96,11 @@ function keptOf({ tensors }: TrainingState, model: Model): SelectionState['kept'
   return {
     layers: layers.map((spec, l): LayerPosterior => {
       const { I, O } = layerShape(spec);
-      const part = (which: 'weight' | 'bias', size: number) => ({
-        mu: take(tensorName(l, which, 'mu'), size),
-        rho: take(tensorName(l, which, 'rho'), size),
-      });
+      const part = (which: 'weight' | 'bias', size: number) => {
+        const of = (name: ParameterName) =>
+          parameters.includes(name) ? take(tensorName(l, which, name), size) : new Float32Array(0);
+        return { mu: of('mu'), rho: of('rho') };
+      };
       const own = learned[l];
       const prior = own === null ? {} : { prior: take(priorName(l), own.names.length) };
       return { weight: part('weight', I * O), bias: part('bias', O), ...prior };

@@ -138,7 +138,7 @@ export class Trainer {
       this.#now = resume.step;
       this.#ledger.resume(resume.step, resume.epochLoss);
       this.#ledger.diagnosis.restore(resume);
-      resumeSelection(options.selector ?? null, resume, problem.model);
+      resumeSelection(options.selector ?? null, resume, problem);
     }
     this.#checkpointer = checkpoint === undefined ? null : new Checkpointer(checkpoint, this.#now);
     this.#snapshot = this.#takeSnapshot();
@@ -327,7 +327,7 @@ export class Trainer {
 
   /** Everything needed to go on from here, in memory of its own. */
   state(): TrainingState {
-    const { tensors, extra } = selectionExtra(this.options.selector ?? null, this.prepared.problem.model);
+    const { tensors, extra } = selectionExtra(this.options.selector ?? null, this.prepared.problem);
     return {
       origin: this.#arena.origin(),
       step: this.#now,

@@ -3,7 +3,7 @@
 
 import type { Matrix } from '../../core/matrix.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
-import type { PredictionMode } from '../../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { WorkerLostError } from '../../errors.ts';
 import { openSession, type Runtime, type Session } from '../../index.ts';

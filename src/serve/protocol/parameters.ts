@@ -1,6 +1,6 @@
 // The parameters of an inference request: those of varpool as one schema, and those of the protocol that ask for something else.
 
-import type { PredictionMode } from '../../core/prediction/predictionMemory.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { describeValue } from '../../messages.ts';
 import { checkOptions } from '../../options/check.ts';
 import { count, oneOf, positive, section, unchecked } from '../../options/fields.ts';

@@ -27,7 +27,8 @@ function messageOf(run: () => unknown): string {
   throw new Error('expected a ConfigError, got none');
 }
 
-const KNOWN = 'seed, data, model, prior, likelihood, training, checkpoint, ensemble, prediction, logging';
+const KNOWN =
+  'seed, data, model, prior, likelihood, posterior, training, checkpoint, ensemble, prediction, logging';
 const SEED = 'a string that is not empty or an integer from -9007199254740991 to 9007199254740991';
 const ADD = 'got nothing — add it';
 const WHOLE = 'expected a whole number of at least 1';
