@@ -8,8 +8,8 @@
  * @throws RangeError if a group is empty or a score is NaN
  */
 export function auroc(scoresPositive: ArrayLike<number>, scoresNegative: ArrayLike<number>): number {
-  const positive = sorted(scoresPositive, 'positive');
-  const negative = sorted(scoresNegative, 'negative');
+  const positive = checkedScores('auroc', scoresPositive, 'positive');
+  const negative = checkedScores('auroc', scoresNegative, 'negative');
   let below = 0; // negatives < the current score
   let through = 0; // negatives ≤ the current score
   let twiceWins = 0;
@@ -21,13 +21,14 @@ export function auroc(scoresPositive: ArrayLike<number>, scoresNegative: ArrayLi
   return twiceWins / 2 / (positive.length * negative.length);
 }
 
-function sorted(scores: ArrayLike<number>, group: string): Float64Array {
+/** Scores of a group in rising order. @throws RangeError if there are none or one is NaN */
+export function checkedScores(where: string, scores: ArrayLike<number>, group: string): Float64Array {
   if (scores.length === 0) {
-    throw new RangeError(`auroc: expected ${group} scores, got none — both groups need at least one row`);
+    throw new RangeError(`${where}: expected ${group} scores, got none — both groups need at least one row`);
   }
   const copy = Float64Array.from(scores);
   const bad = copy.findIndex(Number.isNaN);
   if (bad >= 0)
-    throw new RangeError(`auroc: expected numbers, got NaN in ${group} score ${bad} — check the scores`);
+    throw new RangeError(`${where}: expected numbers, got NaN in ${group} score ${bad} — check the scores`);
   return copy.sort();
 }

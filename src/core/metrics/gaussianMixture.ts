@@ -1,7 +1,8 @@
 // Scores of the predictive distribution of a likelihood of values: S draws make an equal-weight mixture of S distributions of one shape, with
 // a common scale per output. Everything is in original target units, noise included.
 
-import { log, logSumExp, normalCdf, normalPdf } from '../../math/float64.ts';
+import { log, logSumExp } from '../../math/float64.ts';
+import { noiseDistances } from '../predictive/noiseDistances.ts';
 import { type StandardDistribution, standardNormal } from '../predictive/standardDistribution.ts';
 import { drawsOf } from './checks.ts';
 
@@ -53,28 +54,24 @@ export function mixtureNll(
   return nll;
 }
 
-/** E|X| of X ~ N(loc, scale²): 2·scale·φ(z) + loc·(2Φ(z) − 1) with z = loc / scale; |loc| at scale 0. */
-function expectedAbsolute(loc: number, scale: number): number {
-  if (scale === 0) return Math.abs(loc);
-  const z = loc / scale;
-  return 2 * scale * normalPdf(z) + loc * (2 * normalCdf(z) - 1);
-}
-
 /**
  * Continuous ranked probability score of each target, in target units (lower is better):
- * crps = 1/S·Σ_s A(target − draw_s, scale) − 1/(2S²)·Σ_s Σ_t A(draw_s − draw_t, √2·scale), A(loc, scale) = E|N(loc, scale²)|.
+ * crps = 1/S·Σ_s A(target − draw_s) − 1/(2S²)·Σ_s Σ_t B(draw_s − draw_t), A(d) = scale·E|Z − d/scale|, B(d) = scale·E|Z − Z′ + d/scale|.
  *
  * draws [S, rows, K], noiseScale [K] (0 gives the score of the empirical distribution), targets [rows, K] → [rows, K].
- * O(S²) per value. Grimit, Gneiting, Berrocal & Johnson 2006, eq. 5.
+ * O(S²) per value. Grimit, Gneiting, Berrocal & Johnson 2006, eq. 5; Gneiting & Raftery 2007, eq. 21.
+ * @param noise the distribution of Z, N(0, 1) where there is none; NaN for one without a mean
  * @throws RangeError if sizes do not fit or a scale is negative
  */
 export function crps(
   draws: ArrayLike<number>,
   noiseScale: ArrayLike<number>,
   targets: ArrayLike<number>,
+  noise: StandardDistribution = standardNormal,
 ): Float64Array {
   const S = drawsOf('crps', draws, noiseScale, targets);
   const K = noiseScale.length;
+  const { toPoint, between } = noiseDistances(noise);
   const scores = new Float64Array(targets.length);
   for (let i = 0; i < targets.length; i++) {
     const scale = noiseScale[i % K];
@@ -83,16 +80,19 @@ export function crps(
         `crps: expected a noise scale of 0 or more, got ${scale} — pass standard deviations`,
       );
     }
-    const pairScale = Math.SQRT2 * scale;
+    // Without noise, or so far away that there might as well be none, the distance itself.
+    const within = (d: number, mean: (z: number) => number) =>
+      Math.abs(d / scale) < 1e100 ? scale * mean(d / scale) : Math.abs(d);
+    const one = (d: number) => within(d, toPoint);
+    const pair = (d: number) => within(d, between);
     let toTarget = 0;
     let betweenDraws = 0;
     for (let s = 0; s < S; s++) {
       const loc = draws[s * targets.length + i];
-      toTarget += expectedAbsolute(targets[i] - loc, scale);
-      for (let t = 0; t < s; t++)
-        betweenDraws += expectedAbsolute(loc - draws[t * targets.length + i], pairScale);
+      toTarget += one(targets[i] - loc);
+      for (let t = 0; t < s; t++) betweenDraws += pair(loc - draws[t * targets.length + i]);
     }
-    betweenDraws += 0.5 * S * expectedAbsolute(0, pairScale); // each draw with itself; the pairs above count twice
+    betweenDraws += 0.5 * S * pair(0); // each draw with itself; the pairs above count twice
     scores[i] = toTarget / S - betweenDraws / (S * S);
   }
   return scores;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createLikelihood } from '../../../src/core/likelihoods/index.ts';
 import { crps, mixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
 import { normalCdf } from '../../../src/math/float64.ts';
 
@@ -97,6 +98,35 @@ describe('crps', () => {
       integral += (cdf - (x >= y ? 1 : 0)) ** 2 * h;
     }
     expect(crps(draws, [scale], [y])[0]).toBeCloseTo(integral, 7);
+  });
+
+  it.each([1.5, 3, 30])('is that integral for Student-t noise of %d degrees of freedom', (df) => {
+    const { noise } = createLikelihood({ kind: 'studentT', df, scale: 'learned' });
+    if (noise === null) throw new Error('expected noise');
+    const draws = [-1, 0.3, 2];
+    for (const [scale, y] of [
+      [0.6, 0.9],
+      [0.02, -1.01],
+      [3, 40],
+    ]) {
+      // By x = y ± e^u on both sides: the integrand falls like a power at one end and like e^u at the other.
+      let integral = 0;
+      const h = 1 / 400;
+      for (let u = -30; u < 60; u += h) {
+        for (const side of [-1, 1]) {
+          const x = y + side * Math.exp(u);
+          const above = draws.reduce((sum, d) => sum + noise.cdf((side * (d - x)) / scale) / 3, 0);
+          integral += above ** 2 * Math.exp(u) * h;
+        }
+      }
+      const [score] = crps(draws, [scale], [y], noise);
+      expect(Math.abs(score / integral - 1), `${scale}, ${y}`).toBeLessThan(1e-4);
+    }
+  });
+
+  it('is not a number for noise without a mean', () => {
+    const { noise } = createLikelihood({ kind: 'studentT', df: 1, scale: 'learned' });
+    expect(crps([0], [1], [0], noise ?? undefined)[0]).toBeNaN();
   });
 
   it('is the absolute error of one noiseless draw and falls with the pair term for more', () => {
