@@ -94,7 +94,48 @@ INLINE uint32_t update(
   return flags;
 }
 
+/** The same for few lanes: their elements are brought together, worked on as full vectors, and put back. */
+INLINE uint32_t update_narrow(const int adam, const state *s, uint32_t rows, uint32_t lanes) {
+  float c[9];
+  for (int k = 0; k < 9; k++) c[k] = s->scalars[k];
+  float *const changed[] = {s->mu, s->rho, s->mMu, s->mRho, s->vMu, s->vRho};
+  const int buffers = adam ? 6 : 4;
+  const float *second = s->noise ? s->noise : s->gRho;
+  float t[8][SIDE * VW];
+  uint32_t at[SIDE * VW];
+  const state packed = {t[0], t[1], t[2], t[4], t[3], t[5], t[6], t[7], 0, 0};
+  vi badMu = (vi)splat_u(0), badRho = badMu;
+  const uint32_t n = rows * lanes;
+  for (uint32_t first = 0; first < n; first += SIDE * VW) {
+    const uint32_t count = n - first < SIDE * VW ? n - first : SIDE * VW;
+    narrow_places(at, first, count, n, lanes);
+    NOT_UNROLLED
+    for (uint32_t j = 0; j < count; j++) {
+      UNROLLED
+      for (int k = 0; k < buffers; k++) t[k][j] = changed[k][at[j]];
+      t[6][j] = s->gMu[at[j]];
+      t[7][j] = s->noise ? t[6][j] * second[at[j]] : second[at[j]];
+    }
+    // What is no element stays finite: all 0, but v, whose root is divided by.
+    NOT_UNROLLED
+    for (uint32_t j = count; j < SIDE * VW; j++) {
+      UNROLLED
+      for (int k = 0; k < 8; k++) t[k][j] = k == 4 || k == 5 ? 1.0f : 0.0f;
+    }
+    update_vectors(adam, 0, 0, SIDE, &packed, c, 0, 0, LANES, &badMu, &badRho);
+    NOT_UNROLLED
+    for (uint32_t j = 0; j < count; j++) {
+      UNROLLED
+      for (int k = 0; k < buffers; k++) changed[k][at[j]] = t[k][j];
+    }
+  }
+  uint32_t flags = 0;
+  for (int l = 0; l < VW; l++) flags |= ((uint32_t)badMu[l] & 1) | ((uint32_t)badRho[l] & 2);
+  return flags;
+}
+
 INLINE uint32_t dispatch(const int adam, const state *s, uint32_t rows, uint32_t lanes) {
+  if (lanes <= NARROW) return update_narrow(adam, s, rows, lanes);
   if (s->noise) return lanes < LANES ? update(adam, 1, 1, s, rows, lanes) : update(adam, 1, 0, s, rows, lanes);
   return lanes < LANES ? update(adam, 0, 1, s, rows, lanes) : update(adam, 0, 0, s, rows, lanes);
 }

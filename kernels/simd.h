@@ -20,6 +20,7 @@
 #define LANES 16         // columns of a panel
 #define VPR (LANES / VW) // vectors in a row of a panel
 #define SIDE 4           // vectors worked on side by side where chains of operations are long
+#define NARROW 4         // at most so many lanes of a panel are packed to full vectors
 #define INLINE static inline __attribute__((always_inline))
 #define OUTLINE static __attribute__((noinline)) // for what is rare
 
@@ -207,6 +208,18 @@ INLINE void multiply_wide(vu x, uint32_t m, vu *hi, vu *lo) {
 
 /** All ones in the lanes of vector `v` of a row that are below `lanes`. */
 INLINE vi lane_mask(int v, uint32_t lanes) { return (vi)(iota() + (uint32_t)(v * VW)) < (vi)splat_u(lanes); }
+
+/**
+ * Places of elements first … first + count − 1 of the first `lanes` lanes of rows, row by row, in floats from row 0 on; the last one again
+ * beyond `end`.
+ */
+INLINE void narrow_places(uint32_t *at, uint32_t first, uint32_t count, uint32_t end, uint32_t lanes) {
+  uint32_t row = first / lanes, lane = first % lanes;
+  for (uint32_t j = 0; j < count; j++) {
+    at[j] = row * LANES + lane;
+    if (first + j + 1 < end && ++lane == lanes) lane = 0, row++;
+  }
+}
 
 /** The one tree every sum of 16 lanes ends in: lane l with lane l + 8, then l + 4, l + 2, l + 1. */
 INLINE float fold(const vf *row) {

@@ -60,9 +60,18 @@ export const KERNELS = {
     result: 'void',
   },
 
-  /** w = fma(softplus(rho), noise, mu), noise as in normal_f32; writes `w`, and `noise` unless that pointer is 0. [rows, 16] */
+  /**
+   * w = fma(softplus(rho), noise, mu), noise as in normal_f32; writes lanes < `lanes` of `w`, and of `noise` unless that pointer is 0.
+   * [rows, 16]
+   */
   perturb_f32: {
-    args: ['address w noise mu rho', 'size rows', 'word key0 key1', 'step step', 'word draw stream firstRow'],
+    args: [
+      'address w noise mu rho',
+      'size rows lanes',
+      'word key0 key1',
+      'step step',
+      'word draw stream firstRow',
+    ],
     result: 'void',
   },
 

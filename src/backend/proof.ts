@@ -62,7 +62,7 @@ export class KernelProof {
     const { a, b, mu, rho, out } = this.#places;
     const w = out + 4 * M * PANELS * LANES;
     kernels.gemm_f32(out, M, a, M, 0, b, K, M, PANELS, K, GemmStart.zero, 0);
-    kernels.perturb_f32(w, w + 4 * ROWS * LANES, mu, rho, ROWS, 1, 2, 3, 4, 5, 0);
+    kernels.perturb_f32(w, w + 4 * ROWS * LANES, mu, rho, ROWS, LANES, 1, 2, 3, 4, 5, 0);
     return this.#arena.u8.slice(out, out + 4 * OUT);
   }
 }

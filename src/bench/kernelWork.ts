@@ -92,7 +92,7 @@ export function prepareKernel(work: KernelWork, kernels: Kernels, arena: Arena, 
     }
     case 'perturb': {
       const [w, noise, mu, rho] = [floats(), floats(), floats(), floats(-1)];
-      return () => kernels.perturb_f32(w, noise, mu, rho, rows, 1, 2, 3, 0, 5, 0);
+      return () => kernels.perturb_f32(w, noise, mu, rho, rows, LANES, 1, 2, 3, 0, 5, 0);
     }
     case 'optimizer':
       return optimizer(rows, kernels, arena, floats, () => place(LANES));

@@ -71,12 +71,18 @@ describe.each(UNDER_TEST)('$name', (factory) => {
 
   test.each(SIZES)('perturb_f32, %i rows', (rows) => {
     bothFills(rows, () => {
-      pair.run('perturb_f32', [s(0), 0, s(2), s(3), rows, ...ADDRESS, 8], rowRanges(s(0), rows));
-      pair.run(
-        'perturb_f32',
-        [s(0), s(1), s(2), s(3), rows, ...ADDRESS, 8],
-        [...rowRanges(s(0), rows), ...rowRanges(s(1), rows)],
-      );
+      for (const lanes of [16, 15, 5, 4, 3, 2, 1]) {
+        pair.run(
+          'perturb_f32',
+          [s(0), 0, s(2), s(3), rows, lanes, ...ADDRESS, 8],
+          rowRanges(s(0), rows, lanes),
+        );
+        pair.run(
+          'perturb_f32',
+          [s(0), s(1), s(2), s(3), rows, lanes, ...ADDRESS, 8],
+          [...rowRanges(s(0), rows, lanes), ...rowRanges(s(1), rows, lanes)],
+        );
+      }
     });
   });
 

@@ -178,7 +178,7 @@ describe('the Gaussian q', () => {
   test('perturb draws mu + softplus(rho)·noise with the noise normal makes', () => {
     const [mu, rho] = [ordinary(320), ordinary(320, 3, -3)];
     const [w, noise, again] = [memory.floats(320), memory.floats(320), memory.floats(320)];
-    memory.kernels.perturb_f32(w, noise, memory.floats(mu), memory.floats(rho), 20, 7, 8, 1, 2, 3, 12);
+    memory.kernels.perturb_f32(w, noise, memory.floats(mu), memory.floats(rho), 20, 16, 7, 8, 1, 2, 3, 12);
     memory.kernels.normal_f32(again, 20, 7, 8, 1, 2, 3, 12);
     expect(memory.read(noise, 320)).toEqual(memory.read(again, 320));
     memory.read(w, 320).forEach((got, i) => {

@@ -180,7 +180,7 @@ describe('inside the thread', () => {
     const reference = referenceFactory.create(arena, await referenceFactory.compile(), 0);
     const drawn: number[] = [];
     const perturb: typeof reference.perturb_f32 = (...args) => {
-      drawn.push(args[8]);
+      drawn.push(args[9]);
       reference.perturb_f32(...args);
     };
     const problem = { model, likelihood, seed, capacity: 16, tileRows: 16, slots: 1, cachedDraws: 3 };

@@ -35,7 +35,7 @@ type Named<K extends KernelName> = { readonly [A in ArgumentName<K>]: number };
 /** What one call does, from its arguments; a kernel that no counted work calls may be left out. */
 const COSTS: { readonly [K in KernelName]?: (call: Named<K>) => Cost } = {
   normal_f32: ({ rows }) => each(rows * LANES, 1, 5),
-  perturb_f32: ({ noise, rows }) => each(rows * LANES, noise === 0 ? 3 : 4, 10),
+  perturb_f32: ({ noise, rows, lanes }) => each(rows * lanes, noise === 0 ? 3 : 4, 10),
   variance_f32: ({ rows }) => each(rows * LANES, 2, 4),
   // A normal 5, the root, and z from it 2; mean and variance read.
   marginal_f32: ({ units, panels }) => each(units * panels * LANES, 3, 8),
@@ -51,8 +51,8 @@ const COSTS: { readonly [K in KernelName]?: (call: Named<K>) => Cost } = {
   sumrows_f32: ({ rows }) => each(rows * LANES, 1, 1),
   accumulate_f32: ({ rows, first }) => each(rows * LANES, first === 1 ? 4 : 6, first === 1 ? 1 : 3),
   // mu, rho and their moments read and written, gradient and noise (or gRho) read.
-  adam_f32: ({ noise, rows }) => each(rows * LANES, 14, noise === 0 ? 36 : 37),
-  sgd_f32: ({ noise, rows }) => each(rows * LANES, 10, noise === 0 ? 20 : 21),
+  adam_f32: ({ noise, rows, lanes }) => each(rows * lanes, 14, noise === 0 ? 36 : 37),
+  sgd_f32: ({ noise, rows, lanes }) => each(rows * lanes, 10, noise === 0 ? 20 : 21),
   kl_f32: ({ rows }) => each(rows * LANES, 2, 10),
   sum_f32: ({ count }) => each(count, 1, 1),
   categorical_f32: ({ gradient, classes, rows }) => each(classes * rows, gradient === 0 ? 1 : 2, 5),

@@ -113,8 +113,9 @@ export function gaussianKernels({ f32, i32 }: Views) {
       });
     },
 
-    perturb_f32(w, noiseOut, mu, rho, rows, key0, key1, step, draw, stream, firstRow) {
+    perturb_f32(w, noiseOut, mu, rho, rows, lanes, key0, key1, step, draw, stream, firstRow) {
       eachNormal(rows, { key0, key1 }, step, draw, stream, firstRow, (i, noise) => {
+        if (i % LANES >= lanes) return;
         if (noiseOut) f32[(noiseOut >>> 2) + i] = noise;
         f32[(w >>> 2) + i] = fma(softplus(f32[(rho >>> 2) + i]), noise, f32[(mu >>> 2) + i]);
       });

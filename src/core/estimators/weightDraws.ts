@@ -24,13 +24,14 @@ export class WeightDraws {
   /** One of these draws. */
   protected drawOne(step: number, b: number, s: number, mean: number): void {
     const { layout, rho, kernels, key } = this.at;
-    const { layer, panel, firstRow, rows, offset } = layout.blocks[b];
+    const { layer, panel, firstRow, rows, lanes, offset } = layout.blocks[b];
     kernels.perturb_f32(
       this.weights(s, offset),
       this.noiseOf(s, offset),
       mean,
       rho + offset * 4,
       rows,
+      lanes,
       key.key0,
       key.key1,
       step,

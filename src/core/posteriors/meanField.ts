@@ -1,5 +1,6 @@
 // The mean-field Gaussian: every weight is N(mu, sigma²), sigma = softplus(rho), independent of the others (Blundell et al. 2015, §3.2).
 
+import { LANES } from '../../backend/backend.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import type { PosteriorFamily } from './posteriorFamily.ts';
 
@@ -20,6 +21,7 @@ export function meanField(): PosteriorFamily {
             mu + at,
             rho + at,
             layer.panels * layer.panelRows,
+            LANES,
             key.key0,
             key.key1,
             0,
