@@ -11,6 +11,7 @@ import { secondsPerEpoch } from '../experiment/run/train.ts';
 import { lockRun } from '../files/lock.ts';
 import { measureTable } from '../report/measure.ts';
 import { renderReport } from '../report/page/renderReport.ts';
+import { rowDetails } from '../report/rowDetails.ts';
 import { regressionPicture, runReport } from '../report/runReport.ts';
 import type { Evaluation } from '../scheduler/training/reports.ts';
 import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
@@ -53,7 +54,8 @@ export async function finishRun(
         const measured =
           data.test === null ? null : await measureTable(runtime, posterior, data.test, options);
         const picture = await regressionPicture(prepared, runtime, trained, signal);
-        const html = renderReport(runReport({ title, prepared, trained, measured, picture }));
+        const details = await rowDetails(prepared, runtime, posterior, measured, options);
+        const html = renderReport(runReport({ title, prepared, trained, measured, picture, details }));
         new RunWriter(run.dir).writeReport(html);
       }),
     );

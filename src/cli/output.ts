@@ -48,6 +48,22 @@ export function tableText(rows: readonly Row[]): string {
     .join('');
 }
 
+/** Columns as wide as what is in them, the first line in bold. @param best whether a line stands out */
+export function alignedText(
+  lines: readonly (readonly string[])[],
+  best: (line: readonly string[]) => boolean = () => false,
+): string {
+  const widths = lines[0].map((_, c) => Math.max(...lines.map((line) => line[c].length)));
+  const shown = lines.map((line, l) => {
+    const text = line
+      .map((cell, c) => cell.padEnd(widths[c]))
+      .join('  ')
+      .trimEnd();
+    return `${l === 0 ? colored('heading', text, process.stdout) : best(line) ? colored('best', text, process.stdout) : text}\n`;
+  });
+  return shown.join('');
+}
+
 /** What a command found: as text or rows for people or, with --json, as one line of JSON and nothing else on stdout. */
 export function printResult(
   flags: { readonly json?: boolean },

@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.ts';
 import { varpoolVersion } from '../experiment/provenance.ts';
 import { colored, isColored } from './color.ts';
 import { benchCommand } from './commands/bench.ts';
+import { compareCommand } from './commands/compare.ts';
 import { completionsCommand } from './commands/completions.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -65,6 +66,7 @@ export function createProgram(): Command {
     serveCommand(),
     benchCommand(),
     sweepCommand(),
+    compareCommand(),
     doctorCommand(),
     completionsCommand(),
     helpCommand(),

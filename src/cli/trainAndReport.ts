@@ -14,6 +14,7 @@ import { keptEpoch, metricRows, metricWarnings } from '../report/metrics.ts';
 import { seconds } from '../report/numbers.ts';
 import { renderReport } from '../report/page/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
+import { rowDetails } from '../report/rowDetails.ts';
 import { regressionPicture, runReport } from '../report/runReport.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { InterruptedError } from './failure.ts';
@@ -102,7 +103,8 @@ export async function trainAndReport(
         });
         for (const message of metricWarnings(trained)) warn(`${run.dir}: ${message}`);
         const picture = await regressionPicture(prepared, runtime, trained, signal);
-        const parts = { title, prepared, trained, measured, picture };
+        const details = await rowDetails(prepared, runtime, trained.posterior, measured, options);
+        const parts = { title, prepared, trained, measured, picture, details };
         run.writeReport(renderReport(runReport({ ...parts, ...(summary === undefined ? {} : { summary }) })));
         return { trained, run };
       } catch (error) {

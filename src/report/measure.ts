@@ -23,6 +23,8 @@ export interface Measured {
   readonly reliability?: ReliabilitySection;
   /** Discrete targets only. */
   readonly prediction?: Prediction;
+  /** Where each target falls in its predictive distribution, [rows, outputs]; targets on a scale only. */
+  readonly pit?: Float64Array;
 }
 
 export async function measureTable(
@@ -37,10 +39,8 @@ export async function measureTable(
     const evaluation = await runtime.evaluate(posterior, data, options);
     // The curve is made from draws of all rows, one at a time, which this mode has not.
     if (options.mode === 'marginal') return { evaluation };
-    const points = coverageCurve(
-      await pitOf(runtime, posterior, table.features, toMatrix(data.y, 'y'), options),
-    );
-    return { evaluation, coverage: { points, rows: evaluation.rows } };
+    const pit = await pitOf(runtime, posterior, table.features, toMatrix(data.y, 'y'), options);
+    return { evaluation, pit, coverage: { points: coverageCurve(pit), rows: evaluation.rows } };
   }
   const prediction = await runtime.predict(posterior, data.x, options);
   const y = toMatrix(data.y, 'evaluate: y');

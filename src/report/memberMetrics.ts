@@ -3,7 +3,7 @@
 import type { Manifest } from '../experiment/manifest/manifest.ts';
 import type { Evaluation } from '../scheduler/training/reports.ts';
 import { metricRows } from './metrics.ts';
-import type { MemberTable } from './reportData.ts';
+import type { DataTable } from './reportData.ts';
 
 type Members = NonNullable<Manifest['members']>;
 
@@ -46,7 +46,7 @@ function keptEpochs(members: Members | undefined): string | null {
 }
 
 /** The table of a report; null where there are no members or no metrics of them. */
-export function memberTable(test: Evaluation | null, members: Members | undefined): MemberTable | null {
+export function memberTable(test: Evaluation | null, members: Members | undefined): DataTable | null {
   const average = averageMember(members);
   if (average === null || test === null || members === undefined) return null;
   const chosen = keptEpochs(members) !== null;
@@ -61,7 +61,7 @@ export function memberTable(test: Evaluation | null, members: Members | undefine
       ...(chosen ? ['epoch kept'] : []),
     ],
     rows: [
-      { label: `ensemble of ${members.length}`, values: values(test) },
+      { label: `ensemble of ${members.length}`, values: values(test), strong: true },
       { label: 'one member on average', values: values(average) },
       ...members.slice(0, MAX_LISTED).flatMap((member, m) =>
         member.test === null

@@ -32,6 +32,18 @@ const METRICS: readonly Metric[] = [
   },
 ];
 
+/** A metric by the name manifests have for it, as a heading. */
+export function metricLabel(name: string): string {
+  return METRICS.find(({ key }) => key === name)?.label ?? name;
+}
+
+/** Its value in a table, whose heading says the unit. */
+export function metricText(name: string, value: number | null | undefined): string {
+  if (value === null || value === undefined) return '–';
+  const share = ['error', 'ece', 'coverage90'].includes(name);
+  return share ? percent(value, name === 'coverage90' ? 1 : 2) : number(value);
+}
+
 /** Those metrics that apply. */
 export function metricRows(evaluation: Evaluation, prefix = 'test '): [label: string, value: string][] {
   return METRICS.flatMap(({ key, label, show }): [string, string][] => {

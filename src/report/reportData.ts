@@ -1,5 +1,7 @@
 // What a report can show, as plain JSON-able types: no typed arrays, no drawing. Who has no data for a section leaves it out.
 
+import type { ChartSpec } from './charts/chartSpec.ts';
+
 /** A number of a curve; null (or NaN) where there is none, for instance a metric that is not measured every epoch. */
 export type Value = number | null;
 
@@ -17,19 +19,78 @@ export interface ReportData {
   /** Version, date, machine: one line at the end. */
   readonly footer?: string;
   /** Of an ensemble. */
-  readonly members?: MemberTable;
+  readonly members?: DataTable;
   readonly regression?: RegressionPicture;
   readonly training?: TrainingCurves;
   readonly coverage?: CoverageSection;
   readonly reliability?: ReliabilitySection;
   readonly uncertainty?: UncertaintySection;
   readonly diagnostics?: DiagnosticsSection;
+  /** Predictions of test rows beside what came true, one entry a target. */
+  readonly fit?: readonly FitOfTarget[];
+  /** Metrics of each of several targets. */
+  readonly targets?: DataTable;
+  /** The test rows the model is least sure of. */
+  readonly leastSure?: LeastSure;
+  readonly confusion?: Confusion;
+  /** What a report of something other than one run shows, ahead of everything else. */
+  readonly sections?: readonly ReportSection[];
 }
 
-/** Metrics of an ensemble, of one member on average and of each member, as people read them. */
-export interface MemberTable {
+/** A heading with tables and charts under it. */
+export interface ReportSection {
+  readonly id: string;
+  readonly heading: string;
+  /** What a reader must not overlook, above the rest. */
+  readonly notes?: readonly string[];
+  readonly tables?: readonly DataTable[];
+  readonly charts?: readonly ChartSpec[];
+}
+
+/** A table as people read it. */
+export interface DataTable {
+  /** What it shows, in one or two sentences. */
+  readonly caption?: string;
+  /** Heading of the column of labels. */
+  readonly corner?: string;
   readonly columns: readonly string[];
-  readonly rows: ReadonlyArray<{ readonly label: string; readonly values: readonly string[] }>;
+  readonly rows: ReadonlyArray<{
+    readonly label: string;
+    readonly values: readonly string[];
+    /** In bold: the row to look at first. */
+    readonly strong?: boolean;
+  }>;
+}
+
+/** Predictions of numbers, in their own units; one value a row that is shown. */
+export interface FitOfTarget {
+  readonly name: string;
+  /** Test rows in all; as many are shown as the lists are long. */
+  readonly rows: number;
+  readonly actual: readonly number[];
+  readonly mean: readonly number[];
+  readonly sd: readonly number[];
+  readonly lower: readonly number[];
+  readonly upper: readonly number[];
+  /** Level of the interval. */
+  readonly level: number;
+}
+
+/** Rows by falling uncertainty. */
+export interface LeastSure {
+  readonly table: DataTable;
+  /** The same rows as pictures, where the data are some: gray values from 0 to 255, row by row. */
+  readonly images?: {
+    readonly width: number;
+    readonly height: number;
+    readonly items: ReadonlyArray<{ readonly label: string; readonly pixels: readonly number[] }>;
+  };
+}
+
+/** counts[actual][predicted] of test rows. */
+export interface Confusion {
+  readonly classes: readonly string[];
+  readonly counts: ReadonlyArray<readonly number[]>;
 }
 
 /** Lower and upper end of a band on the grid of its picture. */

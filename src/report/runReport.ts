@@ -17,6 +17,7 @@ import { memberRows, memberTable } from './memberMetrics.ts';
 import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
 import { seconds } from './numbers.ts';
 import type { RegressionPicture, ReportData, TrainingCurves, UncertaintySection } from './reportData.ts';
+import type { RowDetails } from './rowDetails.ts';
 
 const GRID = 301;
 const PICTURE_DRAWS = 500;
@@ -29,6 +30,7 @@ export interface ReportParts {
   readonly trained: TrainedRun;
   readonly measured: Measured | null;
   readonly picture: RegressionPicture | null;
+  readonly details?: RowDetails;
   /** Rows of the summary, in place of the metrics. */
   readonly summary?: ReportData['summary'];
 }
@@ -53,12 +55,17 @@ export function runReport(parts: ReportParts): ReportData {
     summary: parts.summary ?? [
       ...(trained.test === null ? [] : metricRows(trained.test)).map(([label, value]) => {
         const unit = ' nats per row';
-        const one = average.get(label)?.replace(unit, '');
+        const one = average
+          .get(label)
+          ?.replace(unit, '')
+          .replace(/ \(.*\)$/, '');
+        const [plain, aside] = value.replace(unit, '').split(/ \((.*)\)$/);
         const note = [
           ...(value.endsWith(unit) ? [unit.trim()] : []),
+          ...(aside === undefined ? [] : [aside]),
           ...(one === undefined ? [] : [`one member: ${one} on average`]),
         ].join(' · ');
-        return { label, value: value.replace(unit, ''), ...(note === '' ? {} : { note }) };
+        return { label, value: plain, ...(note === '' ? {} : { note }) };
       }),
       ...(kept === null ? [] : [{ label: 'epoch kept', value: `${kept.epoch}`, note: kept.note }]),
       {
@@ -79,6 +86,7 @@ export function runReport(parts: ReportParts): ReportData {
     ...(measured?.reliability === undefined ? {} : { reliability: measured.reliability }),
     ...(uncertainty === null ? {} : { uncertainty }),
     ...(diagnostics === null ? {} : { diagnostics }),
+    ...parts.details,
   };
 }
 

@@ -12,7 +12,8 @@ beforeAll(() => {
   writeConfig(dir, 'curve.yaml', CURVE);
   writeFileSync(join(dir, 'x.csv'), 'x\n0.1\n0.2\n');
   writeFileSync(join(dir, 'sweep.yaml'), 'base: curve.yaml\nvary: { training.epochs: [1, 2] }\n');
-  expect(varpool(dir, 'train', 'curve.yaml', '--out', 'run', '--quiet').status).toBe(0);
+  for (const out of ['run', 'other'])
+    expect(varpool(dir, 'train', 'curve.yaml', '--out', out, '--quiet').status).toBe(0);
 });
 
 /** Words after the command, by command. */
@@ -26,6 +27,7 @@ const WORDS: Record<string, string[]> = {
   rows: ['run'],
   bench: ['normals', '--tiny', '--rounds', '1', '--workers', '1'],
   sweep: ['sweep.yaml'],
+  compare: ['run', 'other'],
   doctor: [],
 };
 

@@ -20,7 +20,7 @@ test('the table has the mixture, the average and each member, in one order of co
   expect(table).toEqual({
     columns: ['NLL (nats per row)', 'RMSE'],
     rows: [
-      { label: 'ensemble of 2', values: ['0.5', '0.75'] },
+      { label: 'ensemble of 2', strong: true, values: ['0.5', '0.75'] },
       { label: 'one member on average', values: ['2', '1'] },
       { label: 'member 0', values: ['1', '0.5'] },
       { label: 'member 1', values: ['3', '1.5'] },
@@ -38,7 +38,7 @@ test('the page shows the table, escaped, and refuses rows that do not fit', () =
       summary: [],
       members: { columns: ['<b>'], rows: [{ label: 'a & b', values }] },
     });
-  expect(page(['1'])).toContain('<th>&lt;b&gt;</th>');
+  expect(page(['1'])).toContain('<th scope="col">&lt;b&gt;</th>');
   expect(page(['1'])).toContain('<tr><th scope="row">a &amp; b</th><td>1</td></tr>');
   expect(() => page([])).toThrow(/expected 1 values in members, got 0 for a & b/);
 });
@@ -83,7 +83,7 @@ describe('curves', () => {
   });
 
   test('are drawn as a line on a band', () => {
-    const [elbo, parts, validation] = trainingCharts(curves);
+    const [elbo, nll, kl, validation] = trainingCharts(curves);
     expect(elbo.series.map(({ style, values }) => [style, values])).toEqual([
       ['line', [-3, -2, -1]],
       ['edge', [-2, -1, -1]],
@@ -91,17 +91,17 @@ describe('curves', () => {
     ]);
     expect(elbo.bands).toEqual([{ upper: 1, lower: 2, color: 'blue', opacity: 0.2 }]);
     expect(elbo.caption).toContain('Mean of 2 members; the band holds all of them.');
-    expect(parts.bands.map(({ upper, lower }) => [upper, lower])).toEqual([
-      [2, 3],
-      [4, 5],
-    ]);
-    expect(parts.series[2].values).toEqual([4, 3, 1]);
-    expect(parts.legend.map(({ label, series }) => [label, series])).toEqual([
-      ['NLL', [0]],
-      ['KL', [1]],
-      ['NLL, members', [3, 2]],
-      ['KL, members', [5, 4]],
-    ]);
+    for (const [chart, label] of [
+      [nll, 'NLL'],
+      [kl, 'KL'],
+    ] as const) {
+      expect(chart.bands.map(({ upper, lower }) => [upper, lower])).toEqual([[1, 2]]);
+      expect(chart.legend.map((entry) => [entry.label, entry.series])).toEqual([
+        [label, [0]],
+        [`${label}, members`, [2, 1]],
+      ]);
+    }
+    expect(nll.series[1].values).toEqual([4, 3, 1]);
     expect(validation.x).toEqual([2]);
     const short = { ...curves, ranges: { ...curves.ranges!, elbo: { lower: [1], upper: [2] } } };
     expect(() => trainingCharts(short)).toThrow(/expected 3 values of ELBO, got 2?1?/);

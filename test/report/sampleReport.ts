@@ -66,6 +66,34 @@ export const sampleReport: ReportData = {
     ],
     warnings: ['Epoch 300: 97 % of the weights of <layers.0> have collapsed'],
   },
+  fit: [
+    {
+      name: 'load (kW)',
+      rows: 100,
+      actual: trainX.slice(0, 50),
+      mean: trainX.slice(0, 50).map((t) => t + 0.01),
+      sd: trainX.slice(0, 50).map(() => 0.02),
+      lower: trainX.slice(0, 50).map((t) => t - 0.03),
+      upper: trainX.slice(0, 50).map((t) => t + 0.05),
+      level: 0.9,
+    },
+  ],
+  targets: { corner: 'target', columns: ['RMSE'], rows: [{ label: 'load (kW)', values: ['0.01'] }] },
+  confusion: {
+    classes: ['cat', 'dog'],
+    counts: [
+      [8, 2],
+      [0, 10],
+    ],
+  },
+  leastSure: {
+    table: {
+      corner: 'row',
+      columns: ['actual', 'predicted'],
+      rows: [{ label: '7', values: ['cat', 'dog'] }],
+    },
+    images: { width: 2, height: 2, items: [{ label: 'cat, taken for dog', pixels: [0, 255, 128, 0] }] },
+  },
   coverage: {
     rows: 200,
     points: [

@@ -20,7 +20,10 @@ import {
   type TableRow,
   writeTables,
 } from '../../experiment/sweep/table.ts';
+import { writeFileAtomic } from '../../files/atomicFile.ts';
 import { number, seconds } from '../../report/numbers.ts';
+import { renderReport } from '../../report/page/renderReport.ts';
+import { sweepReport } from '../../report/sweepReport.ts';
 import { EXIT, InterruptedError } from '../failure.ts';
 import {
   type OutputFlags,
@@ -33,7 +36,7 @@ import {
   withRuntimeOf,
 } from '../flags.ts';
 import { interruptible } from '../interrupt.ts';
-import { note, printResult, warn } from '../output.ts';
+import { alignedText, note, printResult, warn } from '../output.ts';
 import { progressBar } from '../progress.ts';
 
 interface SweepFlags extends RuntimeFlags, OutputFlags, SetFlags {
@@ -103,12 +106,16 @@ async function sweepInto(directory: SweepDirectory, wanted: Sweep, flags: SweepF
   const { table, results } = tables(directory, wanted);
   const wallSeconds = (performance.now() - started) / 1000;
   tellFailures(results);
+  const report = directory.path('report');
+  const title = `varpool · ${runName(wanted.file)}`;
+  const parts = { title, table, results: [...results.values()], wallSeconds };
+  writeFileAtomic(report, renderReport(sweepReport(parts)));
   const { reproducible } = readSweepManifest(directory.path('manifest'));
   if (!reproducible) note('not reproducible: another run of these cells need not give these digests');
   printResult(
     flags,
-    () => `${terminalTable(table)}\n${summary(table, dir, wallSeconds)}`,
-    () => ({ sweep: dir, wallSeconds, reproducible, ...table }),
+    () => `${terminalTable(table)}\n${summary(table, dir, wallSeconds)}report → ${report}\n`,
+    () => ({ sweep: dir, report, wallSeconds, reproducible, ...table }),
   );
   const ended = [...results.values()];
   if (ended.every(({ status }) => status === 'diverged')) process.exitCode = EXIT.diverged;
@@ -188,16 +195,7 @@ function terminalTable({ select, fields, rows }: SweepTable): string {
       ...columns.map(({ cell }) => cell(row)),
     ]),
   ];
-  const widths = lines[0].map((_, c) => Math.max(...lines.map((line) => line[c].length)));
-  return lines
-    .map(
-      (line) =>
-        `${line
-          .map((text, c) => text.padEnd(widths[c]))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return alignedText(lines, ([mark]) => mark === '*');
 }
 
 function label(name: string): string {

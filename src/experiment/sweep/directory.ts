@@ -27,6 +27,7 @@ export const SWEEP_FILES = {
   cellTable: 'cells.csv',
   table: 'table.csv',
   tableJson: 'table.json',
+  report: 'report.html',
 } as const;
 
 const LIMIT_BYTES = 268_435_456;

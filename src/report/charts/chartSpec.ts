@@ -48,7 +48,13 @@ export interface ChartSpec {
     readonly hollow: boolean;
     readonly x: readonly number[];
     readonly y: readonly number[];
+    /** A bar through each point, from here … */
+    readonly lower?: readonly number[];
+    /** … to there. */
+    readonly upper?: readonly number[];
   }>;
+  /** Small print along the lower edge, where there is room for it: how many rows a bar stands for. */
+  readonly counts?: ReadonlyArray<{ readonly x: number; readonly text: string }>;
   /** Interval of x with a marked background. */
   readonly shade: readonly [number, number] | null;
   /** The line y = x. */

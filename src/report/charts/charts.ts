@@ -1,15 +1,17 @@
 // From report data to charts: which curves, ranges, words. Pure functions; nothing here knows HTML or a canvas.
 
 import type {
-  CoverageSection,
+  DataTable,
   RegressionPicture,
-  ReliabilitySection,
   ReportData,
+  ReportSection,
   UncertaintySection,
   Value,
 } from '../reportData.ts';
+import { coverageChart, reliabilityChart } from './calibrationCharts.ts';
 import type { ChartSpec } from './chartSpec.ts';
 import { diagnosticsCharts } from './diagnosticsCharts.ts';
+import { fitCharts } from './fitCharts.ts';
 import { trainingCharts } from './trainingCharts.ts';
 import { clean, extent, padded, percent, round } from './values.ts';
 
@@ -17,54 +19,74 @@ import { clean, extent, padded, percent, round } from './values.ts';
 const MAX_POINTS = 1500;
 const HISTOGRAM_BINS = 40;
 
-/** A heading with the charts under it. */
-export interface ChartSection {
-  readonly id: string;
-  readonly heading: string;
-  readonly charts: readonly ChartSpec[];
-  /** What a reader must not overlook, above the charts. */
-  readonly notes?: readonly string[];
-}
+/** A section of the page with all it has. */
+export type ChartSection = Required<Pick<ReportSection, 'id' | 'heading' | 'charts'>> & ReportSection;
 
 /** Sections of the report that have data, in reading order. @throws RangeError if arrays that belong together differ in length */
 export function chartSections(data: ReportData): ChartSection[] {
-  const sections: ChartSection[] = [];
-  if (data.regression) {
-    sections.push({
-      id: 'picture',
-      heading: 'Prediction with uncertainty',
-      charts: [regressionChart(data.regression)],
-    });
-  }
-  const calibration: ChartSpec[] = [];
-  if (data.coverage) calibration.push(coverageChart(data.coverage));
-  if (data.reliability) calibration.push(reliabilityChart(data.reliability));
-  if (calibration.length > 0)
-    sections.push({
-      id: 'calibration',
-      heading: 'Calibration',
-      charts: calibration,
-      notes: data.coverage?.warnings ?? [],
-    });
-  if (data.uncertainty) {
-    sections.push({
-      id: 'uncertainty',
-      heading: 'Uncertainty of test rows',
-      charts: uncertaintyCharts(data.uncertainty),
-    });
-  }
+  const sections: ChartSection[] = (data.sections ?? []).map((one) => ({ charts: [], ...one }));
+  const add = (
+    id: string,
+    heading: string,
+    charts: readonly ChartSpec[],
+    more: Partial<ReportSection> = {},
+  ) => {
+    if (charts.length > 0 || (more.tables ?? []).length > 0) sections.push({ id, heading, charts, ...more });
+  };
+  if (data.regression) add('picture', 'Prediction with uncertainty', [regressionChart(data.regression)]);
+  add('fit', 'Predictions of test rows', fitCharts(data.fit ?? []), {
+    tables: data.targets === undefined ? [] : [data.targets],
+  });
+  add(
+    'calibration',
+    'Calibration',
+    [
+      ...(data.coverage ? [coverageChart(data.coverage)] : []),
+      ...(data.reliability ? [reliabilityChart(data.reliability)] : []),
+    ],
+    { notes: data.coverage?.warnings ?? [] },
+  );
+  if (data.uncertainty) add('uncertainty', 'Uncertainty of test rows', uncertaintyCharts(data.uncertainty));
   if (data.training) {
-    sections.push({ id: 'training', heading: 'Training', charts: trainingCharts(data.training) });
+    const { training } = data;
+    const charts = trainingCharts(training);
+    add('training', 'Training', charts.filter(isCurve), { tables: onlyValues(charts) });
   }
   if (data.diagnostics) {
-    sections.push({
-      id: 'diagnostics',
-      heading: 'Weights',
-      charts: diagnosticsCharts(data.diagnostics),
+    const charts = diagnosticsCharts(data.diagnostics);
+    add('diagnostics', 'Weights', charts.filter(isCurve), {
       notes: data.diagnostics.warnings,
+      tables: onlyValues(charts),
     });
   }
   return sections;
+}
+
+/** One point makes no curve. */
+function isCurve({ x }: ChartSpec): boolean {
+  return x.length > 1;
+}
+
+/** What charts of a single point would have shown, as a table. */
+function onlyValues(charts: readonly ChartSpec[]): DataTable[] {
+  const single = charts.filter(({ x }) => x.length === 1);
+  const shown = ({ values }: ChartSpec['series'][number], format: string) =>
+    values[0] === null
+      ? '–'
+      : format === 'percent'
+        ? percent(values[0], 1)
+        : String(Number(values[0].toPrecision(4)));
+  const rows = single.flatMap(({ title, yLabel, yFormat, legend, series }) => {
+    const curves = legend.filter((entry) => entry.series.length === 1);
+    return curves.map((entry) => {
+      const unit = yLabel === entry.label ? '' : yLabel;
+      const label = curves.length > 1 ? `${title}: ${entry.label}` : title;
+      return { label, values: [shown(series[entry.series[0]], yFormat), unit] };
+    });
+  });
+  if (rows.length === 0) return [];
+  const caption = `Epoch ${single[0].x[0]} is the only one there is a number of, so there are no curves.`;
+  return [{ caption, corner: 'what', columns: ['value', 'unit'], rows }];
 }
 
 function regressionChart(picture: RegressionPicture): ChartSpec {
@@ -136,73 +158,6 @@ function regressionChart(picture: RegressionPicture): ChartSpec {
   };
 }
 
-function coverageChart({ points, rows }: CoverageSection): ChartSpec {
-  const sorted = [...points].sort((a, b) => a.level - b.level);
-  return {
-    ...plain,
-    ...unitSquare,
-    id: 'coverage',
-    title: 'Coverage of predictive intervals',
-    caption:
-      `Share of ${rows === undefined ? '' : `${rows} `}held-out targets inside each central interval. On the diagonal the ` +
-      'intervals keep their word; below it they are too narrow, above it too wide.',
-    xLabel: 'interval level',
-    yLabel: 'targets inside',
-    xName: 'level',
-    x: [0, ...sorted.map((p) => round(p.level)), 1],
-    series: [{ style: 'dots', color: 'blue', values: [0, ...clean(sorted.map((p) => p.observed)), 1] }],
-    legend: [
-      { label: 'observed', color: 'blue', mark: 'line', series: [0] },
-      { label: 'calibrated', color: 'muted', mark: 'dashed', series: [] },
-    ],
-  };
-}
-
-function reliabilityChart({ bins, ece }: ReliabilitySection): ChartSpec {
-  const filled = bins.map((bin) => ({ ...bin, empty: bin.count === 0 }));
-  const total = bins.reduce((sum, bin) => sum + bin.count, 0);
-  return {
-    ...plain,
-    ...unitSquare,
-    id: 'reliability',
-    title: `Reliability — ECE ${percent(ece, 2)}`,
-    caption:
-      `Accuracy of ${total} test rows by the probability of their top class. Bars below the diagonal are overconfident, above ` +
-      'it underconfident; the expected calibration error (ECE) is the mean gap, weighted by rows.',
-    xLabel: 'confidence',
-    yLabel: 'accuracy',
-    xName: 'bin center',
-    x: filled.map((bin) => round((bin.lower + bin.upper) / 2)),
-    series: [
-      { style: 'bars', color: 'blue', values: clean(filled.map((bin) => (bin.empty ? null : bin.accuracy))) },
-      {
-        style: 'edge',
-        color: 'orange',
-        values: clean(filled.map((bin) => (bin.empty ? null : bin.confidence))),
-      },
-      {
-        style: 'edge',
-        color: 'muted',
-        values: filled.map((bin) => (total > 0 ? round(bin.count / total) : null)),
-      },
-    ],
-    points: [
-      {
-        color: 'orange',
-        hollow: false,
-        x: filled.filter((bin) => !bin.empty).map((bin) => round(bin.confidence ?? 0)),
-        y: filled.filter((bin) => !bin.empty).map((bin) => round(bin.accuracy ?? 0)),
-      },
-    ],
-    legend: [
-      { label: 'accuracy', color: 'blue', mark: 'bar', series: [0] },
-      { label: 'mean confidence', color: 'orange', mark: 'dot', series: [1] },
-      { label: 'share of rows', color: 'muted', mark: 'bar', series: [2] },
-      { label: 'calibrated', color: 'muted', mark: 'dashed', series: [] },
-    ],
-  };
-}
-
 const STATISTICS = [
   {
     key: 'predictiveEntropy',
@@ -217,6 +172,8 @@ const STATISTICS = [
 ] as const;
 
 function uncertaintyCharts({ test, outside, auroc }: UncertaintySection): ChartSpec[] {
+  // A histogram of one row says less than its number, which stands in the table of rows.
+  if (test.predictiveEntropy.length < 2) return [];
   return STATISTICS.map(({ key, title, caption }) => {
     const [, high] = extent([test[key], outside?.[key] ?? []]);
     const top = high > 0 ? high : 1;
@@ -287,12 +244,4 @@ const plain = {
   points: [],
   shade: null,
   diagonal: false,
-} as const;
-
-const unitSquare = {
-  xFormat: 'percent',
-  yFormat: 'percent',
-  xRange: [0, 1],
-  yRange: [0, 1],
-  diagonal: true,
 } as const;

@@ -19,7 +19,7 @@ interface Look {
   readonly keptEpoch?: number | null;
 }
 
-/** ELBO; its two parts; each validation metric; of an ensemble, means with the range of the members. @throws RangeError if a curve has not one value per epoch */
+/** ELBO; each of its two parts; each validation metric; of an ensemble, means with the range of the members. @throws RangeError if a curve has not one value per epoch */
 export function trainingCharts(training: TrainingCurves): ChartSpec[] {
   const { epochs, elbo, nll, kl, validation = [], keptEpoch, ranges, members, stopApart } = training;
   const look: Look = { keptEpoch: keptEpoch ?? null };
@@ -39,14 +39,20 @@ export function trainingCharts(training: TrainingCurves): ChartSpec[] {
     ),
     epochChart(
       epochs,
-      'parts',
-      'Negative log-likelihood and KL',
-      `The two costs the ELBO weighs: misfit, and the distance of the posterior from the prior.${note}`,
+      'nll',
+      'Negative log-likelihood',
+      `The first cost the ELBO weighs: misfit to the training rows.${note}`,
       'nats per training row',
-      [
-        { label: 'NLL', color: 'orange', values: nll, range: ranges?.nll },
-        { label: 'KL', color: 'purple', values: kl, range: ranges?.kl },
-      ],
+      [{ label: 'NLL', color: 'orange', values: nll, range: ranges?.nll }],
+      look,
+    ),
+    epochChart(
+      epochs,
+      'kl',
+      'KL',
+      `The second: the distance of the posterior from the prior, spread over the training rows. On a scale of its own.${note}`,
+      'nats per training row',
+      [{ label: 'KL', color: 'purple', values: kl, range: ranges?.kl }],
       look,
     ),
     ...validation.map(({ name, unit, values }, v) =>
@@ -115,7 +121,7 @@ export function epochChart(
     x: at.map(round),
     series: [
       ...lines.map(({ color, values }) => ({
-        style: at.length > 1 ? ('line' as const) : ('dots' as const),
+        style: 'line' as const,
         color,
         values: clean(values),
       })),

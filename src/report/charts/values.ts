@@ -37,6 +37,18 @@ export function padded([low, high]: readonly [number, number]): [number, number]
   return [round(low - air), round(high + air)];
 }
 
+/**
+ * Where a share of `n` rows may lie that was observed as `share`: the Wilson interval, 95 %.
+ * Wilson 1927, doi:10.1080/01621459.1927.10502953.
+ */
+export function shareInterval(share: number, n: number): [number, number] {
+  const z = 1.959964;
+  const z2 = (z * z) / n;
+  const center = (share + z2 / 2) / (1 + z2);
+  const half = (z * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n))) / (1 + z2);
+  return [Math.max(0, center - half), Math.min(1, center + half)];
+}
+
 /** "90 %", or with digits "1.25 %". */
 export function percent(share: number, digits = 0): string {
   return `${(100 * share).toFixed(digits)} %`;

@@ -8,6 +8,25 @@ interface Element {
   className: string;
   readonly clientWidth: number;
   append(...children: Element[]): void;
+  addEventListener(type: 'keydown', listener: (event: Key) => void): void;
+  addEventListener(type: 'focus' | 'blur', listener: () => void): void;
+}
+interface Key {
+  readonly key: string;
+  preventDefault(): void;
+}
+interface Picture extends Element {
+  width: number;
+  height: number;
+  getContext(kind: '2d'): {
+    createImageData(width: number, height: number): { readonly data: Uint8ClampedArray };
+    putImageData(image: unknown, x: number, y: number): void;
+  };
+}
+interface Images {
+  readonly width: number;
+  readonly height: number;
+  readonly items: ReadonlyArray<{ readonly pixels: readonly number[] }>;
 }
 interface Page {
   readonly documentElement: Element;
@@ -18,6 +37,7 @@ interface Browser {
   readonly ResizeObserver: new (callback: () => void) => { observe(element: Element): void };
   getComputedStyle(element: Element): { getPropertyValue(name: string): string };
   matchMedia(query: string): { addEventListener(type: 'change', listener: () => void): void };
+  addEventListener(type: 'beforeprint' | 'afterprint', listener: () => void): void;
 }
 interface Chart {
   readonly ctx: {
@@ -37,11 +57,17 @@ interface Chart {
     moveTo(x: number, y: number): void;
     lineTo(x: number, y: number): void;
     setLineDash(dash: number[]): void;
+    font: string;
+    textAlign: string;
+    fillText(text: string, x: number, y: number): void;
+    measureText(text: string): { readonly width: number };
   };
   readonly bbox: { left: number; top: number; width: number; height: number };
   readonly cursor: { idx?: number | null };
   valToPos(value: number, scale: string, canvas: boolean): number;
   setSize(size: { width: number; height: number }): void;
+  setCursor(at: { left: number; top: number }): void;
+  setScale(scale: 'x', range: { min: number; max: number }): void;
   redraw(rebuildPaths: boolean): void;
 }
 interface UPlot {
@@ -50,8 +76,17 @@ interface UPlot {
   readonly paths: Record<'bars' | 'stepped' | 'linear', (options: object) => unknown>;
 }
 
-/** Draws `specs` into the elements named `chart-<id>` and `legend-<id>`; redraws on resize and on a change of color scheme. */
-export function drawCharts(page: Page, browser: Browser, uPlot: UPlot, specs: readonly ChartSpec[]): void {
+/**
+ * Draws `specs` into the elements named `chart-<id>` and `legend-<id>`, and `images` into `image-<i>`; redraws on resize, on a change
+ * of color scheme and for print. Arrow keys read a focused chart aloud, into `said-<id>`.
+ */
+export function drawCharts(
+  page: Page,
+  browser: Browser,
+  uPlot: UPlot,
+  specs: readonly ChartSpec[],
+  images: Images | null,
+): void {
   const charts: Chart[] = [];
   const css = (name: string) =>
     browser.getComputedStyle(page.documentElement).getPropertyValue(`--${name}`).trim();
@@ -133,13 +168,27 @@ export function drawCharts(page: Page, browser: Browser, uPlot: UPlot, specs: re
           u.ctx.strokeStyle = css('muted');
           u.ctx.lineWidth = 1.5 * px;
           u.ctx.setLineDash([5 * px, 5 * px]);
+          // The line y = x, as far as either axis goes; the rest is clipped away.
+          const from = Math.min(spec.xRange[0], spec.yRange[0]);
+          const to = Math.max(spec.xRange[1], spec.yRange[1]);
           u.ctx.beginPath();
-          u.ctx.moveTo(u.valToPos(0, 'x', true), u.valToPos(0, 'y', true));
-          u.ctx.lineTo(u.valToPos(1, 'x', true), u.valToPos(1, 'y', true));
+          u.ctx.moveTo(u.valToPos(from, 'x', true), u.valToPos(from, 'y', true));
+          u.ctx.lineTo(u.valToPos(to, 'x', true), u.valToPos(to, 'y', true));
           u.ctx.stroke();
           u.ctx.setLineDash([]);
         }
-        for (const { color, hollow, x, y } of spec.points) {
+        for (const { color, hollow, x, y, lower, upper } of spec.points) {
+          if (lower !== undefined && upper !== undefined) {
+            u.ctx.strokeStyle = css(color);
+            u.ctx.lineWidth = 1.2 * px;
+            u.ctx.globalAlpha = x.length > 60 ? 0.3 : 0.75;
+            u.ctx.beginPath();
+            for (let i = 0; i < x.length; i++) {
+              u.ctx.moveTo(u.valToPos(x[i], 'x', true), u.valToPos(lower[i], 'y', true));
+              u.ctx.lineTo(u.valToPos(x[i], 'x', true), u.valToPos(upper[i], 'y', true));
+            }
+            u.ctx.stroke();
+          }
           const radius = (x.length > 400 ? 1.6 : x.length > 120 ? 2.2 : 3) * px;
           u.ctx.fillStyle = css(color);
           u.ctx.strokeStyle = hollow ? css(color) : css('card');
@@ -151,6 +200,16 @@ export function drawCharts(page: Page, browser: Browser, uPlot: UPlot, specs: re
             if (!hollow) u.ctx.fill();
             u.ctx.stroke();
           }
+        }
+        const { counts = [] } = spec;
+        u.ctx.font = `${10 * px}px system-ui, sans-serif`;
+        u.ctx.textAlign = 'center';
+        u.ctx.fillStyle = css('ink');
+        u.ctx.globalAlpha = 1;
+        const room = counts.length > 1 ? u.bbox.width / (spec.x.length + 1) : u.bbox.width;
+        for (const { x, text } of counts) {
+          if (u.ctx.measureText(text).width > 1.05 * room) continue;
+          u.ctx.fillText(text, u.valToPos(x, 'x', true), u.bbox.top + u.bbox.height - 4 * px);
         }
       });
 
@@ -220,9 +279,53 @@ export function drawCharts(page: Page, browser: Browser, uPlot: UPlot, specs: re
       target,
     );
     charts.push(chart);
+    // Keys move the same cursor as the pointer; what it shows is read out, once it rests.
+    const said = page.getElementById(`said-${spec.id}`);
+    const last = spec.x.length - 1;
+    const step = Math.max(1, Math.round(spec.x.length / 60));
+    target.addEventListener('keydown', (event) => {
+      const i = chart.cursor.idx ?? null;
+      const to: Record<string, number> = {
+        ArrowRight: i === null ? 0 : Math.min(last, i + step),
+        ArrowLeft: i === null ? last : Math.max(0, i - step),
+        Home: 0,
+        End: last,
+      };
+      if (event.key === 'Escape') chart.setScale('x', { min: spec.x[0], max: spec.x[last] });
+      else if (event.key in to) {
+        event.preventDefault();
+        chart.setCursor({ left: chart.valToPos(spec.x[to[event.key]], 'x', false), top: 0 });
+        const parts = spec.legend.flatMap((entry, e) =>
+          entry.series.length === 0 ? [] : [`${entry.label} ${values[e].textContent}`],
+        );
+        if (said) said.textContent = `${position.textContent}: ${parts.join(', ')}`;
+      }
+    });
+    target.addEventListener('blur', () => chart.setCursor({ left: -10, top: -10 }));
     new browser.ResizeObserver(() => chart.setSize(size())).observe(target);
   }
-  browser.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  const redraw = () => {
     for (const chart of charts) chart.redraw(false);
-  });
+  };
+  browser.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+  // Paper is white, whatever the screen is.
+  for (const [type, name] of [
+    ['beforeprint', 'paper'],
+    ['afterprint', ''],
+  ] as const) {
+    browser.addEventListener(type, () => {
+      page.documentElement.className = name;
+      redraw();
+    });
+  }
+  for (const [i, { pixels }] of (images?.items ?? []).entries()) {
+    const canvas = page.getElementById(`image-${i}`) as Picture | null;
+    if (!canvas || !images) continue;
+    canvas.width = images.width;
+    canvas.height = images.height;
+    const context = canvas.getContext('2d');
+    const image = context.createImageData(images.width, images.height);
+    for (const [p, gray] of pixels.entries()) image.data.set([gray, gray, gray, 255], 4 * p);
+    context.putImageData(image, 0, 0);
+  }
 }

@@ -3,16 +3,19 @@
 
 import type { ChartSpec } from '../charts/chartSpec.ts';
 import { type ChartSection, chartSections } from '../charts/charts.ts';
-import type { ReportData } from '../reportData.ts';
+import type { LeastSure, ReportData } from '../reportData.ts';
 import { scriptSource, uplotAssets } from './assets.node.ts';
 import { drawCharts } from './client.ts';
 import { escapeHtml, escapeJson } from './escape.ts';
-import { memberSection } from './memberTable.ts';
 import { STYLE } from './style.ts';
+import { chartTable, confusionCard, tableCard } from './tables.ts';
 
 // Some loaders wrap inner functions in a helper named __name; the page must have one if the text asks for it.
 const START = `const __name = (f) => f;
-(${drawCharts.toString()})(document, window, uPlot, JSON.parse(document.getElementById('report-data').textContent));`;
+(${drawCharts.toString()})(document, window, uPlot, JSON.parse(document.getElementById('report-data').textContent), JSON.parse(document.getElementById('report-images').textContent));`;
+
+/** Sections that say how the result came about stand after those that say what it is. */
+const OF_TRAINING = ['training', 'diagnostics'];
 
 /**
  * The whole page as a string. A Content-Security-Policy in it forbids every request and every script but its own two.
@@ -42,16 +45,26 @@ ${data.subtitle === undefined ? '' : `<p class="subtitle">${escapeHtml(data.subt
 </header>
 ${summary(data)}
 ${digest(data)}
-${data.members === undefined ? '' : memberSection(data.members)}
-${sections.map(section).join('\n')}
+${data.members === undefined ? '' : plainSection('members', 'Members', tableCard(data.members, 'members'))}
+${sections
+  .filter(({ id }) => !OF_TRAINING.includes(id))
+  .map(section)
+  .join('\n')}
+${data.confusion === undefined ? '' : plainSection('confusion', 'Confusion matrix', confusionCard(data.confusion))}
+${data.leastSure === undefined ? '' : plainSection('least-sure', 'Least sure', leastSure(data.leastSure))}
+${sections
+  .filter(({ id }) => OF_TRAINING.includes(id))
+  .map(section)
+  .join('\n')}
 ${config(data)}
 <footer>
 ${data.footer === undefined ? '' : `<div>${escapeHtml(data.footer)}</div>`}
-${sections.length === 0 ? '' : '<p class="hint">Point at a chart for its values; drag to zoom, double-click to go back.</p>'}
+${sections.length === 0 ? '' : '<p class="hint">Point at a chart for its values, or focus it and use the arrow keys; drag to zoom, double-click or press Escape to go back.</p>'}
 </footer>
 </main>
 <noscript><p>The charts need JavaScript; nothing is loaded from a network.</p></noscript>
 <script type="application/json" id="report-data">${escapeJson(sections.flatMap((one) => one.charts))}</script>
+<script type="application/json" id="report-images">${escapeJson(data.leastSure?.images ?? null)}</script>
 <script>${library}</script>
 <script>${START}</script>
 </body>
@@ -72,13 +85,28 @@ function digest(data: ReportData): string {
   return `<p class="digest card" id="digest">posteriorDigest<code>${escapeHtml(data.posteriorDigest)}</code></p>`;
 }
 
-function section({ id, heading, charts, notes = [] }: ChartSection): string {
-  return `<section id="${id}">
-<h2>${escapeHtml(heading)}</h2>${warnings(notes)}
-<div class="charts">
-${charts.map(figure).join('\n')}
-</div>
-</section>`;
+function section({ id, heading, charts, notes = [], tables = [] }: ChartSection): string {
+  // Charts stand in pairs; one that is left over has the width of two, its words beside it.
+  const narrow = charts.filter(({ wide }) => !wide);
+  const alone = narrow.length % 2 === 1 ? narrow.at(-1) : undefined;
+  const shown = charts.map((chart) => figure(chart, chart === alone)).join('\n');
+  const figures = charts.length === 0 ? '' : `\n<div class="charts">\n${shown}\n</div>`;
+  const cards = tables.map((table) => `\n${tableCard(table, heading)}`).join('');
+  return plainSection(id, heading, `${warnings(notes).trimStart()}${cards}${figures}`);
+}
+
+function plainSection(id: string, heading: string, inside: string): string {
+  return `<section id="${id}">\n<h2>${escapeHtml(heading)}</h2>\n${inside.trimStart()}\n</section>`;
+}
+
+/** The table of rows, and the same rows as pictures. */
+function leastSure({ table, images }: LeastSure): string {
+  const pictures = (images?.items ?? []).map(
+    ({ label }, i) =>
+      `<figure><canvas id="image-${i}" role="img" aria-label="${escapeHtml(label)}"></canvas><figcaption>${escapeHtml(label)}</figcaption></figure>`,
+  );
+  const gallery = pictures.length === 0 ? '' : `<div class="card images">\n${pictures.join('\n')}\n</div>\n`;
+  return `${gallery}${tableCard(table, 'Least sure rows')}`;
 }
 
 function warnings(notes: readonly string[]): string {
@@ -87,13 +115,16 @@ function warnings(notes: readonly string[]): string {
   return `\n<ul class="notes card">\n${items.join('\n')}\n</ul>`;
 }
 
-function figure({ id, title, caption, wide }: ChartSpec): string {
+function figure(spec: ChartSpec, alone: boolean): string {
+  const { id, title, caption, wide } = spec;
   const label = escapeHtml(`${title}. ${caption}`);
-  return `<figure class="card${wide ? ' wide' : ''}">
+  return `<figure class="card${wide ? ' wide' : alone ? ' alone' : ''}">
 <h3>${escapeHtml(title)}</h3>
 <figcaption>${escapeHtml(caption)}</figcaption>
-<div class="chart" id="chart-${id}" role="img" aria-label="${label}"></div>
-<div class="legend" id="legend-${id}"></div>
+<div class="chart" id="chart-${id}" role="group" aria-roledescription="chart" aria-label="${label}" tabindex="0"></div>
+<div class="below"><div class="legend" id="legend-${id}"></div>
+<div class="said" id="said-${id}" role="status"></div>
+${chartTable(spec)}</div>
 </figure>`;
 }
 

@@ -1,12 +1,14 @@
 // How the page looks, in light and dark. Chart colors are from Okabe & Ito's palette, told apart by all common color visions;
 // the dark variants are lighter tones of the same hues. The page's script reads them, so a color is stated once.
 
+const LIGHT = `--page: #f4f5f7; --card: #ffffff; --text: #16202c; --text-soft: #5a6675; --line: #dfe3e8; --grid: #e9ecf0;
+  --shade: #f1efe4; --muted: #77818d; --ink: #16202c;
+  --blue: #0072b2; --orange: #d55e00; --green: #00805f; --purple: #a8568a;`;
+
 export const STYLE = `
 :root {
   color-scheme: light dark;
-  --page: #f4f5f7; --card: #ffffff; --text: #16202c; --text-soft: #5a6675; --line: #dfe3e8; --grid: #e9ecf0;
-  --shade: #f1efe4; --muted: #77818d; --ink: #16202c;
-  --blue: #0072b2; --orange: #d55e00; --green: #00805f; --purple: #a8568a;
+  ${LIGHT}
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -37,26 +39,47 @@ h3 { font-size: 0.98rem; margin: 0; overflow-wrap: anywhere; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .notes { margin: 0 0 16px; padding: 12px 16px 12px 34px; border-left: 4px solid var(--orange); font-size: 0.92rem; }
 .notes li + li { margin-top: 6px; }
-.table { overflow-x: auto; padding: 8px 16px; }
-table { border-collapse: collapse; width: 100%; font-size: 0.84rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 5px 14px 5px 0; text-align: right; white-space: nowrap; font-weight: 400; }
-tbody th { text-align: left; color: var(--text-soft); }
-thead th { color: var(--text-soft); }
+.table { padding: 8px 16px; }
+.table + .charts, .charts + .table, .table + .table, .images + .table { margin-top: 16px; }
+.scroll { overflow-x: auto; }
+.caption { margin: 6px 0 8px; color: var(--text-soft); font-size: 0.84rem; max-width: 90ch; text-wrap: pretty; }
+table { border-collapse: collapse; min-width: min(100%, 620px); font-size: 0.84rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 5px 22px 5px 0; text-align: right; white-space: nowrap; font-weight: 400; }
+th:last-child, td:last-child { padding-right: 2px; }
+tr > :first-child { text-align: left; }
+tbody th, thead th { color: var(--text-soft); }
+thead th { white-space: normal; vertical-align: bottom; }
 tbody tr { border-top: 1px solid var(--grid); }
-tbody tr:first-child td, tbody tr:first-child th { font-weight: 600; color: var(--text); }
+tr.strong td, tr.strong th { font-weight: 600; color: var(--text); }
+.confusion { min-width: 0; }
+.confusion th, .confusion td { padding: 5px 10px; text-align: center; }
+.confusion td { min-width: 44px; border: 1px solid var(--card); }
+.confusion td.right { background: color-mix(in srgb, var(--blue) calc(var(--share) * 30%), var(--card)); }
+.confusion td.wrong { background: color-mix(in srgb, var(--orange) calc(var(--share) * 60%), var(--card)); }
+.zero { color: var(--text-soft); }
+.images { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 12px; padding: 16px; }
+.images figure { display: block; padding: 0; }
+.images canvas { width: 100%; image-rendering: pixelated; border-radius: 6px; display: block; }
+.images figcaption { margin: 4px 0 0; font-size: 0.78rem; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; }
 figure { margin: 0; padding: 16px 16px 14px; min-width: 0; display: grid; grid-template-rows: subgrid; grid-row: span 4; row-gap: 0; align-content: start; }
 figure.wide { grid-column: 1 / -1; }
-figure:only-child:not(.wide) {
+figure.alone {
   grid-column: 1 / -1; grid-row: auto; column-gap: 28px;
   grid-template: "title chart" auto "caption chart" auto "legend chart" 1fr / minmax(0, 1fr) minmax(0, 1.7fr);
 }
-figure:only-child:not(.wide) > h3 { grid-area: title; }
-figure:only-child:not(.wide) > figcaption { grid-area: caption; }
-figure:only-child:not(.wide) > .chart { grid-area: chart; }
-figure:only-child:not(.wide) > .legend { grid-area: legend; flex-direction: column; padding-left: 0; }
+figure.alone > h3 { grid-area: title; }
+figure.alone > figcaption { grid-area: caption; }
+figure.alone > .chart { grid-area: chart; }
+figure.alone > .below { grid-area: legend; }
+figure.alone .legend { flex-direction: column; padding-left: 0; }
 figcaption { color: var(--text-soft); font-size: 0.84rem; line-height: 1.45; margin: 4px 0 10px; max-width: 90ch; text-wrap: pretty; }
-.chart { min-width: 0; overflow: hidden; }
+.chart { min-width: 0; overflow: hidden; border-radius: 6px; }
+:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.numbers { margin: 8px 0 0; font-size: 0.82rem; }
+.numbers > summary { padding: 2px 4px; font-weight: 400; color: var(--text-soft); }
+.numbers .scroll { max-height: 320px; overflow: auto; margin-top: 6px; }
 .legend { display: flex; flex-wrap: wrap; align-content: start; gap: 4px 18px; margin-top: 8px; padding-left: 4px; font-size: 0.82rem; color: var(--text-soft); min-height: 3.2em; }
 .entry { display: inline-flex; align-items: center; gap: 6px; }
 .entry b { color: var(--text); font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -82,12 +105,28 @@ footer { margin-top: 24px; color: var(--text-soft); font-size: 0.8rem; }
   main { padding: 24px 12px; }
   h1 { font-size: 1.5rem; }
   .charts { grid-template-columns: minmax(0, 1fr); }
-  figure:only-child:not(.wide) { grid-template: "title" auto "caption" auto "chart" auto "legend" auto / minmax(0, 1fr); }
+  figure.alone { grid-template: "title" auto "caption" auto "chart" auto "legend" auto / minmax(0, 1fr); }
   .summary > div { flex-basis: 40%; }
   figure { padding: 14px 10px 12px; }
 }
+/* Set by the page's script around a print, so that what is drawn has the colors of paper too. */
+:root.paper { color-scheme: light; ${LIGHT} --page: #ffffff; }
+@page { margin: 14mm; }
 @media print {
-  :root { --page: #ffffff; }
-  figure, .summary, .notes { break-inside: avoid; }
+  :root { color-scheme: light; ${LIGHT} --page: #ffffff; }
+  body { font-size: 10.5pt; }
+  main { max-width: none; padding: 0; }
+  h2 { break-after: avoid; }
+  figure, .summary, .notes, .digest, .images, tr { break-inside: avoid; }
+  .charts { gap: 12px; }
+  .charts > figure { display: block; }
+  .charts > figure.alone { padding-right: 25%; }
+  /* Charts were drawn as wide as the screen: on paper they shrink to the page instead of being cut. */
+  .chart .uplot, .chart .u-wrap { width: 100% !important; height: auto !important; }
+  .chart .u-under, .chart .u-over, .chart .u-axis, .hint, .numbers { display: none; }
+  .chart .u-wrap canvas { position: static; width: 100% !important; height: auto !important; }
+  .scroll { overflow: visible; }
+  th, td { white-space: normal; }
+  .legend { min-height: 0; }
 }
 `;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ChartSpec } from '../../../src/report/charts/chartSpec.ts';
 import { chartSections } from '../../../src/report/charts/charts.ts';
+import { shareInterval } from '../../../src/report/charts/values.ts';
 import type { ReportData } from '../../../src/report/reportData.ts';
 import { sampleReport } from '../sampleReport.ts';
 
@@ -14,7 +15,7 @@ const charts = (data: Partial<ReportData>): Map<string, ChartSpec> =>
 const all = charts(sampleReport);
 
 it('every series is as long as x and every index points at a series', () => {
-  expect(all.size).toBe(14);
+  expect(all.size).toBe(17);
   for (const chart of all.values()) {
     for (const series of chart.series) expect(series.values).toHaveLength(chart.x.length);
     for (const { upper, lower } of chart.bands)
@@ -97,31 +98,68 @@ describe('regression', () => {
   });
 });
 
+describe('fit', () => {
+  const target = {
+    name: 'y',
+    rows: 3,
+    actual: [3, 1, 2],
+    mean: [2.5, 1, 4],
+    sd: [0.5, 1, 0.1],
+    lower: [2, 0, 3.9],
+    upper: [3, 2, 4.1],
+    level: 0.9,
+  };
+  it('draws predictions over what came true, sorted, with their intervals and the line where both agree', () => {
+    const chart = charts({ fit: [target] }).get('fit-0')!;
+    expect(chart.points[0]).toMatchObject({
+      x: [1, 2, 3],
+      y: [1, 4, 2.5],
+      lower: [0, 3.9, 2],
+      upper: [2, 4.1, 3],
+    });
+    expect(chart.diagonal).toBe(true);
+    expect(chart.caption).toMatch(/^Bars are the 90 % intervals/);
+    expect(charts({ fit: [{ ...target, rows: 900 }] }).get('fit-0')!.caption).toMatch(/^3 of 900 test rows/);
+  });
+  it('draws residuals in standard deviations over predictions, what is far out at the edge', () => {
+    const chart = charts({ fit: [target] }).get('residuals-0')!;
+    expect(chart.points[0].x).toEqual([1, 2.5, 4]);
+    expect(chart.points[0].y).toEqual([0, 1, -8]);
+    expect(chart.bands).toHaveLength(1);
+  });
+  it('draws nothing of one row, and refuses lists of other lengths', () => {
+    const one = { ...target, actual: [1], mean: [1], sd: [1], lower: [0], upper: [2] };
+    expect(charts({ fit: [one] }).size).toBe(0);
+    expect(() => charts({ fit: [{ ...target, sd: [1] }] })).toThrow(
+      /expected 3 values in fit\.sd of y, got 1/,
+    );
+  });
+});
+
 describe('training', () => {
   it('keeps signs, leaves gaps out and clips only an overlong start', () => {
-    const [elbo, parts, rmse] = ['elbo', 'parts', 'validation-0'].map((id) => all.get(id)!);
+    const [elbo, nll, kl, rmse] = ['elbo', 'nll', 'kl', 'validation-0'].map((id) => all.get(id)!);
     expect(elbo.series[0].values[0]).toBeCloseTo(
       -sampleReport.training!.nll[0]! - sampleReport.training!.kl[0]!,
       4,
     );
-    expect(parts.legend.map((e) => e.label)).toEqual(['NLL', 'KL']);
+    expect([nll, kl].map(({ legend }) => legend.map((e) => e.label))).toEqual([['NLL'], ['KL']]);
     expect(rmse.x).toHaveLength(40);
     expect(rmse.yLabel).toBe('RMSE (kW)');
     expect(rmse.caption).toContain('run off the scale');
     expect(rmse.yRange[1]).toBeLessThan(0.1);
-    expect(parts.caption).not.toContain('run off the scale');
-    expect(parts.yRange[1]).toBeGreaterThan(sampleReport.training!.nll[0]!);
+    // A scale each: that of NLL holds its negative values, that of KL begins where KL does.
+    expect(nll.yRange[0]).toBeLessThan(-1.2);
+    expect(kl.yRange[0]).toBeGreaterThan(0.4);
   });
-  it('draws one epoch as a dot and no epoch without fault; NaN is a gap', () => {
-    const one = charts({ training: { epochs: [1], elbo: [-1], nll: [1], kl: [0.1] } }).get('elbo')!;
-    expect(one.series[0].style).toBe('dots');
-    expect(one.xRange).toEqual([0.5, 1.5]);
-    expect(charts({ training: { epochs: [], elbo: [], nll: [], kl: [] } }).get('elbo')!.x).toEqual([]);
+  it('draws no chart of one epoch or none; NaN is a gap', () => {
+    expect(charts({ training: { epochs: [1], elbo: [-1], nll: [1], kl: [0.1] } }).size).toBe(0);
+    expect(charts({ training: { epochs: [], elbo: [], nll: [], kl: [] } }).size).toBe(0);
     const gap = charts({
       training: { epochs: [1, 2, 3], elbo: [-3, Number.NaN, -1], nll: [3, 2, 1], kl: [1, null, 1] },
     });
     expect(gap.get('elbo')!.x).toEqual([1, 3]);
-    expect(gap.get('parts')!.series[1].values).toEqual([1, null, 1]);
+    expect(gap.get('kl')!.x).toEqual([1, 3]);
     expect(() => charts({ training: { epochs: [1], elbo: [], nll: [1], kl: [1] } })).toThrow(
       /1 values of ELBO, got 0/,
     );
@@ -170,17 +208,35 @@ describe('calibration and uncertainty', () => {
     const reliability = all.get('reliability')!;
     expect(reliability.title).toBe('Reliability — ECE 1.42 %');
     expect(reliability.x).toEqual([0.25, 0.75]);
-    expect(reliability.series.map((s) => s.values)).toEqual([
+    expect(reliability.series.slice(0, 3).map((s) => s.values)).toEqual([
       [null, 0.75],
       [null, 0.8],
       [0, 1],
     ]);
     expect(reliability.points[0]).toMatchObject({ x: [0.8], y: [0.75] });
+    expect(reliability.counts).toEqual([{ x: 0.75, text: '40' }]);
     expect([all.get('coverage')!.diagonal, reliability.diagonal, all.get('elbo')!.diagonal]).toEqual([
       true,
       true,
       false,
     ]);
+  });
+  it('has what chance alone may do: the Wilson interval of each share', () => {
+    // 30 of 40: Newcombe 1998, formula 3; by hand (0.75 + z²/80 ± z·√(0.75·0.25/40 + z²/6400)) / (1 + z²/40).
+    const [low, high] = shareInterval(0.75, 40);
+    expect([low, high].map((end) => end.toFixed(4))).toEqual(['0.5981', '0.8581']);
+    expect(all.get('reliability')!.points[0].lower![0]).toBeCloseTo(low, 5);
+    expect(all.get('reliability')!.points[0].upper![0]).toBeCloseTo(high, 5);
+    const coverage = all.get('coverage')!;
+    expect(coverage.points[0].lower).toHaveLength(2);
+    for (const [i, at] of [1, 2].entries()) {
+      const observed = coverage.series[0].values[at]!;
+      expect(coverage.points[0].lower![i]).toBeCloseTo(shareInterval(observed, 200)[0], 5);
+      expect(coverage.points[0].lower![i]).toBeLessThan(observed);
+      expect(coverage.points[0].upper![i]).toBeGreaterThan(observed);
+    }
+    expect(shareInterval(0, 10)[0]).toBe(0);
+    expect(shareInterval(1, 10)[1]).toBeCloseTo(1, 12);
   });
   it('histograms of both groups share bins and each adds up to 1', () => {
     const chart = all.get('mutualInformation')!;

@@ -24,12 +24,15 @@ describe('content', () => {
     const ids = islandOf(page).map((chart) => chart.id);
     expect(ids).toEqual([
       'regression',
+      'fit-0',
+      'residuals-0',
       'coverage',
       'reliability',
       'predictiveEntropy',
       'mutualInformation',
       'elbo',
-      'parts',
+      'nll',
+      'kl',
       'validation-0',
       'snr',
       'collapsed',
@@ -58,8 +61,81 @@ describe('content', () => {
   it('leaves out what has no data', () => {
     const bare = renderReport({ title: 'Bare', summary: [] });
     expect(islandOf(bare)).toEqual([]);
-    for (const absent of ['id="summary"', 'id="digest"', '<details', 'class="charts"', 'drag to zoom'])
+    for (const absent of [
+      'id="summary"',
+      'id="digest"',
+      '<details',
+      'class="charts"',
+      'drag to zoom',
+      '<table',
+    ])
       expect(bare).not.toContain(absent);
+  });
+
+  it('has the numbers of every chart behind it, where a keyboard gets at them', () => {
+    for (const { id } of islandOf(page)) {
+      const box = page.slice(page.indexOf(`id="chart-${id}"`)).split('</figure>')[0];
+      expect(box, id).toMatch(
+        /^id="chart-[\w-]+" role="group" aria-roledescription="chart" aria-label="[^"]+" tabindex="0"/,
+      );
+      expect(box, id).toMatch(
+        /<details class="numbers"><summary>Numbers[^<]*<\/summary><div class="scroll" tabindex="0"/,
+      );
+    }
+    expect(page).toContain('<th scope="row">0 %</th><td>0 %</td><td>0 %</td><td>0 %</td>');
+    // Of many numbers every n-th and the last.
+    const elbo = page.slice(page.indexOf('id="chart-elbo"')).split('</figure>')[0];
+    expect(elbo).toContain('(every 10th of 400)');
+    expect(
+      [...elbo.matchAll(/<th scope="row">(\d+)<\/th>/g)].map(([, epoch]) => Number(epoch)).slice(-2),
+    ).toEqual([391, 400]);
+  });
+
+  it('has the confusion matrix, the least sure rows and their pictures, before how it was trained', () => {
+    expect(page).toContain(
+      '<tr><th scope="row">cat</th><td class="right" style="--share:0.800">8</td><td class="wrong" style="--share:0.200">2</td></tr>',
+    );
+    expect(page).toContain('<canvas id="image-0" role="img" aria-label="cat, taken for dog"></canvas>');
+    expect(JSON.parse(scriptsOf(page)[1].text).items[0].pixels).toEqual([0, 255, 128, 0]);
+    const order = [
+      'picture',
+      'fit',
+      'calibration',
+      'uncertainty',
+      'confusion',
+      'least-sure',
+      'training',
+      'diagnostics',
+    ];
+    const places = order.map((id) => page.indexOf(`<section id="${id}">`));
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    expect(places[0]).toBeGreaterThan(0);
+  });
+
+  it('lists the commonest confusions of many classes in place of a matrix', () => {
+    const classes = Array.from({ length: 40 }, (_, k) => `c${k}`);
+    const counts = classes.map((_, a) => classes.map((__, p) => (a === 3 && p === 5 ? 9 : a === p ? 50 : 0)));
+    const many = renderReport({ ...sampleReport, confusion: { classes, counts } });
+    expect(many).toContain('<th scope="row">c3</th><td>c5</td><td>9</td>');
+    expect(many).not.toContain('class="confusion"');
+  });
+
+  it('has a table in place of a chart with a single point', () => {
+    const one = renderReport({
+      title: 't',
+      summary: [],
+      training: {
+        epochs: [1],
+        elbo: [-1.5],
+        nll: [1],
+        kl: [0.5],
+        validation: [{ name: 'RMSE', values: [3] }],
+      },
+    });
+    expect(islandOf(one)).toEqual([]);
+    expect(one).toContain('Epoch 1 is the only one there is a number of');
+    expect(one).toContain('<th scope="row">ELBO</th><td>-1.5</td><td>nats per training row</td>');
+    expect(one).toContain('<th scope="row">Validation: RMSE</th><td>3</td><td></td>');
   });
 
   it('has both color schemes and a viewport for phones', () => {
@@ -96,7 +172,7 @@ describe('self-containment', () => {
   });
 
   it('has uPlot with its license and scripts that parse', () => {
-    const [, library, start] = scriptsOf(page);
+    const [, , library, start] = scriptsOf(page);
     expect(library.text).toMatch(/MIT License[\s\S]*Leon Sorokin[\s\S]*var uPlot=/);
     for (const { text } of [library, start]) expect(() => new Function(text)).not.toThrow();
   });
