@@ -58,6 +58,13 @@ export async function createApp(settings: ServerSettings, gatekeeper: Gatekeeper
     clientErrorHandler: answerBadHttp,
   }) as unknown as FastifyInstance;
 
+  app.server.on('checkExpectation', (request, response) => {
+    const got = describeValue(request.headers.expect);
+    const error = mismatch('Expect', '100-continue or nothing', got, 'leave the header out');
+    const body = Buffer.from(JSON.stringify({ error }));
+    const type = { 'content-type': 'application/json', 'content-length': body.length };
+    response.writeHead(417, { ...type, connection: 'close' }).end(body);
+  });
   app.removeAllContentTypeParsers();
   // Also for no content type at all, as tritonclient sends.
   app.addContentTypeParser('*', (_request, payload, done) => {

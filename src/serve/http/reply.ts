@@ -3,7 +3,7 @@
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
 import type { FastifyReply } from 'fastify';
-import { oneLine } from '../../messages.ts';
+import { mismatch } from '../../messages.ts';
 import { RequestProblem } from '../problem.ts';
 import type { Encoded } from '../protocol/response.ts';
 
@@ -34,8 +34,11 @@ export function sendProblem(
     return sendJson(reply, error.status, { error: error.message });
   }
   const { statusCode, message } = error as { statusCode?: unknown; message?: unknown };
-  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
-    return sendJson(reply, statusCode, { error: oneLine(`request: ${String(message)}`) });
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
+    const flaw = `a flaw (${String(message).slice(0, 120)})`;
+    const text = mismatch('request', 'one that can be read', flaw, 'see /openapi.json for what there is');
+    return sendJson(reply, statusCode, { error: text });
+  }
   log(error);
   const next = `see the log for request ${reply.request.id}`;
   return sendJson(reply, 500, { error: `server: expected an answer, got a fault of its own — ${next}` });

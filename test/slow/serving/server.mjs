@@ -1,0 +1,30 @@
+// @ts-check
+// A server in a process of its own, whose parent asks for its memory: argv[2] is the options of createServer as JSON, without models. The model
+// `pair` has two inputs and two outputs; `mnist` is of the size of MNIST's, with made-up weights.
+
+import { build, createRuntime } from '../../../dist/index.js';
+import { createServer } from '../../../dist/serve/index.js';
+
+const options = JSON.parse(process.argv[2] ?? '{}');
+const runtime = createRuntime({ workers: 1, seed: 'serve', backend: options.backend ?? 'auto' });
+/** @param {number} inputSize @param {number[]} hiddenSizes @param {number} outputSize @param {object} more */
+const trained = (inputSize, hiddenSizes, outputSize, more) => {
+  const x = Array.from({ length: 64 }, (_, r) =>
+    Array.from({ length: inputSize }, (__, c) => ((r * 31 + c * 7) % 17) / 17),
+  );
+  const y = more === CLASSES ? x.map((_, r) => r % outputSize) : x.map((row) => row.slice(0, outputSize));
+  return runtime.train(build({ inputSize, hiddenSizes, outputSize }), { x, y }, { epochs: 2, ...more });
+};
+const CLASSES = { likelihood: 'categorical' };
+const models = [{ name: 'pair', posterior: await trained(2, [16], 2, {}) }];
+if (options.mnist) models.push({ name: 'mnist', posterior: await trained(784, [400, 400], 10, CLASSES) });
+await runtime.close();
+const { mnist: _, ...rest } = options;
+const server = await createServer({ models, port: 0, ...rest });
+const { port } = await server.listen();
+process.send?.({ port });
+process.on('message', () => {
+  globalThis.gc?.();
+  process.send?.({ rss: process.memoryUsage().rss / 2 ** 20 });
+});
+process.once('SIGTERM', () => void server.close().then(() => process.exit(0)));
