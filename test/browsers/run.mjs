@@ -11,6 +11,7 @@ import { KERNEL_EPOCH } from '../../dist/backend/kernelEpoch.js';
 import { createRuntime, posteriorDigest } from '../../dist/index.js';
 import { goldenDigests } from '../golden/digests.mjs';
 import { digestsIn } from './otherRuntimes.mjs';
+import { tryPlayground } from './playground.mjs';
 import { findBrowser, open, ROOT, serve } from './support.mjs';
 import { longDigest } from './tasks/longTraining.mjs';
 
@@ -122,6 +123,15 @@ async function digestTable(browsers) {
   }
 }
 
+/** The playground by its links, keys and sizes, in Chromium. @param {readonly BrowserName[]} browsers */
+async function playgroundStep(browsers) {
+  if (!browsers.includes('chromium')) return console.log('playground: skipped without chromium');
+  for (const { name, error } of await tryPlayground()) {
+    console.log(`${name}: ${error ?? 'ok'}`);
+    if (error !== null) fail(`playground: ${name}: ${error}`);
+  }
+}
+
 /** Everything else a page relies on, each check by its name. @param {readonly BrowserName[]} browsers */
 async function behavior(browsers) {
   for (const browser of browsers) {
@@ -186,7 +196,7 @@ async function interruptions(browsers) {
   }
 }
 
-const STEPS = { digests: digestTable, behavior, interruptions };
+const STEPS = { digests: digestTable, behavior, interruptions, playground: playgroundStep };
 
 const { values } = parseArgs({
   options: {

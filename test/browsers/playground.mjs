@@ -1,0 +1,120 @@
+// @ts-check
+// The playground as it is built for a static host, used as a visitor would: by its links, its keys and on a phone.
+
+import { execFileSync } from 'node:child_process';
+import { buildSite } from '../../playground/run.mjs';
+import { DEFAULTS, toLink } from '../../playground/state.mjs';
+import { startChromium } from './chromium.mjs';
+import { ROOT, serve } from './support.mjs';
+
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'";
+const DONE = "(document.querySelector('#digest.done') !== null)";
+const DIGEST = "document.querySelector('#digest').textContent";
+const POINTS = "Number(/(\\d+) points/.exec(document.querySelector('#view').getAttribute('aria-label'))[1])";
+
+/** What Node says to the command that the page shows. @param {string} command */
+function proved(command) {
+  const [, link] = /'(#.*)'$/.exec(command) ?? [];
+  return execFileSync(process.execPath, [`${ROOT}playground/prove.mjs`, `${link}`], {
+    encoding: 'utf8',
+  }).trim();
+}
+
+/** @param {unknown} condition @param {string} message */
+function expect(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+/** @returns {Promise<{ name: string, error: string | null }[]>} */
+export async function tryPlayground() {
+  const root = await buildSite();
+  const served = await serve({ root, policy: POLICY });
+  const plain = await serve({ root, policy: POLICY, isolated: false });
+  const chromium = await startChromium();
+  const { evaluate, until, send } = chromium;
+  /** @param {string} link */
+  const visit = async (link, url = served.url) => {
+    await chromium.goto('about:blank');
+    await chromium.goto(`${url}/${link}`);
+    await until(DONE);
+  };
+  /** @param {string} key @param {string} [text] */
+  const press = async (key, text) => {
+    await send('Input.dispatchKeyEvent', { type: 'keyDown', key, ...(text === undefined ? {} : { text }) });
+    await send('Input.dispatchKeyEvent', { type: 'keyUp', key });
+  };
+  /** @type {Record<string, () => Promise<void>>} */
+  const checks = {};
+  for (const task of /** @type {const} */ (['curve', 'spirals'])) {
+    checks[`${task}: the digest of the page is that of its command on Node`] = async () => {
+      await visit(toLink({ ...DEFAULTS[task], steps: 1500 }));
+      const [digest, expected] = [
+        await evaluate(DIGEST),
+        proved(await evaluate("document.querySelector('#command').textContent")),
+      ];
+      expect(/^[0-9a-f]{64}$/.test(digest) && digest === expected, `expected ${expected}, got ${digest}`);
+      expect(await evaluate('crossOriginIsolated'), 'expected an isolated page, got one that is not');
+    };
+  }
+  checks['a host without headers: a service worker isolates the page'] = async () => {
+    await chromium.goto(`${plain.url}/${toLink({ ...DEFAULTS.curve, steps: 300 })}`);
+    await until(`crossOriginIsolated && ${DONE}`);
+  };
+  checks['keys add and erase a point, and the link follows'] = async () => {
+    await visit(toLink({ ...DEFAULTS.curve, steps: 300 }));
+    const before = await evaluate(POINTS);
+    await evaluate("document.querySelector('#view').focus()");
+    for (let n = 0; n < 5; n++) await press('ArrowUp');
+    await press('Enter', '\r');
+    expect((await evaluate(POINTS)) === before + 1, 'expected one more point');
+    await until(`!${DONE}`);
+    await until(DONE);
+    const [link, digest] = [await evaluate('location.hash'), await evaluate(DIGEST)];
+    await visit(link);
+    expect((await evaluate(DIGEST)) === digest, 'expected the digest again from the link');
+    await evaluate("document.querySelector('#view').focus()");
+    for (let n = 0; n < 5; n++) await press('ArrowUp');
+    await press('Delete');
+    expect((await evaluate(POINTS)) === before, 'expected the point to be gone');
+  };
+  checks['pasted points are used, and a line that does not fit is named'] = async () => {
+    await visit(toLink({ ...DEFAULTS.curve, steps: 300 }));
+    const paste = (/** @type {string} */ text) =>
+      evaluate(`document.querySelector('#paste').click(); document.querySelector('textarea').value = ${JSON.stringify(text)};
+        document.querySelector('button[value=take]').click(); document.querySelector('#pasting .error').textContent`);
+    expect(
+      (await paste('x,y\n1,2\n3,abc')).startsWith('line 3: expected 2 numbers'),
+      'expected line 3 to be named',
+    );
+    await evaluate("document.querySelector('#pasting').close()");
+    expect((await paste('x,y\n100,2000\n200;2100\n300 1900\n')) === '', 'expected the points to be taken');
+    expect((await evaluate(POINTS)) === 3, `expected 3 points, got ${await evaluate(POINTS)}`);
+  };
+  checks['on a phone nothing is wider than the screen'] = async () => {
+    for (const task of /** @type {const} */ (['curve', 'spirals'])) {
+      await chromium.resize({ width: 360, height: 740, mobile: true });
+      await visit(toLink({ ...DEFAULTS[task], steps: 300 }));
+      const width = await evaluate('document.documentElement.scrollWidth');
+      expect(width <= 360, `${task}: expected at most 360 pixels, got ${width}`);
+    }
+  };
+  checks['no error in the console, nothing against a strict policy'] = async () =>
+    expect(chromium.errors.length === 0, `expected none, got ${chromium.errors.join('; ')}`);
+
+  const results = [];
+  try {
+    for (const [name, check] of Object.entries(checks)) {
+      try {
+        await check();
+        results.push({ name, error: null });
+      } catch (error) {
+        results.push({ name, error: `${/** @type {Error} */ (error).message}` });
+      }
+    }
+  } finally {
+    await chromium.close();
+    await served.close();
+    await plain.close();
+  }
+  return results;
+}
