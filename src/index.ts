@@ -1,6 +1,9 @@
 // The public API on Node: every exported name, nothing else.
 
 export { ACTIVATIONS, type Activation } from './backend/backend.ts';
+export type { Treatment } from './columns/column.ts';
+export type { ColumnInput } from './columns/index.ts';
+export type { MissingOptions } from './columns/missing.ts';
 export type { NamedRow } from './columns/namedRows.ts';
 export type { LearnedColumn, TableColumns } from './columns/tableColumns.ts';
 export {
@@ -38,6 +41,7 @@ export type { OptimizerSpec } from './core/optimizers/index.ts';
 export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
 export type { FamilyInput, FamilySpec } from './core/posteriors/index.ts';
 export type { Draw, Prediction } from './core/predictive/prediction.ts';
+export { type PredictionRow, toRows } from './core/predictive/toRows.ts';
 export {
   type TensorDraw,
   type TensorMaker,
@@ -51,6 +55,17 @@ export type { StateTensor, TrainingOrigin, TrainingState } from './core/training
 export * from './errors.ts';
 export type { Checkpoint } from './experiment/checkpoint/checkpoint.ts';
 export { load, posteriorDigest, readCheckpoint, save, writeCheckpoint } from './experiment/publicFiles.ts';
+export {
+  type DataTable,
+  readRows,
+  readTable,
+  type SplitOptions,
+  split,
+  type TableOptions,
+  type TablePart,
+  type TableParts,
+  type TextOptions,
+} from './experiment/publicTables.ts';
 export {
   createRuntime,
   openSession,

@@ -84,6 +84,10 @@ const shared = {
     y: unchecked<MatrixLike>('Targets.'),
     classNames: unchecked<readonly string[]>('Those of the training rows.').optional(),
     columns: unchecked<TableColumns>('Those of the training rows.').optional(),
+    // What a part of a table says besides.
+    featureNames: unchecked('Names of the columns of x.').optional(),
+    rows: unchecked('Numbers of the rows.').optional(),
+    passThrough: unchecked('Further columns.').optional(),
     every: count('Epochs from one validation to the next.').optional(),
     draws: predictionDraws.unwrap().optional(),
   }).optional(),

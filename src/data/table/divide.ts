@@ -6,7 +6,6 @@ import { isDecimal } from '../formats/number.ts';
 import { count, fail, show } from '../message.ts';
 import { type LoadContext, strataOf } from '../parts.ts';
 import type { CsvSpec } from '../spec.ts';
-import type { SpecFiles } from '../specFiles.ts';
 import { type Split, splitRows } from '../split.ts';
 import type { Frame, TextColumn } from './frame.ts';
 
@@ -21,6 +20,7 @@ export function divisionKeys({ groups, order }: CsvSpec) {
 /**
  * The parts as rows of the frame; files of row numbers count the rows of the file, and rows that were dropped are in no part.
  * @param usable rows of the frame that have a target
+ * @param rowNumbers reads a file of row numbers
  * @throws DataError
  */
 export function divideFrame(
@@ -28,7 +28,7 @@ export function divideFrame(
   usable: Int32Array,
   spec: CsvSpec,
   context: LoadContext,
-  files: SpecFiles,
+  rowNumbers: (path: string | undefined, size: number) => Int32Array | undefined,
 ): Split {
   const { groups, order, stratify } = spec;
   const ways = [
@@ -49,8 +49,7 @@ export function divideFrame(
     place[frame.numbers[row]] = i;
   });
   const kept = (path: string | undefined) =>
-    files
-      .rows(path, frame.allRows)
+    rowNumbers(path, frame.allRows)
       ?.map((number) => place[number])
       .filter((i) => i >= 0);
   const of = (values: ArrayLike<number> | undefined) =>

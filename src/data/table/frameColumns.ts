@@ -58,7 +58,10 @@ export function textColumns(all: FileColumns, options: FrameOptions): number[] {
     const column = all.names?.indexOf(String(ref)) ?? -1;
     if (column >= 0) return [column];
     const number = numberOf(String(ref));
-    return number !== null && trainedOn?.columns === all.count && !all.names?.[number] ? [number] : [];
+    if (number === null || number >= all.count) return [];
+    const isSame =
+      all.names === null ? (trainedOn?.columns ?? all.count) === all.count : all.names[number] === '';
+    return isSame ? [number] : [];
   });
 }
 
@@ -94,8 +97,9 @@ export function featureColumns(
     return resolveColumns(names, all, MODEL_FEATURES);
   if (all.count === learned.length) return names.map((_, c) => c);
   const numbered = names.map((name) => numberOf(name) ?? Number.NaN);
+  if ((trainedOn?.columns ?? all.count) === all.count && numbered.every((column) => column < all.count))
+    return numbered;
   if (trainedOn !== undefined && all.count === trainedOn.columns) {
-    if (numbered.every((column) => column < all.count)) return numbered;
     const refs = [...trainedOn.target, ...(trainedOn.features ?? [])];
     if (refs.every((ref) => typeof ref === 'number'))
       return resolveTable(all, trainedOn.target, trainedOn.features, texts).features;

@@ -63,7 +63,7 @@ export function loadTable(spec: CsvSpec, context: LoadContext, files: SpecFiles)
       ? { frame: read, usable: sequence(read.rows) }
       : joined(read, spec, options, files);
   refuseConstant(frame.targets as Targets, where, 'name another column as data.target');
-  const split = divideFrame(frame, usable, spec, context, files);
+  const split = divideFrame(frame, usable, spec, context, (path, size) => files.rows(path, size));
   const maxBytes = context.maxBytes ?? defaultMaxBytes();
   const columns: TableColumns = {
     version: COLUMNS_VERSION,

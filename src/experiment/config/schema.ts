@@ -8,7 +8,6 @@ import { PRIORS } from '../../core/priors/index.ts';
 import { layersField, shapeField } from '../../core/sequential.ts';
 import {
   byKind,
-  column,
   count,
   deviation,
   flag,
@@ -17,7 +16,6 @@ import {
   path,
   positive,
   section,
-  text,
 } from '../../options/fields.ts';
 import { oneOfKind } from '../../options/kinds.ts';
 import {
@@ -31,25 +29,14 @@ import {
   select,
   trainingFields,
 } from '../../runtime/trainingFields.ts';
-import { tableFields, textFields } from './tableFields.ts';
+import { layoutFields, tableFields, validationField } from './tableFields.ts';
 
-const DELIMITER = 'one character, tab or whitespace';
-const COLUMNS = 'a list of column names or numbers, or { file: a file with column numbers }';
-const TARGET = 'the name of a column, its number (0 is the first, -1 the last), a list of these, or { file }';
 const SEED =
   'a string that is not empty or an integer from -9007199254740991 to 9007199254740991 — quote it to use it as a string';
 const seed = z.union([z.string().min(1, { error: SEED }), z.number().int({ error: SEED })], { error: SEED });
 const TASKS = ['regression', 'classification'] as const;
 
-const VALIDATION = 'a whole number of at least 1, or a part between 0 and 1';
-const validation = z
-  .union([count('A number of rows.', undefined, VALIDATION), fraction('A part of the rows.', VALIDATION)], {
-    error: VALIDATION,
-  })
-  .describe(
-    'Rows held out of the training rows, picked by seed, to watch the fit on: how many, or below 1 which part of them.',
-  )
-  .optional();
+const validation = validationField;
 const limit = count('Only the first so many training rows, for quick runs.').optional();
 const standardize = oneOf(
   STANDARDIZE,
@@ -82,44 +69,12 @@ const idx = section({
   standardize,
 });
 
-const columnFile = section({ file: path('File with column numbers from 0.') });
-const columnList = z.array(column('A column.'), { error: COLUMNS }).min(1, { error: COLUMNS });
-
 const csv = section({
   kind: z.literal('csv'),
   path: path('Text file, one row a line, or JSON lines (.jsonl, .ndjson), an object a line.'),
   testPath: path('Second file of the same layout that is the test part, in place of a split.').optional(),
   task,
-  target: z
-    .union([column('A column.'), columnList, columnFile], { error: TARGET })
-    .describe(
-      'What is predicted: a column by name or number (0 is the first, -1 the last), a list of columns, or { file }.',
-    )
-    .default(-1),
-  features: z
-    .union([columnList, columnFile], { error: COLUMNS })
-    .describe('Columns that predict. Default: all but the target.')
-    .optional(),
-  delimiter: z
-    .union([z.string().regex(/^[^\r\n"]$/u, { error: DELIMITER }), z.enum(['tab', 'whitespace'])], {
-      error: DELIMITER,
-    })
-    .describe(
-      'One character, tab, or whitespace for any run of blanks. Default: found out from the first line.',
-    )
-    .optional(),
-  header: z
-    .union([z.boolean(), z.enum(['auto', 'skip'])], { error: 'true, false, auto or skip' })
-    .describe(
-      'Whether the first line holds names; skip passes over it. Default: auto, found out from the first line.',
-    )
-    .optional(),
-  decimal: oneOf(
-    ['.', ','] as const,
-    'What stands before the fraction of numbers. Default: a point.',
-  ).optional(),
-  ...textFields,
-  comment: text('a string that is not empty', 'Lines that start with this are passed over.').optional(),
+  ...layoutFields,
   ...tableFields,
   ...split,
 });
