@@ -11,6 +11,7 @@ import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { helpCommand } from './commands/help.ts';
+import { initCommand } from './commands/init.ts';
 import { predictCommand } from './commands/predict.ts';
 import { resumeCommand } from './commands/resume.ts';
 import { rowsCommand } from './commands/rows.ts';
@@ -57,6 +58,7 @@ export function createProgram(): Command {
     );
   for (const command of [
     demoCommand(),
+    initCommand(),
     trainCommand(),
     resumeCommand(),
     predictCommand(),

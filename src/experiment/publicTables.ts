@@ -257,7 +257,7 @@ function specOf(path: string, { columns, ...said }: Checked): CsvSpec & Pick<Che
   const others = guess.columns.filter((column) => !isTarget(column));
   // Several targets are numbers.
   const target = targets.size === 1 ? guess.columns.find(isTarget)?.survey : undefined;
-  const kinds = others.filter(({ kind }) => kind !== null && kind !== 'numeric');
+  const kinds = others.filter(({ kind }) => kind !== null);
   const passes = others.filter(({ role }) => role === 'passThrough');
   const parsed = tableSchema.parse({
     columns: Object.fromEntries(kinds.map(({ survey: { column }, kind }) => [String(column), kind])),

@@ -17,8 +17,10 @@ export type Role = 'feature' | 'passThrough' | 'left out';
 export interface ColumnGuess {
   readonly survey: ColumnSurvey;
   readonly role: Role;
-  /** What it holds; null where it is no feature. */
+  /** What a config has to say of it; null for plain numbers and what is no feature. */
   readonly kind: ColumnInput | null;
+  /** Whether it is a time by which rows may be ordered. */
+  readonly isTime: boolean;
   /** For people: `4 levels`, `12 of 300 missing`. */
   readonly why: string;
 }
@@ -90,10 +92,11 @@ function guessColumn(
 ): ColumnGuess {
   const { cells, missing, distinct, truths, dates, leadingZeros, header, counts } = survey;
   const filled = cells - missing;
-  const guess = (role: Role, kind: ColumnInput | null, why: string): ColumnGuess => ({
+  const guess = (role: Role, kind: ColumnInput | null, why: string, isTime = false): ColumnGuess => ({
     survey,
     role,
     kind,
+    isTime,
     why: missing > 0 && role === 'feature' ? `${why}, ${missing} of ${cells} missing` : why,
   });
   if (filled === 0) return guess('left out', null, 'empty');
@@ -106,13 +109,14 @@ function guessColumn(
   const named = /^(?:.*[_ .-])?(?:id|key|uuid|guid)$|[a-z]Id$/i.test(survey.name);
   if (counts && (named || survey.column === 0)) return guess('passThrough', null, 'numbers of rows');
   if (isNumeric(survey, decimal, thousands) && leadingZeros === 0)
-    return named && isId ? guess('passThrough', null, 'an id') : guess('feature', 'numeric', 'numbers');
+    return named && isId ? guess('passThrough', null, 'an id') : guess('feature', null, 'numbers');
   const format = (Object.keys(dates) as (keyof typeof dates)[]).find((name) => dates[name] === filled);
   if (format !== undefined)
     return guess(
       'feature',
       format === 'iso' ? 'date' : { kind: 'date', format },
       `dates such as ${sample(survey)}`,
+      true,
     );
   if (truths === filled && different === 2) return guess('feature', 'boolean', levelsOf(survey));
   if (different <= MANY_LEVELS && different * 2 <= filled)
