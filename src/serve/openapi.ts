@@ -103,9 +103,15 @@ const SCHEMAS: Json = {
       model_version: { type: 'string' },
       parameters: {
         type: 'object',
+        additionalProperties: false,
         properties: {
           draws: { ...COUNT, description: 'Posterior draws that are averaged.' },
-          seed: { description: 'Seed of the draws; default: that of the posterior.' },
+          seed: {
+            type: ['string', 'integer'],
+            minLength: 1,
+            maxLength: 1024,
+            description: 'Seed of the draws; default: that of the posterior.',
+          },
           mode: { type: 'string', enum: ['sample', 'mean', 'marginal'], default: 'sample' },
           quantiles: {
             description: 'Levels between 0 and 1, as a list or as text with commas.',
@@ -167,9 +173,13 @@ const SCHEMAS: Json = {
 
 /** @param secured whether the server asks for a token */
 export function openApi(version: string, secured: boolean): Json {
-  const changed = { requestBody: body(OBJECT, false), responses: POSTED };
+  const optional = (properties: Json): Json => ({
+    requestBody: body({ type: 'object', additionalProperties: false, properties }, false),
+    responses: POSTED,
+  });
+  const changed = optional({ parameters: { type: 'object', maxProperties: 0 } });
   return {
-    openapi: '3.0.3',
+    openapi: '3.1.0',
     info: {
       title: 'varpool',
       version,
@@ -184,7 +194,11 @@ export function openApi(version: string, secured: boolean): Json {
       ...modelPaths('/v2/models/{model}', [MODEL]),
       ...modelPaths('/v2/models/{model}/versions/{version}', [MODEL, VERSION]),
       '/v2/repository/index': {
-        post: operation('Models and their states', { type: 'array', items: OBJECT }, changed),
+        post: operation(
+          'Models and their states',
+          { type: 'array', items: OBJECT },
+          optional({ ready: { type: 'boolean', description: 'Only those that answer.' } }),
+        ),
       },
       '/v2/repository/models/{model}/load': {
         parameters: [MODEL],

@@ -250,7 +250,7 @@ describe('paths and methods', () => {
     [
       'POST',
       '/v2/repository/models/nobody/load',
-      400,
+      404,
       /^model: expected a model of this server, got "nobody"/,
     ],
   ])('%s %s: %i', async (method, path, status, message) => {

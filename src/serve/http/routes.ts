@@ -12,7 +12,7 @@ import { sendJson } from './reply.ts';
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply | Promise<FastifyReply>;
 
-const METHODS: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+const METHODS: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];
 
 export function addRoutes(app: FastifyInstance, core: ServerCore): void {
   const { repository, settings, version } = core;
@@ -102,16 +102,17 @@ export function addRoutes(app: FastifyInstance, core: ServerCore): void {
 
   for (const [url, methods] of allowed) {
     const others = METHODS.filter((method) => !methods.includes(method));
+    const refuse = (request: FastifyRequest, reply: FastifyReply): never => {
+      reply.header('allow', methods.join(', '));
+      const next = 'see /openapi.json';
+      throw new RequestProblem(405, mismatch('method', methods.join(' or '), request.method, next));
+    };
+    // Before a body is read: whether it could be, is not the question.
     app.route({
       method: others,
       url,
-      handler: (request, reply) => {
-        reply.header('allow', methods.join(', '));
-        throw new RequestProblem(
-          405,
-          mismatch('method', methods.join(' or '), request.method, 'see /openapi.json'),
-        );
-      },
+      onRequest: async (request, reply) => refuse(request, reply),
+      handler: refuse,
     });
   }
 }

@@ -120,7 +120,7 @@ export class Repository {
     });
   }
 
-  /** Reads a model again. @throws RequestProblem 400 when it cannot be served; an old version of it goes on */
+  /** Reads a model again. @throws RequestProblem 404 for one there is not, 400 when it cannot be served; an old version of it goes on */
   load(name: string): Promise<void> {
     return this.#change(async () => {
       const model = this.#known(name);
@@ -164,7 +164,7 @@ export class Repository {
     const model = this.#models.get(name);
     if (model !== undefined) return model;
     const next = 'a server serves the directories it was started with';
-    throw new RequestProblem(400, mismatch('model', 'a model of this server', describeValue(name), next));
+    throw new RequestProblem(404, mismatch('model', 'a model of this server', describeValue(name), next));
   }
 
   async #refresh(model: Model, problems: 'throw' | 'tell'): Promise<void> {
