@@ -2,7 +2,7 @@
 #include "vecmath.h"
 
 // UPDATE_SCALARS in backend.ts
-enum { KL_SCALE, KL_PRECISION, STEP_SIZE, BETA1, ONE_MINUS_BETA1, BETA2, ONE_MINUS_BETA2, V_SCALE, EPS };
+enum { KL_SCALE, KL_PRECISION, STEP_SIZE, BETA1, ONE_MINUS_BETA1, BETA2, ONE_MINUS_BETA2, V_SCALE, EPS, KEEP };
 
 typedef struct {
   float *mu, *rho, *mMu, *vMu, *mRho, *vRho;
@@ -198,6 +198,11 @@ uint32_t KERNEL(adam_step_f32)(BASE
 uint32_t KERNEL(sgd_step_f32)(BASE
     ptr parameter, ptr m, ptr gradient, uint32_t rows, uint32_t lanes, ptr scalars) {
   return step_all(0, F32(parameter), F32(m), 0, F32(gradient), rows, lanes, F32(scalars));
+}
+
+void KERNEL(decay_f32)(BASE ptr parameter, uint32_t rows, ptr scalars) {
+  const float keep_part = F32(scalars)[KEEP];
+  for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(parameter) + i, load(F32(parameter) + i) * keep_part);
 }
 
 /**

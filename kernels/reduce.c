@@ -35,3 +35,15 @@ void KERNEL(kl_f32)(BASE
     }
   *F32(out) = fold(sum);
 }
+
+void KERNEL(squares_f32)(BASE ptr out, ptr x, uint32_t rows, uint32_t lanes) {
+  const float *xp = F32(x);
+  vf sum[VPR];
+  for (int v = 0; v < VPR; v++) sum[v] = splat(0.0f);
+  for (uint32_t r = 0; r < rows; r++, xp += LANES)
+    for (int v = 0; v < VPR; v++) {
+      vf value = load(xp + v * VW);
+      sum[v] = sum[v] + keep(lane_mask(v, lanes), value * value);
+    }
+  *F32(out) = fold(sum);
+}

@@ -34,6 +34,7 @@ export const UPDATE_SCALARS = {
   oneMinusBeta2: 6,
   vScale: 7, // 1 / sqrt(1 − beta2^t)
   eps: 8,
+  keep: 9, // what decay_f32 leaves of a parameter
 } as const;
 
 /**
@@ -232,6 +233,9 @@ export const KERNELS = {
     result: 'u32',
   },
 
+  /** parameter = parameter·keep, keep of the scalars. [rows, 16] */
+  decay_f32: { args: ['address parameter', 'size rows', 'address scalars'], result: 'void' },
+
   /**
    * IVON (Shen et al. 2024, algorithm 1) on mu and rho, lambda = 1/klScale, delta = klPrecision; eps is 1 at the first step, else 0, and
    * vScale 1 / (1 − beta1^t). [rows, 16]
@@ -257,6 +261,9 @@ export const KERNELS = {
     args: ['address out mu rho', 'size rows lanes', 'f32 logPriorSigma halfPriorPrecision'],
     result: 'void',
   },
+
+  /** Σ x² over lanes < `lanes`, one float to `out`, added and folded as in kl_f32. [rows, 16] */
+  squares_f32: { args: ['address out x', 'size rows lanes'], result: 'void' },
 
   /** out = fma(x, factor, out). [rows, 16] */
   add_scaled_f32: { args: ['address out x', 'size rows', 'f32 factor'], result: 'void' },

@@ -145,7 +145,7 @@ describe('train', () => {
     ],
     [
       { optimizer: { kind: 'rmsprop', learningRate: 1 } },
-      'train: optimizer.kind: expected adam, ivon or sgd, got "rmsprop" — change it',
+      'train: optimizer.kind: expected adam, adamW, ivon or sgd, got "rmsprop" — change it',
     ],
     [
       { schedule: { kind: 'linear' } },
@@ -229,11 +229,11 @@ describe('train', () => {
     ],
     [
       { optimizer: 'sgd' },
-      'optimizer: expected adam, ivon or sgd, by name or as a map with kind and options, got "sgd" — write { kind: sgd, learningRate: … }',
+      'optimizer: expected adam, adamW, ivon or sgd, by name or as a map with kind and options, got "sgd" — write { kind: sgd, learningRate: … }',
     ],
     [
       { optimizer: 'Adam' },
-      'optimizer: expected adam, ivon or sgd, by name or as a map with kind and options, got "Adam" — did you mean adam?',
+      'optimizer: expected adam, adamW, ivon or sgd, by name or as a map with kind and options, got "Adam" — did you mean adam?',
     ],
     [
       { diagnostics: new Map([['every', 3]]) },
@@ -241,7 +241,7 @@ describe('train', () => {
     ],
     [
       { optimizer: Promise.resolve({ kind: 'adam' }) },
-      'optimizer.kind: expected adam, ivon or sgd, got nothing — add it',
+      'optimizer.kind: expected adam, adamW, ivon or sgd, got nothing — add it',
     ],
     [{ signal: {} }, 'signal: expected an AbortSignal, got a map — pass the signal of an AbortController'],
     [{ onReport: 5 }, 'onReport: expected a function, got 5 — change it'],

@@ -413,6 +413,14 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     });
   });
 
+  test.each(SIZES)('squares_f32 and decay_f32, %i rows', (rows) => {
+    bothFills(rows, () => {
+      for (const lanes of [0, 1, 3, 5, 7, 15, 16])
+        pair.run('squares_f32', [s(4), s(2), rows, lanes], [[s(4) / 4, 1]]);
+      pair.run('decay_f32', [s(0), rows, s(9)], rowRanges(s(0), rows));
+    });
+  });
+
   test.each(SIZES)('second_moment_f32, %i rows', (rows) => {
     bothFills(rows, () => {
       for (const lanes of [0, 1, 3, 5, 7, 15, 16])

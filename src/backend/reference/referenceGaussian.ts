@@ -198,6 +198,22 @@ export function gaussianKernels({ f32, i32 }: Views) {
       f32[out >>> 2] = fold(sums);
     },
 
+    squares_f32(out, x, rows, lanes) {
+      const sums = new Float32Array(LANES);
+      for (let r = 0; r < rows; r++) {
+        for (let l = 0; l < Math.min(lanes, LANES); l++) {
+          const value = f32[(x >>> 2) + r * LANES + l];
+          sums[l] += f(value * value);
+        }
+      }
+      f32[out >>> 2] = fold(sums);
+    },
+
+    decay_f32(parameter, rows, scalars) {
+      const keep = f32[(scalars >>> 2) + UPDATE_SCALARS.keep];
+      for (let i = 0; i < rows * LANES; i++) f32[(parameter >>> 2) + i] *= keep;
+    },
+
     adam_f32(mu, rho, mMu, vMu, mRho, vRho, gMu, gRho, noise, rows, lanes, scalars) {
       return updateAll(mu, rho, rows, lanes, (i) => {
         const { gradMu, gradRho } = gradients(i, mu, rho, gMu, gRho, noise, scalars);

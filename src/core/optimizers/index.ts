@@ -2,12 +2,14 @@
 
 import type { Spec } from '../../options/kinds.ts';
 import { adam, adamOptions } from './adam.ts';
+import { adamW, adamWOptions } from './adamW.ts';
 import { ivon, ivonOptions } from './ivon.ts';
 import type { Optimizer } from './optimizer.ts';
 import { sgd, sgdOptions } from './sgd.ts';
 
 export const OPTIMIZERS = {
   adam: { options: adamOptions, create: adam },
+  adamW: { options: adamWOptions, create: adamW },
   ivon: { options: ivonOptions, create: ivon },
   sgd: { options: sgdOptions, create: sgd },
 } as const;

@@ -90,7 +90,7 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}training: {optimizer: sgd}`,
-      ': training.optimizer: expected adam, ivon or sgd, by name or as a map with kind and options, got "sgd" — write { kind: sgd, learningRate: … }',
+      ': training.optimizer: expected adam, adamW, ivon or sgd, by name or as a map with kind and options, got "sgd" — write { kind: sgd, learningRate: … }',
     ],
     [
       `${CSV}training: {diagnostics: {every: often}}`,
@@ -118,7 +118,7 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}training: {optimizer: {kind: adm}}`,
-      ': training.optimizer.kind: expected adam, ivon or sgd, got "adm" — did you mean adam?',
+      ': training.optimizer.kind: expected adam, adamW, ivon or sgd, got "adm" — did you mean adam?',
     ],
     [
       `${CSV}training: {optimizer: {kind: sgd}}`,
