@@ -85,6 +85,8 @@ export interface TrainOptions {
   readonly optimizer?: OptimizerSpec | BareName<typeof OPTIMIZERS>;
   readonly schedule?: ScheduleSpec | ScheduleSpec['kind'];
   readonly klWeighting?: KlWeightingSpec;
+  /** Largest norm of a step's gradient over all mu and rho, per training row; longer ones are shortened to it. Default: any. */
+  readonly gradientClip?: number;
   /** rho every weight starts from; sigma = softplus(rho). */
   readonly initialRho?: number;
   /** Columns brought to zero mean and unit standard deviation, undone in predictions. Default: `both` for gaussian, else `features`. */

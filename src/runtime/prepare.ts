@@ -49,7 +49,7 @@ export function prepareTraining(
       `train: classNames: expected ${model.outputSize} names, got ${classNames.length} — give one name per class`,
     );
   }
-  checkOptimizer(model, optimizer as OptimizerSettings, klWeighting);
+  checkOptimizer(model, optimizer as OptimizerSettings, klWeighting, settings.gradientClip !== undefined);
   const estimator = estimatorOf(settings.estimator);
   const family = familyField(settings.posterior);
   if (createFamily(family.family).means === null)
@@ -73,6 +73,7 @@ export function prepareTraining(
       klWeighting,
       ...family,
       ...estimator,
+      ...(settings.gradientClip === undefined ? {} : { gradientClip: settings.gradientClip }),
       seed,
     },
     x,
@@ -87,11 +88,13 @@ function checkOptimizer(
   model: Model,
   optimizer: OptimizerSettings,
   klWeighting: TrainingProblem['klWeighting'],
+  clips: boolean,
 ): void {
   const specs = model.layers.map((layer) => layer.prior ?? model.prior);
   const found = createOptimizer(optimizer).objection?.({
     priors: specs.map((spec) => ({ kind: spec.kind, precision: createPrior(spec).precision })),
     klWeightFalls: falls(klWeighting),
+    clips,
   });
   refuse(found);
 }

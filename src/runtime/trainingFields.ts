@@ -16,6 +16,7 @@ import {
   list,
   nonNegative,
   oneOf,
+  positive,
   wholeNumber,
   wordOr,
 } from '../options/fields.ts';
@@ -84,6 +85,9 @@ export const trainingFields = {
   klWeighting: oneOfKind(KL_WEIGHTINGS, 'How the KL term is shared out over the steps of an epoch.')
     .transform(shortest)
     .prefault('uniform'),
+  gradientClip: positive(
+    'Largest norm of the gradient of a step, over all mu and rho; longer ones are shortened to it.',
+  ).optional(),
   initialRho: between(
     -20,
     20,

@@ -144,6 +144,7 @@ function stepTogether(
   // Finish: each block of parameters gets its gradient, its update and its next weights; the next minibatch is gathered beside.
   const t2 = performance.now();
   step.prepare(now);
+  if (step.clips) clipGradients(step, team, queue, now);
   let bad = false;
   for (let first = queue.take(); first >= 0; first = queue.take()) {
     if (step.finish(now, first, queue.last)) bad = true;
@@ -165,6 +166,15 @@ function stepTogether(
   times.pass += t1 - t0;
   times.finish += t3 - t2;
   times.wait += t2 - t1 + (t4 - t3);
+}
+
+/** Makes the gradients of all blocks, and limits them together. */
+function clipGradients(step: TrainingStep, team: Team, queue: BlockQueue, now: number): void {
+  for (let first = queue.take(); first >= 0; first = queue.take()) step.gradients(now, first, queue.last);
+  team.sync();
+  queue.refill();
+  team.sync();
+  step.clip();
 }
 
 /** Keeps the loss of a step, updates the noise scale by it, and heeds the main thread. */

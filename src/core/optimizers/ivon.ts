@@ -42,11 +42,20 @@ export function ivon(options: { readonly beta1?: number; readonly beta2?: number
       points[at] -= rate * debias(step) * points[at + 1];
     },
     gradientMemory: () => null,
-    objection({ priors, klWeightFalls }) {
+    objection({ priors, klWeightFalls, clips }) {
       const other = priors.find(({ precision }) => !(precision > 0));
       if (other !== undefined) {
         const next = 'give every layer a Gaussian prior, or train with another optimizer';
         return { option: 'optimizer', expected: 'Gaussian priors for ivon', got: other.kind, next };
+      }
+      if (clips) {
+        const next = 'leave it out, or train with another optimizer';
+        return {
+          option: 'gradientClip',
+          expected: 'none for ivon, as sigma follows the KL',
+          got: 'one',
+          next,
+        };
       }
       if (!klWeightFalls) return null;
       const expected = 'for ivon a weight that never falls, as sigma follows it at once';

@@ -32,6 +32,8 @@ export interface OptimizedProblem {
   readonly priors: ReadonlyArray<{ readonly kind: string; readonly precision: number }>;
   /** Whether the KL weighs less in some step than in one before. */
   readonly klWeightFalls: boolean;
+  /** Whether gradients are clipped, the KL's part with them. */
+  readonly clips: boolean;
 }
 
 export interface Optimizer {

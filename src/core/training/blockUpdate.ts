@@ -6,6 +6,7 @@ import type { BlockGradient, EstimatorRun, GradientBuffers } from '../estimators
 import { ROW_BYTES } from '../layers/layer.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { createFamily } from '../posteriors/index.ts';
+import { GradientClip } from './gradientClip.ts';
 import { MeansPrior } from './meansPrior.ts';
 import { learningRate, type TrainingProblem } from './problem.ts';
 import type { StepPriors } from './stepPriors.ts';
@@ -28,6 +29,8 @@ export class BlockUpdate {
   readonly #firstScalars: number;
   /** The prior's part where weights have no sigma; null where they have. */
   readonly #means: MeansPrior | null;
+  /** Null where gradients are as long as they are. */
+  readonly #clip: GradientClip | null;
   readonly #update: {
     mu: number;
     rho: number;
@@ -54,6 +57,7 @@ export class BlockUpdate {
     );
     const { means } = createFamily(at.problem.family);
     this.#means = means && new MeansPrior(means, priors, memory.layout, arena, at.kernels);
+    this.#clip = GradientClip.create(at);
     const moments = memory.moments.map(() => 0);
     this.#update = { mu: 0, rho: 0, moments, gMu: 0, gSigma: 0, noise: 0, scalars };
   }
@@ -71,38 +75,86 @@ export class BlockUpdate {
     }
   }
 
+  /** Whether the gradients of all blocks must be there, by `gradient`, before any is updated. */
+  get clips(): boolean {
+    return this.#clip !== null;
+  }
+
+  /** Makes the gradient of block `b` and keeps it, with the sum of its squares. */
+  gradient(step: number, b: number): void {
+    const clip = this.#clip as GradientClip;
+    const { rows, lanes } = this.at.memory.layout.blocks[b];
+    this.#make(step, b, clip.buffers(b, this.#buffers.dW));
+    clip.square(this.#update, b, rows, lanes, this.#means === null ? this.#buffers : null);
+  }
+
+  /** Brings all gradients to the norm that is allowed, once they are there. */
+  clip(): void {
+    const shrink = (this.#clip as GradientClip).shrink();
+    for (const scalars of this.#scalars) {
+      scalars[UPDATE_SCALARS.klScale] *= shrink;
+      scalars[UPDATE_SCALARS.klPrecision] *= shrink;
+    }
+  }
+
   /** dW over all draws in order, KL gradient and optimizer. Returns the kernels' bit set of non-finite parameters. */
   update(step: number, b: number): number {
     const { priors } = this;
     const { memory, kernels } = this.at;
-    const { layer, offset, rows, lanes } = memory.layout.blocks[b];
-    const at = offset * 4;
+    const { offset, rows, lanes } = memory.layout.blocks[b];
     const update = this.#update;
-    const p = priors.numberOf(layer);
-    const { expectedGradient } = priors.at(p);
-    this.estimator.gradient(step, b, update, this.#buffers);
-    update.mu = memory.mu + at;
-    update.rho = memory.rho + at;
-    for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + at;
-    update.scalars = this.#firstScalars + p * ROW_BYTES;
-    if (this.#means !== null) {
-      this.#means.gradient(update.gMu, memory.mu, b, this.#buffers.dW);
+    if (this.#clip === null) this.#make(step, b, this.#buffers);
+    else this.#take(b, this.#clip);
+    for (let m = 0; m < memory.moments.length; m++) update.moments[m] = memory.moments[m] + offset * 4;
+    if (this.#means !== null)
       return (this.optimizer.updateMeans as UpdateMeans)(kernels, update, rows, lanes);
-    }
-    if (expectedGradient !== undefined) {
-      this.#separate(update, rows);
-      const of = { mu: update.mu, rho: update.rho, rows, lanes };
-      expectedGradient(kernels, update.gMu, update.gSigma, of, priors.klScale);
-    }
     const bad = this.optimizer.update(kernels, update, rows, lanes);
     if (priors.learned.any) priors.learned.tally(kernels, b, { mu: update.mu, rho: update.rho, rows, lanes });
     return bad;
   }
 
+  /** Where block `b` and its scalars are. */
+  #place(b: number): void {
+    const { memory } = this.at;
+    const { layer, offset } = memory.layout.blocks[b];
+    this.#update.mu = memory.mu + offset * 4;
+    this.#update.rho = memory.rho + offset * 4;
+    this.#update.scalars = this.#firstScalars + this.priors.numberOf(layer) * ROW_BYTES;
+  }
+
+  /** The gradient of block `b`, and what its prior adds beyond a precision. */
+  #make(step: number, b: number, buffers: GradientBuffers): void {
+    const { priors } = this;
+    const { memory, kernels } = this.at;
+    const { layer, rows, lanes } = memory.layout.blocks[b];
+    const update = this.#update;
+    const { expectedGradient } = priors.at(priors.numberOf(layer));
+    this.estimator.gradient(step, b, update, buffers);
+    this.#place(b);
+    if (this.#means !== null) {
+      this.#means.gradient(update.gMu, memory.mu, b, buffers.dW);
+      return;
+    }
+    if (expectedGradient === undefined && this.#clip === null) return;
+    this.#separate(update, rows, buffers);
+    const of = { mu: update.mu, rho: update.rho, rows, lanes };
+    expectedGradient?.(kernels, update.gMu, update.gSigma, of, priors.klScale);
+  }
+
+  /** The gradient of block `b` that was kept, no longer than allowed. */
+  #take(b: number, clip: GradientClip): void {
+    const update = this.#update;
+    const { rows } = this.at.memory.layout.blocks[b];
+    this.#place(b);
+    const [gMu, gSigma] = clip.clipped(b, rows, this.#buffers, this.#means === null);
+    update.gMu = gMu;
+    update.gSigma = gSigma;
+    update.noise = 0;
+  }
+
   /** Makes gSigma a gradient of its own, where it is gMu·noise. */
-  #separate(update: BlockGradient, rows: number): void {
+  #separate(update: BlockGradient, rows: number, { gMu, gSigma }: GradientBuffers): void {
     if (update.noise === 0) return;
-    const { gMu, gSigma } = this.#buffers;
     this.at.kernels.accumulate_f32(gMu, gSigma, update.gMu, update.noise, rows, 1);
     update.gMu = gMu;
     update.gSigma = gSigma;

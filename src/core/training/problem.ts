@@ -25,6 +25,8 @@ export interface TrainingProblem {
   readonly family?: FamilySpec;
   /** Reparameterization where there is none. */
   readonly estimator?: EstimatorSpec;
+  /** The largest norm of a step's gradient of mu and rho; any where there is none. */
+  readonly gradientClip?: number;
   readonly seed: string;
 }
 

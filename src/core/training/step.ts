@@ -175,6 +175,21 @@ export class TrainingStep {
     return this.#priors.klArgument;
   }
 
+  /** Whether `gradients` of all blocks must precede `clip`, and that `finish`, in a step. */
+  get clips(): boolean {
+    return this.#blocks.clips;
+  }
+
+  /** Makes the gradients of blocks first … last − 1. */
+  gradients(step: number, first: number, last: number): void {
+    for (let b = first; b < last; b++) this.#blocks.gradient(step, b);
+  }
+
+  /** Limits the gradients of a step, for this thread's `finish`. */
+  clip(): void {
+    this.#blocks.clip();
+  }
+
   /**
    * Finishes blocks first … last − 1: dW over all draws in order, KL gradient and optimizer in one pass, and the weights of the
    * next step while the block is in cache. Returns whether a parameter became NaN or infinite.
@@ -216,6 +231,10 @@ export class TrainingStep {
    */
   whole(step: number): boolean {
     this.pass(step, 0, this.tiles(step));
+    if (this.clips) {
+      this.gradients(step, 0, this.memory.layout.blocks.length);
+      this.clip();
+    }
     const bad = this.finish(step, 0, this.memory.layout.blocks.length);
     if (step + 1 < this.#totalSteps) this.gather(step + 1, 0, this.panels(step + 1));
     this.sumLoss(step);

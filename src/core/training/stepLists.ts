@@ -41,7 +41,8 @@ export class StepLists {
   /** Lists of a step; null where its backend executes none, or where calls are few beside what they compute. */
   static create(step: TrainingStep, { runCalls }: Backend): StepLists | null {
     const few = step.memory.layout.blocks.length * WORDS_PER_BLOCK <= LIST_WORDS;
-    return runCalls === undefined || !few ? null : new StepLists(step, runCalls);
+    // What gradients are clipped by is known only in the middle of a step.
+    return runCalls === undefined || !few || step.clips ? null : new StepLists(step, runCalls);
   }
 
   private constructor(

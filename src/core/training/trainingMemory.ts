@@ -41,6 +41,8 @@ export interface TrainingMemory extends BatchMemory {
   /** Float64: what learned priors have come to, layer by layer; and by block, 16 floats each, what it adds to their sums. */
   readonly learned: number;
   readonly priorTally: number;
+  /** Gradients of all parameters and, 16 floats a block, sums of their squares; 0 where no gradient is clipped. */
+  readonly clip: { readonly gMu: number; readonly gSigma: number; readonly squares: number };
   readonly inverseScale: number;
   readonly logScale: number;
   /** What the estimator keeps. */
@@ -100,6 +102,13 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const end = learnedFloats === 0 ? points + K * 3 * 8 : learned + learnedFloats * 8;
   const state = { offset: mu, bytes: end - mu };
   const priorTally = learnedFloats === 0 ? 0 : floats('priorTally', layout.blocks.length * LANES);
+  const clips = (name: string, count: number) =>
+    problem.gradientClip === undefined ? 0 : floats(name, count);
+  const clip = {
+    gMu: clips('clip.gMu', P),
+    gSigma: clips('clip.gSigma', P),
+    squares: clips('clip.squares', layout.blocks.length * LANES),
+  };
   const inverseScale = floats('inverseScale', K);
   const logScale = floats('logScale', K);
 
@@ -160,6 +169,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     points,
     learned,
     priorTally,
+    clip,
     inverseScale,
     logScale,
     estimator,

@@ -279,7 +279,7 @@ export function trainOptions(
   const { training, likelihood, posterior } = config;
   const { epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, diagnostics } =
     training;
-  const { earlyStopping, select } = training;
+  const { earlyStopping, select, gradientClip } = training;
   const stopping = earlyStopping === undefined ? null : stoppingRule(earlyStopping);
   const { validation } = data;
   return {
@@ -292,6 +292,7 @@ export function trainOptions(
     optimizer,
     schedule,
     klWeighting,
+    ...(gradientClip === undefined ? {} : { gradientClip }),
     initialRho,
     diagnostics,
     ...(stopping === null ? {} : { earlyStopping: stopping }),
