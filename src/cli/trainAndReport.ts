@@ -1,5 +1,6 @@
 // What `train`, `resume` and `demo` share: a training with its display, its interrupts, its measurements and its report.
 
+import { nativeState } from '../backend/native.node.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { WorkerLostError } from '../errors.ts';
 import type { ResolvedConfig } from '../experiment/config/config.ts';
@@ -138,6 +139,7 @@ export function printTrained(
     ['seconds per epoch', seconds(secondsPerEpoch)],
     ['workers', String(workers)],
     ['backend', backendNote ? `${backend}: ${backendNote}` : backend],
+    backend === 'wasm' ? nativeHint() : null,
     ['posteriorDigest', reproducible ? posteriorDigest : `${posteriorDigest} (not reproducible)`],
     ['run', dir],
     ['report', report],
@@ -158,6 +160,12 @@ export function printTrained(
     posteriorDigest,
     ...more,
   }));
+}
+
+/** How to train faster than in WebAssembly, where that is possible. */
+function nativeHint(): Row {
+  const { library } = nativeState();
+  return library.ok ? null : ['faster backend', `native: ${library.reason}`];
 }
 
 /** The error that ended a training, with the way to go on where there is one. */
