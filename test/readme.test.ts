@@ -64,6 +64,7 @@ describe('README', () => {
     expect(Object.keys(loaded)).toEqual([
       'concrete.yaml',
       'energy-ensemble.yaml',
+      'flats.yaml',
       'iris.yaml',
       'strength.yaml',
       'yacht.yaml',
@@ -71,6 +72,7 @@ describe('README', () => {
     expect(rows).toEqual([
       [927, 103],
       [691, 77],
+      [240, 60],
       [120, 30],
       [927, 103],
       [277, 31],
