@@ -2,13 +2,15 @@
 
 import type { Matrix } from '../core/matrix.ts';
 import { describeValue, nearest } from '../messages.ts';
+import { predictPlan } from '../runtime/settings.ts';
 import type { PredictionSettings } from './batching/engine.ts';
 import type { Gate } from './batching/gate.ts';
 import { allDraws } from './models/draws.ts';
 import { DEFAULT_LEVELS, type OutputKind, type OutputTensor, takeOutput } from './models/outputs.ts';
 import type { ServedModel } from './models/served.ts';
 import type { Limits } from './options.ts';
-import { badField, tooLarge } from './problem.ts';
+import { asRefusal, badField, tooLarge } from './problem.ts';
+import { ofParameter } from './protocol/parameters.ts';
 import type { InferRequest, RequestedOutput } from './protocol/request.ts';
 import { type Encoded, encodeAnswer } from './protocol/response.ts';
 
@@ -29,12 +31,12 @@ export interface Caller {
 /** @throws RequestProblem that names the field */
 export function planInfer(served: ServedModel, request: InferRequest, limits: Limits): Plan {
   const { parameters } = request;
-  const { seed, mode } = parameters;
+  const { seed } = parameters;
   const wanted = wantedOutputs(served, request);
   const x = served.inputs.read(request.inputs);
   if (x.rows > limits.rows)
     throw tooLarge('inputs[0].shape[0]', `at most ${limits.rows} rows`, `${x.rows}`, 'send several requests');
-  const draws = drawsOf(served, request, limits, x.rows);
+  const { mode, draws } = planDraws(served, request, limits, x.rows);
   const kinds = wanted.map(({ kind }) => kind);
   if (kinds.includes('draws') && mode === 'marginal') {
     const next = 'leave the output out, or take mode sample';
@@ -65,15 +67,18 @@ export function planInfer(served: ServedModel, request: InferRequest, limits: Li
   };
 }
 
-function drawsOf(served: ServedModel, { parameters }: InferRequest, limits: Limits, rows: number): number {
-  const { members } = served;
-  if (parameters.mode === 'mean') return members;
-  const draws = parameters.draws ?? Math.max(members, served.loaded.draws);
+/** Mode and draws as the posterior can have them. */
+function planDraws(served: ServedModel, { parameters }: InferRequest, limits: Limits, rows: number) {
+  const { members, families } = served;
+  const asked = {
+    mode: parameters.mode,
+    draws: parameters.draws ?? Math.max(members, served.loaded.draws),
+  };
   const at = 'parameters.draws';
-  if (draws < members) {
-    const expected = `at least ${members} draws for ${members} members`;
-    throw badField(at, expected, `${draws}`, `ask for a multiple of ${members}`);
-  }
+  const plan = asRefusal(() => predictPlan('parameters', asked, families), ofParameter);
+  // Mode mean has a draw a member, however many were asked for.
+  if (plan.mode === 'mean') return plan;
+  const { draws } = plan;
   if (draws > limits.draws) throw tooLarge(at, `at most ${limits.draws} draws`, `${draws}`, 'ask for fewer');
   if (rows * draws > limits.rowDraws) {
     const got = `${rows} × ${draws}`;
@@ -84,7 +89,7 @@ function drawsOf(served: ServedModel, { parameters }: InferRequest, limits: Limi
       'ask for fewer rows or draws in a request',
     );
   }
-  return draws;
+  return plan;
 }
 
 function wantedOutputs(served: ServedModel, request: InferRequest): Plan['wanted'] {

@@ -32,3 +32,14 @@ export function tooLarge(field: string, expected: string, got: string, next: str
 export function busy(message: string, retryAfter: number): RequestProblem {
   return new RequestProblem(503, message, retryAfter);
 }
+
+/** What `work` gives; the library's own refusals, which name what was wrong, become 400. */
+export function asRefusal<T>(work: () => T, rename: (message: string) => string = (message) => message): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError)
+      throw new RequestProblem(400, rename(error.message));
+    throw error;
+  }
+}

@@ -24,6 +24,13 @@ function posteriorOf(
   return madeUpPosterior(model, likelihood, { seed, which: 900 + seed.length });
 }
 
+/** The same means without any doubt. */
+function pointOf(posterior: Posterior): Posterior {
+  const meanOf = ({ mu }: { readonly mu: Float32Array }) => ({ mu, rho: new Float32Array(0) });
+  const layers = posterior.layers.map(({ weight, bias }) => ({ weight: meanOf(weight), bias: meanOf(bias) }));
+  return { ...posterior, layers, family: { kind: 'point' } };
+}
+
 /** One model of each kind that answers differently. */
 export const POSTERIORS = {
   curve: {
@@ -40,6 +47,8 @@ export const POSTERIORS = {
   // Rows of mode marginal had noise by their number then.
   old: { ...posteriorOf(2, 1, GAUSSIAN), kernelEpoch: 2 },
 };
+/** A posterior that is one network. */
+export const POINT = pointOf(posteriorOf(2, 1, GAUSSIAN));
 export type ModelName = keyof typeof POSTERIORS;
 
 export const COLUMNS = ['age', 'height', 'weight'];

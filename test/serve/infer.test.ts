@@ -10,6 +10,7 @@ import {
   call,
   type ModelName,
   outputs,
+  POINT,
   POSTERIORS,
   post,
   type Running,
@@ -113,6 +114,24 @@ describe.each(NAMES)('%s', (name) => {
     const early = request(rowsFor(name, 2), { parameters: { draws: 16, mode: 'marginal' } });
     expect(events[1]).toEqual((await post(at(name), early)).body);
   });
+});
+
+test('a posterior of one network answers in its one draw, and has no mode marginal', async () => {
+  const { url } = await start({ models: [{ name: 'point', posterior: POINT }] });
+  const infer = `${url}/v2/models/point/infer`;
+  const rows = rowsFor('pair', 3);
+  const answer = await post(
+    infer,
+    request(rows, { parameters: { draws: 50 }, outputs: [{ name: 'mean' }, { name: 'draws' }] }),
+  );
+  const { mean } = await runtime.predict(POINT, rows);
+  expect(outputs(answer).mean.data).toEqual([...mean]);
+  expect(outputs(answer).draws).toMatchObject({ shape: [3, 1, 1], data: [...mean] });
+  expect(answer.body.parameters).toEqual({ draws: 1, mode: 'mean' });
+  const refused = await post(infer, request(rows, { parameters: { mode: 'marginal' } }));
+  const message = /^parameters\.mode: expected sample or mean for the posterior point, got marginal/;
+  expect(refused).toMatchObject({ status: 400, body: { error: expect.stringMatching(message) } });
+  expect((await call(`${url}/v2/models/point`)).body.parameters.modes).toEqual(['sample', 'mean']);
 });
 
 test('label names the most probable class; classes and outputs stand in the metadata', async () => {

@@ -44,12 +44,12 @@ describe('a wrong request', () => {
     [
       'unknown parameter',
       { ...infer({}), parameters: { drawz: 3 } },
-      /^parameters: drawz: expected a known key.*did you mean draws\?/,
+      /^parameters\.drawz: expected a known key.*did you mean draws\?/,
     ],
     [
       'draws as text',
       { ...infer({}), parameters: { draws: '5' } },
-      /^parameters: draws: expected a whole number/,
+      /^parameters\.draws: expected a whole number/,
     ],
     [
       'a sequence',

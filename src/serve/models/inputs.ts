@@ -6,7 +6,7 @@ import type { Matrix } from '../../core/matrix.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { describeValue, listed, nearest } from '../../messages.ts';
 import { checkInputs, featureUnits } from '../../runtime/prepare.ts';
-import { badField, RequestProblem } from '../problem.ts';
+import { asRefusal, badField } from '../problem.ts';
 import type { Tensor } from '../protocol/tensorData.ts';
 
 /** What a model takes. */
@@ -24,14 +24,13 @@ export class ModelInputs {
   /** Rows that can be predicted, each number finite and within float32. @throws RequestProblem that names the tensor */
   read(tensors: readonly Tensor[]): Matrix {
     const x = tensors.find(({ name }) => name === 'x' && !this.#isColumn(name));
-    try {
-      const matrix = x === undefined ? this.#fromColumns(tensors) : this.#fromTable(tensors, x);
-      return checkInputs('request', this.posterior.model, this.#units, matrix);
-    } catch (error) {
-      if (error instanceof RangeError || error instanceof TypeError)
-        throw new RequestProblem(400, error.message.replace(/^request\b/, tensors[0].at));
-      throw error;
-    }
+    return asRefusal(
+      () => {
+        const matrix = x === undefined ? this.#fromColumns(tensors) : this.#fromTable(tensors, x);
+        return checkInputs('request', this.posterior.model, this.#units, matrix);
+      },
+      (message) => message.replace(/^request\b/, tensors[0].at),
+    );
   }
 
   /** Whether `x` is a column of this model; of a model of one input both mean the same. */

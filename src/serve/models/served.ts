@@ -3,7 +3,10 @@
 import { type LearnedColumn, plainColumns } from '../../columns/tableColumns.ts';
 import { membersOf } from '../../core/ensemble.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { createFamily } from '../../core/posteriors/index.ts';
+import { PREDICTION_MODES, type PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { isEarlier } from '../../random/earlierEpochs.ts';
+import { familiesOf } from '../../runtime/readArguments.ts';
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts';
 import type { Engine } from '../batching/engine.ts';
 import { ModelStatistics } from '../observe/statistics.ts';
@@ -28,6 +31,9 @@ export class ServedModel {
   /** Whether a row's bits do not depend on its number in mode marginal: so in all posteriors but old ones. */
   readonly rowsAreAlike: boolean;
   readonly members: number;
+  readonly families: ReturnType<typeof familiesOf>;
+  /** Those that every member has. */
+  readonly modes: readonly PredictionMode[];
   /** Whether targets are numbers, so that there are quantiles. */
   readonly onScale: boolean;
   #users = 0;
@@ -47,6 +53,10 @@ export class ServedModel {
     this.inputs = new ModelInputs(posterior, posterior.columns ?? plain);
     this.outputs = outputKinds(posterior);
     this.members = members.length;
+    this.families = familiesOf(posterior);
+    this.modes = PREDICTION_MODES.filter((mode) =>
+      this.families.every((spec) => createFamily(spec).modes.includes(mode)),
+    );
     this.rowsAreAlike = members.every(({ kernelEpoch }) => !isEarlier(kernelEpoch));
     this.onScale = createLikelihood(posterior.likelihood).onScale;
     this.batcher = new Batcher(engine, options, {
@@ -106,6 +116,7 @@ export class ServedModel {
         version: this.version,
         likelihood: posterior.likelihood.kind,
         members: this.members,
+        modes: this.modes,
         draws,
         example: this.#example(),
         columns: table === null ? null : table.features.map(columnMetadata),

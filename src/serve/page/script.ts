@@ -144,7 +144,7 @@ function section(model) {
     return [{ name: 'x', shape: [1, columns], datatype: 'FP64', data }];
   };
   const draws = make('input', { type: 'number', min: String(facts.members), step: '1', value: String(facts.draws) });
-  const mode = make('select', {}, ...['sample', 'marginal', 'mean'].map((name) => make('option', {}, name)));
+  const mode = make('select', {}, ...facts.modes.map((name) => make('option', {}, name)));
   form.append(make('label', {}, 'draws', draws), make('label', {}, 'mode', mode), make('button', { type: 'submit' }, 'Ask'));
   const result = make('div', { class: 'result', 'aria-live': 'polite' });
   form.addEventListener('submit', async (event) => {

@@ -5,7 +5,7 @@ import { describeValue } from '../../messages.ts';
 import { checkOptions } from '../../options/check.ts';
 import { count, oneOf, positive, section, unchecked } from '../../options/fields.ts';
 import { MAX_DRAWS, MODES } from '../limits.ts';
-import { badField, RequestProblem } from '../problem.ts';
+import { asRefusal, badField } from '../problem.ts';
 
 export interface InferParameters {
   readonly draws: number | null;
@@ -45,7 +45,7 @@ export function readParameters(given: Readonly<Record<string, unknown>>): InferP
   for (const name of Object.keys(given)) refuseReserved(name, given[name]);
   // 0 is what clients of the protocol send for none.
   const { priority: _, ...rest } = given;
-  const read = checked(rest);
+  const read = asRefusal(() => checkOptions('parameters', parameterFields, rest), ofParameter);
   const { draws, mode, timeout } = read;
   const deadline = read.deadline_ms ?? (timeout === undefined ? null : timeout / 1000);
   return {
@@ -55,16 +55,6 @@ export function readParameters(given: Readonly<Record<string, unknown>>): InferP
     quantiles: readLevels(read.quantiles),
     deadlineMs: deadline,
   };
-}
-
-function checked(given: unknown) {
-  try {
-    return checkOptions('parameters', parameterFields, given);
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError)
-      throw new RequestProblem(400, error.message);
-    throw error;
-  }
 }
 
 function refuseReserved(name: string, value: unknown): void {
@@ -110,4 +100,9 @@ function readLevels(levels: unknown): number[] | null {
     throw badField(`${at}[${i}]`, 'a level between 0 and 1, both excluded', describeValue(level), next);
   }
   return list as number[];
+}
+
+/** `parameters: draws: …` of the library's checks as the name of a field. */
+export function ofParameter(message: string): string {
+  return message.replace(/^parameters: (?=\w+: expected)/, 'parameters.');
 }
