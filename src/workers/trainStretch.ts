@@ -30,6 +30,7 @@ export function trainStretch(
   let now = from;
   try {
     prologue(step, team, from, phases);
+    lists?.claim();
     const records = new Records(step);
     const { memory, arena } = step;
     const queue = new BlockQueue(

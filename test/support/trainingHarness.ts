@@ -96,12 +96,19 @@ export function randomParameters(harness: TrainingHarness): { mu: TwinTensors; r
   });
 }
 
+/** What a worker has made for a training. */
+interface Turn {
+  readonly step: TrainingStep;
+  readonly lists: StepLists | null;
+}
+
 export class TrainingHarness {
   readonly memory: TrainingMemory;
   readonly arena: Arena;
   readonly step: TrainingStep;
   readonly #team: Team;
-  readonly #lists: StepLists | null;
+  /** One a worker that has the training in turn. */
+  readonly #workers: Turn[] = [];
 
   constructor(
     readonly problem: TrainingProblem,
@@ -109,12 +116,16 @@ export class TrainingHarness {
     compiled: unknown,
     x: Float32Array,
     y: Float32Array,
+    workers = 1,
   ) {
     this.memory = trainingMemory(problem, 1);
     this.arena = Arena.allocate(this.memory.arena);
-    const backend = factory.create(this.arena, compiled, 0);
-    this.step = new TrainingStep(problem, this.memory, this.arena, backend, 0);
-    this.#lists = StepLists.create(this.step, backend);
+    for (let worker = 0; worker < workers; worker++) {
+      const backend = factory.create(this.arena, compiled, 0);
+      const step = new TrainingStep(problem, this.memory, this.arena, backend, 0);
+      this.#workers.push({ step, lists: StepLists.create(step, backend) });
+    }
+    this.step = this.#workers[0].step;
     this.arena.floats(this.memory.x, x.length).set(x);
     if (problem.likelihood.kind === 'categorical') this.arena.i32.set(y, this.memory.targets / 4);
     else this.arena.floats(this.memory.targets, y.length).set(y);
@@ -144,9 +155,11 @@ export class TrainingHarness {
     };
   }
 
-  /** Runs steps from … to − 1 as a team of one. */
+  /** Runs steps from … to − 1 as a team of one: the worker whose turn it is. */
   run(from: number, to: number): void {
-    const { ended } = trainStretch(this.step, this.#team, from, to, () => undefined, this.#lists);
+    const worker = this.#workers.shift() as Turn;
+    this.#workers.push(worker);
+    const { ended } = trainStretch(worker.step, this.#team, from, to, () => undefined, worker.lists);
     if (ended !== 'complete') throw new Error(`expected a complete stretch, got ${ended}`);
   }
 

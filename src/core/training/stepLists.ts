@@ -35,8 +35,10 @@ export class StepLists {
   readonly #met = new Map<number, number>();
   readonly #totalSteps: number;
   readonly #perEpoch: number;
-  /** Words of the memory's `lists` that are taken. */
-  #taken = 0;
+  /** Words of the memory's `lists` that are taken; the first says whose they are. */
+  #taken = 1;
+  /** What that word holds while the lists in the arena are these; 0 is never. */
+  #claim = 0;
 
   /** Lists of a step; null where its backend executes none, or where calls are few beside what they compute. */
   static create(step: TrainingStep, { runCalls }: Backend): StepLists | null {
@@ -54,6 +56,20 @@ export class StepLists {
     this.#recording = new TrainingStep(problem, memory, arena, this.#recorder.kernels, thread);
     this.#totalSteps = totalSteps(problem);
     this.#perEpoch = stepsPerEpoch(problem);
+  }
+
+  /**
+   * Forgets lists that another thread has recorded its own over: a training moves from thread to thread where there are more trainings
+   * than threads. For the beginning of a stretch, within which one thread has the arena.
+   */
+  claim(): void {
+    const { memory, arena } = this.step;
+    const owner = memory.lists / 4;
+    if (this.#claim !== 0 && arena.i32[owner] === this.#claim) return;
+    this.#lists.clear();
+    this.#taken = 1;
+    this.#claim = (arena.i32[owner] + 1) | 0 || 1;
+    arena.i32[owner] = this.#claim;
   }
 
   /** Does what `whole` does for a step that is prepared; null where there is no list for it, and then nothing. */

@@ -63,7 +63,12 @@ function prepared({ prior, model, options }: Given) {
 }
 
 /** State, losses and how many steps were executed by list. */
-function trained({ problem, x, y }: ReturnType<typeof prepared>, factory: BackendFactory, lists: boolean) {
+function trained(
+  { problem, x, y }: ReturnType<typeof prepared>,
+  factory: BackendFactory,
+  lists: boolean,
+  workers = 1,
+) {
   let listed = 0;
   const counting: BackendFactory = {
     ...factory,
@@ -77,7 +82,7 @@ function trained({ problem, x, y }: ReturnType<typeof prepared>, factory: Backen
     },
   };
   const rows = [Float32Array.from(x.data), Float32Array.from(y.data)] as const;
-  const harness = new TrainingHarness(problem, counting, compiled.get(factory), ...rows);
+  const harness = new TrainingHarness(problem, counting, compiled.get(factory), ...rows, workers);
   // Stretches end anywhere.
   for (let from = 0; from < STEPS; from += 5) harness.run(from, Math.min(STEPS, from + 5));
   const losses = Array.from({ length: STEPS }, (_, step) => harness.loss(step));
@@ -129,6 +134,17 @@ describe.each(FACTORIES)('$name', (factory) => {
     expect(listedSteps({ options: { klWeighting } }, factory)).toBe(all);
     for (const prior of ['laplace', 'scaleMixture'] as const)
       expect(listedSteps({ prior, options: { klWeighting } }, factory)).toBeLessThan(all);
+  });
+
+  test('workers that take turns at a training each record lists of their own', () => {
+    const training = prepared({});
+    const called = trained(training, factory, false);
+    for (const workers of [2, 3]) {
+      const turns = trained(training, factory, true, workers);
+      expect(Buffer.compare(turns.state, called.state)).toBe(0);
+      expect(turns.losses).toEqual(called.losses);
+      expect(turns.listed).toBe(all);
+    }
   });
 
   test('a network of convolutions with a sum', () => {
