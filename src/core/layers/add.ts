@@ -64,6 +64,7 @@ export const add = {
     units: inputSize,
     I: 0,
     O: 0,
+    channels: inputSize,
     weightShape: [0],
     deltaPanels: 0,
     divisible: true,

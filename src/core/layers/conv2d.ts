@@ -253,6 +253,7 @@ export const conv2d = {
       units: down * across * spec.filters,
       I: spec.kernelSize[0] * spec.kernelSize[1] * channels,
       O: spec.filters,
+      channels,
       weightShape: [...spec.kernelSize, channels, spec.filters],
       deltaPanels: down * across * panels,
       divisible: false,

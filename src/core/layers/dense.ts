@@ -121,6 +121,7 @@ export const dense = {
     units: outputSize,
     I: inputSize,
     O: outputSize,
+    channels: inputSize,
     weightShape: [inputSize, outputSize],
     deltaPanels: Math.ceil(outputSize / LANES),
     divisible: true,

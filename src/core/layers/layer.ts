@@ -30,6 +30,11 @@ export interface LayerShape {
   /** The map's matrix: I rows of weights (a bias row beside them) and O outputs; both 0 without a map. I is the fan-in of an output. */
   readonly I: number;
   readonly O: number;
+  /**
+   * Inputs that a layer tells apart by their weights: input unit u and weight row i belong to channel u mod channels and i mod channels. Of a
+   * convolution the channels of a pixel, of a dense layer all inputs.
+   */
+  readonly channels: number;
   /** Shape of the weight tensor, I·O numbers, outputs last. */
   readonly weightShape: readonly number[];
   /** Panels of 16 columns that the transposed delta has. */

@@ -11,11 +11,11 @@ import type {
 import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
 import type { PassRun } from '../training/batchPlaces.ts';
 
-class MeanWeights implements EstimatorRun {
-  readonly divisible = true;
+export class MeanWeights<Memory> implements EstimatorRun {
+  readonly divisible: boolean = true;
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
 
-  constructor(readonly at: EstimatorContext<unknown>) {}
+  constructor(readonly at: EstimatorContext<Memory>) {}
 
   /** There is nothing to draw. */
   prepare(): void {}
@@ -55,13 +55,24 @@ class MeanWeights implements EstimatorRun {
     for (let s = 0; s < draws; s++) {
       run.draw = s;
       const into = s === 0 ? gMu : dW;
-      const x = places.input(run, l);
-      maps[l].weightGradient(into, x, places.deltaT(run, l), places.rowsT, block, batchRows(step));
+      maps[l].weightGradient(
+        into,
+        this.inputs(run, layout.layers[l]),
+        places.deltaT(run, l),
+        places.rowsT,
+        block,
+        batchRows(step),
+      );
       if (s > 0) kernels.add_f32(gMu, gMu, dW, block.rows);
     }
     out.gMu = gMu;
     out.gSigma = 0;
     out.noise = 0;
+  }
+
+  /** Address of what the map of a layer is applied to. */
+  protected inputs(run: PassRun, layer: LayerLayout): number {
+    return this.at.places.input(run, layer.index);
   }
 
   drawnWeights(): number {
