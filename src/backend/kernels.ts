@@ -128,6 +128,38 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /**
+   * out = x·scale, 0 where a random word is below `threshold`: of unit u in lane l of panel p it is that of row
+   * (firstPanel + p)·channels + u mod channels, lane l, as in flip_f32; out may be x. Panels of [units, 16].
+   */
+  drop_inputs_f32: {
+    args: [
+      'address out x',
+      'size units panels channels',
+      'word key0 key1',
+      'step step',
+      'word draw stream firstPanel threshold',
+      'f32 scale',
+    ],
+    result: 'void',
+  },
+
+  /**
+   * out = w·scale, 0 where a random word is below `threshold`, for `panels` panels of `rows` rows of one layer: of row r ≥ 1 it is word
+   * (c >>> 4) & 3 of the Philox block (c >>> 6)·16 + (c & 15) at (0, draw, stream), c = (r − 1) mod channels. Row 0, the bias, is w. out
+   * may be w. [panels, rows, 16]
+   */
+  drop_weights_f32: {
+    args: [
+      'address out w',
+      'size rows panels channels',
+      'word key0 key1',
+      'word draw stream threshold',
+      'f32 scale',
+    ],
+    result: 'void',
+  },
+
   /** out = gVariance·(softplus(rho)·2), the gradient of sigma from that of sigma²; out may be gVariance. [rows, 16] */
   sigma_gradient_f32: { args: ['address out gVariance rho', 'size rows'], result: 'void' },
 

@@ -21,6 +21,8 @@ export const PURPOSE = {
   local: 8,
   /** Signs of flipout: the highest bit of the words of a panel of rows, tensor 2·layer for inputs and 2·layer + 1 for outputs. */
   flip: 9,
+  /** Masks of dropout in training: the words of a panel of rows, one row a channel. */
+  dropout: 10,
 } as const;
 export type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE];
 

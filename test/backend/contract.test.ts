@@ -132,6 +132,37 @@ describe.each(UNDER_TEST)('$name', (factory) => {
     });
   });
 
+  test.each(SIZES)('drop_inputs_f32 and drop_weights_f32, %i units or rows', (count) => {
+    const [key0, key1, step, draw, tensor] = ADDRESS;
+    for (const channels of [1, 3, 16, 67, count].filter((each) => each > 0 && count % each === 0)) {
+      bothFills(count, () => {
+        for (const [firstPanel, threshold] of [
+          [0, 0],
+          [1, 2 ** 31],
+          [4097, 2 ** 32 - 1],
+        ]) {
+          const inputs = [
+            count,
+            2,
+            channels,
+            key0,
+            key1,
+            step,
+            draw,
+            tensor,
+            firstPanel,
+            threshold,
+            1.25,
+          ] as const;
+          pair.run('drop_inputs_f32', [s(0), s(1), ...inputs], rowRanges(s(0), 2 * count));
+          pair.run('drop_inputs_f32', [s(1), s(1), ...inputs], rowRanges(s(1), 2 * count));
+          const weights = [count, 2, channels, key0, key1, draw, tensor, threshold, 1.25] as const;
+          pair.run('drop_weights_f32', [s(2), s(3), ...weights], rowRanges(s(2), 2 * count));
+        }
+      });
+    }
+  });
+
   test.each(SIZES)('local_f32, %i units', (units) => {
     const [key0, key1] = ADDRESS;
     const run = (z: number, slope: number, panels: number, firstRow: number) =>

@@ -180,6 +180,50 @@ export function gaussianKernels({ f32, i32 }: Views) {
       }
     },
 
+    drop_inputs_f32(
+      out,
+      x,
+      units,
+      panels,
+      channels,
+      key0,
+      key1,
+      step,
+      draw,
+      stream,
+      firstPanel,
+      threshold,
+      scale,
+    ) {
+      const words = new Uint32Array(4);
+      for (let p = 0; p < panels; p++) {
+        for (let u = 0; u < units; u++) {
+          const row = (firstPanel + p) * channels + (u % channels);
+          for (let l = 0; l < LANES; l++) {
+            philox4x32([Math.floor(row / 4) * LANES + l, step, draw, stream], [key0, key1], words);
+            const i = (p * units + u) * LANES + l;
+            f32[(out >>> 2) + i] = words[row % 4] < threshold >>> 0 ? 0 : f32[(x >>> 2) + i] * f(scale);
+          }
+        }
+      }
+    },
+
+    drop_weights_f32(out, w, rows, panels, channels, key0, key1, draw, stream, threshold, scale) {
+      const words = new Uint32Array(4);
+      for (let r = 0; r < rows; r++) {
+        const c = r === 0 ? 0 : (r - 1) % channels;
+        philox4x32([Math.floor(c / 64) * LANES + (c % LANES), 0, draw, stream], [key0, key1], words);
+        const drops = r > 0 && words[(c >>> 4) & 3] < threshold >>> 0;
+        const factor = r === 0 ? 1 : f(scale);
+        for (let p = 0; p < panels; p++) {
+          for (let l = 0; l < LANES; l++) {
+            const i = (p * rows + r) * LANES + l;
+            f32[(out >>> 2) + i] = drops ? 0 : f32[(w >>> 2) + i] * factor;
+          }
+        }
+      }
+    },
+
     sigma_gradient_f32(out, gVariance, rho, rows) {
       for (let i = 0; i < rows * LANES; i++)
         f32[(out >>> 2) + i] = f32[(gVariance >>> 2) + i] * f(softplus(f32[(rho >>> 2) + i]) * 2);

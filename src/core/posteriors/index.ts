@@ -1,11 +1,13 @@
 // The posterior families there are, by the names users call them.
 
 import type { BareName, Settings, Spec } from '../../options/kinds.ts';
+import { dropout, dropoutOptions } from './dropout.ts';
 import { meanField } from './meanField.ts';
 import { point } from './point.ts';
 import type { PosteriorFamily } from './posteriorFamily.ts';
 
 export const POSTERIORS = {
+  dropout: { options: dropoutOptions, create: dropout },
   meanField: { options: () => ({}), create: meanField },
   point: { options: () => ({}), create: point },
 } as const;
