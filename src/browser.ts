@@ -38,11 +38,8 @@ export type { KlWeightingSpec } from './core/klWeightings/index.ts';
 export type { LayerInput } from './core/layers/index.ts';
 export type { LikelihoodInput } from './core/likelihoods/index.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
-export {
-  diagnosePosterior,
-  type ModelDiagnostics,
-  type WeightDiagnostics,
-} from './core/metrics/diagnostics.ts';
+export { diagnosePosterior } from './core/metrics/diagnosePosterior.ts';
+export type { ModelDiagnostics, WeightDiagnostics } from './core/metrics/diagnostics.ts';
 export type { DiagnosticWarning } from './core/metrics/diagnosticWarnings.ts';
 export type { DecibelHistogram, WeightQuantiles } from './core/metrics/weightTally.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';

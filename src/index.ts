@@ -26,11 +26,8 @@ export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
 export { adaptiveCalibrationError } from './core/metrics/adaptiveCalibrationError.ts';
 export { auroc } from './core/metrics/auroc.ts';
 export { aupr, falsePositiveRate } from './core/metrics/detection.ts';
-export {
-  diagnosePosterior,
-  type ModelDiagnostics,
-  type WeightDiagnostics,
-} from './core/metrics/diagnostics.ts';
+export { diagnosePosterior } from './core/metrics/diagnosePosterior.ts';
+export type { ModelDiagnostics, WeightDiagnostics } from './core/metrics/diagnostics.ts';
 export type { DiagnosticWarning } from './core/metrics/diagnosticWarnings.ts';
 export { expectedCalibrationError } from './core/metrics/expectedCalibrationError.ts';
 export { intervalScore } from './core/metrics/intervalScore.ts';

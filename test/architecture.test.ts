@@ -381,7 +381,11 @@ describe('the reproducible path', () => {
       loaded.add(name);
       for (const { from, to, typeOnly } of imports) if (from === name && !typeOnly) load(to);
     };
-    for (const name of ['platform/node/workerEntry.ts', 'platform/node/sessionEntry.ts']) {
+    for (const name of [
+      'platform/node/workerEntry.ts',
+      'platform/node/sessionEntry.ts',
+      'browser/workerEntry.ts',
+    ]) {
       expect(files).toContain(name);
       load(name);
     }

@@ -8,8 +8,8 @@ import type { WorkerScope } from '../platform/browser/web.ts';
 import { browserWorkerHost } from '../platform/browser/workerHost.ts';
 import { browserMemory } from '../platform/browser.ts';
 import type { Platform } from '../platform/platform.ts';
+import { Engine } from '../runtime/engine.ts';
 import type { FitSettings } from '../runtime/readArguments.ts';
-import { Runtime } from '../runtime/runtime.ts';
 import type { PredictSettings } from '../runtime/settings.ts';
 import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
@@ -18,7 +18,6 @@ import { revived, type SentError, sendable, type ToPage, type ToWorker } from '.
 export interface RuntimeSetup {
   readonly backend: string;
   readonly compiled: unknown;
-  readonly seed: string;
 }
 
 export interface FitCall {
@@ -44,7 +43,7 @@ interface Line {
   ask(name: string, value: unknown): Promise<void>;
 }
 
-class LoneRuntime extends Runtime {
+class LoneEngine extends Engine {
   readonly methods: Readonly<Record<string, (argument: never, line: Line) => Promise<unknown>>> = {
     fit: ({ prepared, settings, progress, checkpoint }: FitCall, { signal, tell, ask }) => {
       const options: FitSettings = {
@@ -79,10 +78,10 @@ function heard({ settings, progress }: PredictCall, { signal, tell }: Line): Pre
 }
 
 /** Answers the page's calls until the worker is terminated. */
-export function answerRuntimeCalls(scope: WorkerScope, { backend, compiled, seed }: RuntimeSetup): void {
+export function answerRuntimeCalls(scope: WorkerScope, { backend, compiled }: RuntimeSetup): void {
   const say = (message: ToPage) => scope.postMessage(message);
   const platform = lonePlatform(backend, compiled);
-  const runtime = new LoneRuntime(platform, { backend, seed, workers: 1 });
+  const engine = new LoneEngine(platform, { backend, workers: 1 });
   const aborts = new Map<number, AbortController>();
   /** The one question of each call that waits for its answer. */
   const questions = new Map<number, (error: SentError | null) => void>();
@@ -100,7 +99,7 @@ export function answerRuntimeCalls(scope: WorkerScope, { backend, compiled, seed
         }),
     };
     try {
-      say({ kind: 'result', id, value: await runtime.methods[method](argument as never, line) });
+      say({ kind: 'result', id, value: await engine.methods[method](argument as never, line) });
     } catch (error) {
       say({ kind: 'error', id, error: sendable(error) });
     } finally {
@@ -114,7 +113,7 @@ export function answerRuntimeCalls(scope: WorkerScope, { backend, compiled, seed
     if (message.kind === 'call') void answer(message.id, message.method, message.argument);
     else if (message.kind === 'abort') aborts.get(message.id)?.abort();
     else if (message.kind === 'answer') questions.get(message.id)?.(message.error);
-    else void runtime.close().then(() => say({ kind: 'closed' }));
+    else void engine.close().then(() => say({ kind: 'closed' }));
   });
 }
 

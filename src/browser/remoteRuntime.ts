@@ -27,7 +27,7 @@ export class RemoteRuntime extends Runtime {
   }
 
   #remote({ factory, compiled }: TrainerHost): Connection {
-    const setup: RuntimeSetup = { backend: factory.name, compiled, seed: this.seed };
+    const setup: RuntimeSetup = { backend: factory.name, compiled };
     this.#connection ??= new Connection(this.#start, setup);
     return this.#connection;
   }
@@ -38,11 +38,10 @@ export class RemoteRuntime extends Runtime {
     options: FitSettings,
     report: (report: TrainingReport) => void,
   ): Promise<TrainingResult> {
-    const { signal, onProgress, onReport, checkpoint, ...rest } = options as FitSettings & { seed?: unknown };
-    const { classNames, validation, earlyStopping, select, diagnostics, resume } = rest;
+    const { signal, onProgress, onReport, checkpoint } = options;
     const call: FitCall = {
       prepared,
-      settings: { classNames, validation, earlyStopping, select, diagnostics, resume },
+      settings: plainPart(options),
       progress: onProgress !== undefined,
       checkpoint:
         checkpoint === undefined
@@ -125,6 +124,19 @@ export class RemoteRuntime extends Runtime {
     this.#connection = null;
     await connection?.close();
   }
+}
+
+/** What can be sent of the settings: all but functions, the signal, and members of an ensemble that are there already. */
+function plainPart(settings: FitSettings): FitCall['settings'] {
+  const {
+    signal: _,
+    checkpoint: __,
+    trained: ___,
+    ...rest
+  } = settings as FitSettings & { trained?: unknown };
+  return Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => typeof value !== 'function'),
+  ) as FitCall['settings'];
 }
 
 /** Items handed over one at a time: the next is put when the last was taken. */

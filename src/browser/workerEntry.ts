@@ -1,7 +1,5 @@
 // The one program of every worker in a browser; the first message says which of three it is to be.
 
-import './strictPolicy.ts';
-
 import type { Role } from '../platform/browser/messages.ts';
 import { answerRequests } from '../platform/browser/poolWorker.ts';
 import { prover } from '../platform/browser/provenCompute.ts';

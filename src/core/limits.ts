@@ -19,6 +19,9 @@ export const MAX_MEMBERS = 65_536;
 /** Draws of a prediction or of a step: quantiles hold all draws of 16 rows at once, 640 MB an output at this limit. */
 export const MAX_DRAWS = 10_000_000;
 
+/** Draws of a prediction that asks for no number of them. */
+export const DEFAULT_DRAWS = 100;
+
 /** Optimizer steps of a training: workers count them in an int32. */
 export const MAX_STEPS = 2 ** 31 - 1;
 

@@ -1,11 +1,9 @@
 // The arguments of the runtime's calls as they are at the call: checked, and copied where a caller may go on to change them.
 
 import { checkModel, checkPosterior } from '../core/arguments.ts';
-import { membersOf } from '../core/ensemble.ts';
 import { unchangingMatrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import type { FamilySpec } from '../core/posteriors/index.ts';
 import { checkStateShape } from '../core/training/trainingState.ts';
 import { describeValue } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
@@ -15,7 +13,7 @@ import { checkColumns, namedInputs } from './namedInputs.ts';
 import { predictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike, TrainingData } from './options.ts';
 import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
-import { type PredictSettings, predictPlan, type TrainSettings } from './settings.ts';
+import { familiesOf, type PredictSettings, predictPlan, type TrainSettings } from './settings.ts';
 
 /** What one training takes of its options, or of those of its ensemble. */
 export type FitSettings = Pick<
@@ -88,11 +86,6 @@ export function checkTrainedMembers({
     }
     checkPosterior(`trainEnsemble: trained: member ${m}`, posterior);
   }
-}
-
-/** The family of each member. */
-export function familiesOf(posterior: AnyPosterior): ReadonlyArray<FamilySpec | undefined> {
-  return membersOf(posterior).map(({ family }) => family);
 }
 
 /** The arguments of a prediction, checked and copied. */

@@ -14,8 +14,7 @@ import { namedInputs } from './namedInputs.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike } from './options.ts';
 import { checkInputs, featureUnits } from './prepare.ts';
-import { familiesOf } from './readArguments.ts';
-import { predictPlan } from './settings.ts';
+import { familiesOf, predictPlan } from './settings.ts';
 
 export interface SessionOptions {
   /** As of `createRuntime`; default `auto`. */

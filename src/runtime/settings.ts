@@ -1,6 +1,8 @@
 // The options of the public calls with every default filled in, and checks that need more than one of them.
 
 import type * as z from 'zod';
+import { membersOf } from '../core/ensemble.ts';
+import type { AnyPosterior } from '../core/posterior.ts';
 import { createFamily, type FamilySpec } from '../core/posteriors/index.ts';
 import type { predictOptions, trainOptions } from './optionSchemas.ts';
 
@@ -41,4 +43,9 @@ export function jointDraws(where: string, { mode }: Pick<PredictSettings, 'mode'
     throw new RangeError(
       `${where}: mode: expected sample or mean, got marginal — its draws are of each row alone, not of a function over rows`,
     );
+}
+
+/** The family of each member. */
+export function familiesOf(posterior: AnyPosterior): ReadonlyArray<FamilySpec | undefined> {
+  return membersOf(posterior).map(({ family }) => family);
 }

@@ -5,7 +5,7 @@ import { INITIAL_RHO } from '../core/gaussian.ts';
 import { KL_WEIGHTINGS } from '../core/klWeightings/index.ts';
 import { LIKELIHOODS } from '../core/likelihoods/index.ts';
 import { VALIDATION_METRICS } from '../core/likelihoods/likelihood.ts';
-import { MAX_DRAWS } from '../core/limits.ts';
+import { DEFAULT_DRAWS, MAX_DRAWS } from '../core/limits.ts';
 import { OPTIMIZERS } from '../core/optimizers/index.ts';
 import { familyField, POSTERIORS } from '../core/posteriors/index.ts';
 import { SCHEDULES } from '../core/schedules/index.ts';
@@ -96,7 +96,7 @@ export const trainingFields = {
 };
 
 /** Posterior draws that predictions average over. */
-export const predictionDraws = count('Posterior draws that are averaged.', MAX_DRAWS).default(100);
+export const predictionDraws = count('Posterior draws that are averaged.', MAX_DRAWS).default(DEFAULT_DRAWS);
 
 const LEVEL = 'a level between 0 and 1, both excluded';
 

@@ -60,6 +60,28 @@ test('has the bits of Node, with one worker', async () => {
   expect(workers).toHaveLength(1);
 });
 
+test('sends the names of classes and the rows held out', async () => {
+  const classes = smallProblem('categorical', 3);
+  const named = {
+    ...classes.options,
+    epochs: 4,
+    classNames: ['a', 'b', 'c'],
+    validation: { ...classes.data, draws: 7 },
+    select: 'best',
+  } as const;
+  const [here, there] = [[], []] as unknown[][];
+  const posterior = await runtime.train(classes.model, classes.data, {
+    ...named,
+    onReport: ({ seconds, ...rest }) => void here.push(rest),
+  });
+  const expected = await onNode.train(classes.model, classes.data, {
+    ...named,
+    onReport: ({ seconds, ...rest }) => void there.push(rest),
+  });
+  expect(here).toEqual(there);
+  expect(posterior).toEqual(expected);
+});
+
 test('gives single draws one by one, as many as are asked for', async () => {
   const posterior = await runtime.train(model, data, options);
   const drawn = [];

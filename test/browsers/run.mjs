@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { KERNEL_EPOCH } from '../../dist/backend/kernelEpoch.js';
 import { createRuntime, posteriorDigest } from '../../dist/index.js';
 import { goldenDigests } from '../golden/digests.mjs';
+import { tryBundlers } from './bundlers.mjs';
 import { digestsIn } from './otherRuntimes.mjs';
 import { tryPlayground } from './playground.mjs';
 import { findBrowser, open, ROOT, serve } from './support.mjs';
@@ -132,6 +133,14 @@ async function playgroundStep(browsers) {
   }
 }
 
+/** Projects from scratch with each build tool. @param {readonly BrowserName[]} browsers */
+async function bundlersStep(browsers) {
+  await tryBundlers(browsers, golden.digests.values.posterior, (line, error) => {
+    console.log(`${line}: ${error ?? 'golden digest'}`);
+    if (error !== null) fail(`bundlers: ${line}`);
+  });
+}
+
 /** Everything else a page relies on, each check by its name. @param {readonly BrowserName[]} browsers */
 async function behavior(browsers) {
   for (const browser of browsers) {
@@ -196,7 +205,13 @@ async function interruptions(browsers) {
   }
 }
 
-const STEPS = { digests: digestTable, behavior, interruptions, playground: playgroundStep };
+const STEPS = {
+  digests: digestTable,
+  behavior,
+  interruptions,
+  playground: playgroundStep,
+  bundlers: bundlersStep,
+};
 
 const { values } = parseArgs({
   options: {

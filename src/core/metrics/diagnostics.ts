@@ -3,13 +3,8 @@
 
 import { LANES } from '../../backend/backend.ts';
 import { softplus } from '../../math/float64.ts';
-import { readable } from '../../options/readable.ts';
-import { checkPosterior } from '../arguments.ts';
-import { membersOf } from '../ensemble.ts';
-import { type LayerPriors, layerPriors } from '../layerPriors.ts';
+import type { LayerPriors } from '../layerPriors.ts';
 import type { LayerLayout, ParameterLayout } from '../parameters.ts';
-import type { Posterior } from '../posterior.ts';
-import { createFamily } from '../posteriors/index.ts';
 import { sumOfSquares } from './smoothedGradient.ts';
 import { type DecibelHistogram, type WeightQuantiles, WeightTally } from './weightTally.ts';
 
@@ -60,7 +55,7 @@ export interface GradientBuffers {
 }
 
 /** A tally with the gradients' squares beside. */
-class Part {
+export class Part {
   readonly weights: WeightTally;
   squaresMu = 0;
   squaresRho = 0;
@@ -128,37 +123,6 @@ export function diagnosePanels(
   return summed(parts, context, gradients?.scale ?? null);
 }
 
-/**
- * Diagnoses a posterior, as `load` gives it or a training ends with it: what does not need the training (`klShare`, `sigmaMoved` and
- * `smoothedGradientNorm` do, and are null).
- */
-export function diagnosePosterior(given: Posterior): ModelDiagnostics {
-  const [posterior, ...others] = readable('diagnosePosterior', () =>
-    membersOf(checkPosterior('diagnosePosterior', given)),
-  );
-  if (others.length > 0 || posterior !== given) {
-    throw new TypeError(
-      `diagnosePosterior: expected one posterior, got an ensemble of ${others.length + 1} — diagnose each of its members`,
-    );
-  }
-  if (createFamily(posterior.family).means !== null) {
-    throw new TypeError(
-      `diagnosePosterior: expected a posterior whose weights have a sigma, got one of the family ${posterior.family?.kind} — there is nothing to diagnose in it`,
-    );
-  }
-  const priors = posterior.layers.map(({ prior }) => prior);
-  const context = { priors: layerPriors(posterior.model, priors) };
-  const parts = posterior.layers.flatMap((layer, l) =>
-    (['weight', 'bias'] as const).map((tensor) => {
-      const part = new Part(`layers.${l}.${tensor}`, context, l);
-      const { mu, rho } = layer[tensor];
-      part.weights.add(mu, rho, 0, mu.length);
-      return part;
-    }),
-  );
-  return summed(parts, context, null);
-}
-
 /** Runs of one layer's slots that exist and belong to one tensor: of a panel, the bias row and the rows of weights. */
 function eachRun(layer: LayerLayout, visit: (isBias: boolean, from: number, to: number) => void): void {
   for (let panel = 0; panel < layer.panels; panel++) {
@@ -173,7 +137,8 @@ function eachRun(layer: LayerLayout, visit: (isBias: boolean, from: number, to: 
 }
 
 /** Two parts a layer, weight and bias, in order. */
-function summed(
+/** @internal */
+export function summed(
   parts: readonly Part[],
   context: DiagnosticContext,
   gradientScale: number | null,

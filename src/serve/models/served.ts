@@ -6,7 +6,7 @@ import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { createFamily } from '../../core/posteriors/index.ts';
 import { PREDICTION_MODES, type PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { isEarlier } from '../../random/earlierEpochs.ts';
-import { familiesOf } from '../../runtime/readArguments.ts';
+import { familiesOf } from '../../runtime/settings.ts';
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts';
 import type { Engine } from '../batching/engine.ts';
 import { ModelStatistics } from '../observe/statistics.ts';
