@@ -1,27 +1,33 @@
 // The commands there are, and what becomes of a command line: a result, or one line on stderr and an exit status.
 
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../errors.ts';
-import { varpoolVersion } from '../experiment/provenance.ts';
 import { colored, isColored } from './color.ts';
-import { benchCommand } from './commands/bench.ts';
-import { compareCommand } from './commands/compare.ts';
-import { completionsCommand } from './commands/completions.ts';
-import { demoCommand } from './commands/demo.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { evaluateCommand } from './commands/evaluate.ts';
-import { helpCommand } from './commands/help.ts';
-import { initCommand } from './commands/init.ts';
-import { predictCommand } from './commands/predict.ts';
-import { resumeCommand } from './commands/resume.ts';
-import { rowsCommand } from './commands/rows.ts';
-import { serveCommand } from './commands/serve.ts';
-import { sweepCommand } from './commands/sweep.ts';
-import { trainCommand } from './commands/train.ts';
-import { verifyCommand } from './commands/verify.ts';
 import { EXIT, report } from './failure.ts';
 import { guardStreams } from './output.ts';
 import { usageProblem } from './usage.ts';
+
+/** Every command, loaded only when it is wanted: what all of them import takes half a second. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: async () => (await import('./commands/demo.ts')).demoCommand(),
+  init: async () => (await import('./commands/init.ts')).initCommand(),
+  train: async () => (await import('./commands/train.ts')).trainCommand(),
+  resume: async () => (await import('./commands/resume.ts')).resumeCommand(),
+  predict: async () => (await import('./commands/predict.ts')).predictCommand(),
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand(),
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
+  rows: async () => (await import('./commands/rows.ts')).rowsCommand(),
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  bench: async () => (await import('./commands/bench.ts')).benchCommand(),
+  sweep: async () => (await import('./commands/sweep.ts')).sweepCommand(),
+  compare: async () => (await import('./commands/compare.ts')).compareCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  completions: async () => (await import('./commands/completions.ts')).completionsCommand(),
+  help: async () => (await import('./commands/help.ts')).helpCommand(),
+};
+/** Those that tell of the others. */
+const OF_ALL = ['completions', 'help'];
 
 /** Runs a command line and resolves to its exit status; never rejects. */
 export async function runCli(words: readonly string[]): Promise<number> {
@@ -29,7 +35,7 @@ export async function runCli(words: readonly string[]): Promise<number> {
   const verbose = words.includes('--verbose');
   // A mistake of ours in some callback still ends in one line.
   process.on('uncaughtException', (error) => process.exit(report(error, verbose)));
-  const program = createProgram();
+  const program = await createProgram(commandsFor(words));
   try {
     if (words.length === 0) {
       process.stderr.write(program.helpInformation());
@@ -46,33 +52,24 @@ export async function runCli(words: readonly string[]): Promise<number> {
   }
 }
 
-export function createProgram(): Command {
+/** The commands that a command line needs. */
+function commandsFor([first = '']: readonly string[]): readonly string[] {
+  if (first === '-V' || first === '--version') return [];
+  return Object.hasOwn(COMMANDS, first) && !OF_ALL.includes(first) ? [first] : Object.keys(COMMANDS);
+}
+
+export async function createProgram(names: readonly string[] = Object.keys(COMMANDS)): Promise<Command> {
   const program = new Command('varpool')
     .description('Bayesian neural networks on every core of a machine')
-    .version(varpoolVersion(), '-V, --version', 'print the version')
+    .version(await ownVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .addHelpText(
       'after',
       '\nExit status: 0 done, 2 bad usage, config or data, 3 diverged, 4 verify found a difference, 5 workers lost, 130 interrupted.\nStart with: varpool demo',
     );
-  for (const command of [
-    demoCommand(),
-    initCommand(),
-    trainCommand(),
-    resumeCommand(),
-    predictCommand(),
-    evaluateCommand(),
-    verifyCommand(),
-    rowsCommand(),
-    serveCommand(),
-    benchCommand(),
-    sweepCommand(),
-    compareCommand(),
-    doctorCommand(),
-    completionsCommand(),
-    helpCommand(),
-  ]) {
+  for (const name of names) {
+    const command = await COMMANDS[name]();
     program.addCommand(command.helpOption('-h, --help', 'print this help'));
   }
   program.hook('preAction', (_, command) => refuseEmpty(command));
@@ -91,6 +88,17 @@ export function createProgram(): Command {
     });
   }
   return program;
+}
+
+/** Without what checks a package.json and says what is wrong with it, unless something is. */
+async function ownVersion(): Promise<string> {
+  try {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    if (typeof version === 'string') return version;
+  } catch {
+    // Told below, in words.
+  }
+  return (await import('../experiment/provenance.ts')).varpoolVersion();
 }
 
 /** An empty string is no path, no name and no number: it comes from a shell variable that is not set. @throws ConfigError */

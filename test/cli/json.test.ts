@@ -31,9 +31,11 @@ const WORDS: Record<string, string[]> = {
   doctor: [],
 };
 
+const { commands } = await createProgram();
+
 describe('--json', () => {
   // serve prints its line and goes on until a signal: test/serve/lifecycle.test.ts.
-  const withJson = createProgram().commands.filter(
+  const withJson = commands.filter(
     (command) => command.options.some(({ long }) => long === '--json') && command.name() !== 'serve',
   );
 

@@ -10,7 +10,7 @@ import { nearest } from '../../src/messages.ts';
 import { MAIN, temporaryDirectory, varpool } from './cli.ts';
 
 const dir = temporaryDirectory();
-const commands = createProgram().commands.map((command) => command.name());
+const commands = (await createProgram()).commands.map((command) => command.name());
 
 describe('help and version', () => {
   test('varpool help is varpool --help; varpool help COMMAND is that of the command', () => {
