@@ -11,8 +11,8 @@ import { alignClasses, type Table } from '../data/dataset.ts';
 import { contentHead, defaultMaxBytes, openDataFile } from '../data/files.ts';
 import { readCsv } from '../data/formats/csv.ts';
 import { idxTable, looksLikeIdx, readIdxParts } from '../data/formats/idx.ts';
-import { looksLikeJsonLines } from '../data/formats/jsonLines.ts';
 import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/formats/npy.ts';
+import { hasTypedCells } from '../data/formats/scan.ts';
 import { readIndices } from '../data/indices.ts';
 import { readInputs } from '../data/inputs.ts';
 import { count, fail, showPath } from '../data/message.ts';
@@ -77,10 +77,10 @@ function learnedFrame(run: Run, posterior: AnyPosterior, path: string, withTarge
   const { columns } = posterior;
   if (data.kind !== 'csv' || columns === undefined || isDirectory(path)) return null;
   const file = openDataFile(path);
-  const head = contentHead(file, 64);
+  const head = contentHead(file, 8);
   if (looksLikeNpy(head) || looksLikeIdx(head)) return null;
   const plain = arePlain(columns) && columns.passThrough.length === 0 && data.targetPath === undefined;
-  if (plain && !looksLikeJsonLines(path, head)) return null;
+  if (plain && !hasTypedCells(file)) return null;
   return frameOf(
     file,
     frameOptions(run, posterior, withTargets && data.targetPath === undefined, withTargets),

@@ -1,5 +1,7 @@
 // Tables of more than numbers: cells of every kind, missing ones, rows that are dropped, and what is learned on the training rows alone.
 
+import { readFileSync } from 'node:fs';
+import * as zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { ColumnSpec } from '../../src/columns/index.ts';
 import { loadData } from '../../src/data/load.ts';
@@ -173,6 +175,59 @@ describe('a table of several kinds of columns', () => {
     expect(said(json)).toMatch(/line 2: expected the names of the first object .* got "z"/);
     put('people.jsonl', `${lines[0]}\n[1]\n`);
     expect(said(json)).toMatch(/line 2: expected a JSON object, got a list of 1/);
+  });
+
+  it.each(['snappy', 'gzip', 'none'])(
+    'reads Parquet as pandas writes it, compressed by %s',
+    (compression) => {
+      put('people.parquet', readFileSync(new URL(`parquet/people.${compression}.parquet`, import.meta.url)));
+      const columns = {
+        ...people.columns,
+        joined: { kind: 'date', format: 'iso', parts: ['days'] } as ColumnSpec,
+      };
+      const { train } = table({ ...people, columns, path: 'people.parquet', missing: 'mean' });
+      expect(train.featureNames).toEqual([
+        ...[
+          'color=blue',
+          'color=red',
+          'color missing',
+          'age',
+          'age missing',
+          'visits',
+          'visits missing',
+          'smoker',
+          'joined',
+        ],
+      ]);
+      expect([...train.features.data]).toEqual(
+        [
+          ...[0, 1, 0, 20.5, 0, 1, 0, 1, 19723],
+          ...[0, 0, 1, 91 / 3, 1, 2, 0, 0, 19724.5],
+          ...[1, 0, 0, 30.5, 0, 7 / 3, 1, 1, 19754],
+          ...[0, 1, 0, 40, 0, 4, 0, 0, 19783],
+        ].map((value) => expect.closeTo(value, 12)),
+      );
+    },
+  );
+
+  it('refuses Parquet of lists, and a damaged one', () => {
+    const read = (name: string) => readFileSync(new URL(`parquet/${name}.parquet`, import.meta.url));
+    put('lists.parquet', read('lists'));
+    expect(said({ path: 'lists.parquet', target: 'y' })).toMatch(
+      /column "x": expected numbers, texts, booleans or dates, got lists or maps — /,
+    );
+    // Node has zstd from 22.15 on.
+    put('zstd.parquet', read('people.zstd'));
+    const zstd = { ...people, path: 'zstd.parquet', missing: 'mean', features: ['age'] } as const;
+    if ('zstdDecompressSync' in zlib) expect(table(zstd).train.features.rows).toBe(4);
+    else
+      expect(said(zstd)).toMatch(
+        /got ".*ZSTD" — is it damaged\? If not, save it with Snappy or gzip, or as CSV$/,
+      );
+    put('cut.parquet', read('people.none').subarray(0, 900));
+    expect(said({ path: 'cut.parquet', target: 'y' })).toMatch(
+      /^cut\.parquet: expected a Parquet file that hyparquet can read, got /,
+    );
   });
 
   it('is divided by groups, by an order or in proportion, and not by two of them', () => {

@@ -103,7 +103,7 @@ const NO_TEXT: ReadonlyArray<{ starts: string; has?: string; is: string; next: s
   { starts: 'PK\x03\x04', has: '.npy', is: 'an NPZ archive', next: 'save each array as a .npy file' },
   { starts: 'PK\x03\x04', is: 'a ZIP archive', next: 'unpack it first' },
   { starts: '\xd0\xcf\x11\xe0', is: 'an old Excel workbook', next: 'save the sheet as CSV' },
-  { starts: 'PAR1', is: 'a Parquet file', next: 'save the table as CSV' },
+  { starts: 'PAR1', is: 'a Parquet file', next: 'end its name in .parquet' },
 ];
 
 function checkedText(file: DataFile, encoding: Encoding | undefined): Buffer {

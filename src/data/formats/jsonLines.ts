@@ -11,14 +11,9 @@ export interface TypedSink {
   row(cells: readonly unknown[], line: number): void;
 }
 
-/** Whether the cells of a file have types, by its name. */
-export function hasTypes(path: string): boolean {
-  return /\.(jsonl|ndjson)(\.gz)?$/i.test(path);
-}
-
 /** Whether a file is of JSON lines, by its name or its first bytes. */
 export function looksLikeJsonLines(path: string, head: Buffer): boolean {
-  return hasTypes(path) || /^\uFEFF?\s*\{\s*["}]/.test(head.toString('utf8'));
+  return /\.(jsonl|ndjson)(\.gz)?$/i.test(path) || /^\uFEFF?\s*\{\s*["}]/.test(head.toString('utf8'));
 }
 
 /** Hands every object to `sink` as the cells of the first one's names; returns how many there were. @throws DataError naming the line */

@@ -11,7 +11,7 @@ import {
 import type { ColumnRef } from '../columns.ts';
 import { selectLabels, selectMatrixRows, type Table, type Targets } from '../dataset.ts';
 import { defaultMaxBytes } from '../files.ts';
-import { hasTypes } from '../formats/jsonLines.ts';
+import { hasTypedName } from '../formats/scan.ts';
 import { fail, showPath } from '../message.ts';
 import { type LoadContext, type Parts, refuseConstant, refuseSplit } from '../parts.ts';
 import { type CsvSpec, textFormat } from '../spec.ts';
@@ -28,7 +28,7 @@ export function needsFrame(spec: CsvSpec): boolean {
   const said = [columns, missing, passThrough, groups, order, targetPath].some(
     (value) => value !== undefined,
   );
-  return said || hasTypes(spec.path);
+  return said || hasTypedName(spec.path);
 }
 
 /** A table of plain numbers with what its columns are called. */

@@ -8,11 +8,10 @@ import type { LearnedColumn } from '../../columns/tableColumns.ts';
 import { describeValue } from '../../messages.ts';
 import { type FileColumns, resolveColumns } from '../columns.ts';
 import type { Targets } from '../dataset.ts';
-import { contentHead, type DataFile, openDataFile, provenance } from '../files.ts';
-import { scanRecords } from '../formats/delimited.ts';
+import { type DataFile, openDataFile, provenance } from '../files.ts';
 import { cellPlace, columnPlace } from '../formats/header.ts';
-import { looksLikeJsonLines, scanJsonLines } from '../formats/jsonLines.ts';
 import { type Role, toNumber, whyNotNumber } from '../formats/number.ts';
+import { scanTable } from '../formats/scan.ts';
 import { LabelCollector } from '../labels.ts';
 import { count, fail, show } from '../message.ts';
 import type { Frame, FrameColumn, TextColumn } from './frame.ts';
@@ -29,8 +28,7 @@ export function readFrame(path: string, options: FrameOptions): Frame {
 export function frameOf(file: DataFile, options: FrameOptions): Frame {
   const builder = new FrameBuilder(file, options);
   const known = options.learned?.map(({ name }) => name) ?? null;
-  if (looksLikeJsonLines(file.path, contentHead(file, 64))) scanJsonLines(file, options.encoding, builder);
-  else scanRecords(file, options, builder, known, options.target === null ? 'file' : 'config');
+  scanTable(file, options, builder, known, options.target === null ? 'file' : 'config');
   return builder.frame();
 }
 
@@ -82,7 +80,7 @@ class FrameBuilder {
     const kept = [...new Set([...texts, ...this.#keys])];
     this.#texts = kept.map((column) => ({
       column,
-      sink: new TextSink(levelOf, (got) => new Refused('a text', describeValue(got), 'write it as one')),
+      sink: new TextSink(writtenOf, (got) => new Refused('a text', describeValue(got), 'write it as one')),
     }));
     this.#targets = target === null ? [] : resolveColumns(target, all, 'data.target');
     const specs = columnSpecs(all, this.options);
@@ -280,6 +278,11 @@ function refusalOfMissing(
   if (treatment !== 'error' && treatment !== 'drop') return null;
   const next = 'fill it in, or say what to do about missing cells in data.missing';
   return (got) => new Refused('a value', got, next);
+}
+
+/** A cell as it is written; a date in its ISO form. */
+function writtenOf(value: unknown): string | undefined {
+  return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : levelOf(value);
 }
 
 function put(sink: ColumnSink, cell: unknown): void {

@@ -3,10 +3,10 @@
 import { isTruth } from '../../columns/boolean.ts';
 import { DATE_FORMATS, type DateFormat, parseDate } from '../../columns/date.ts';
 import { MISSING_MARKERS } from '../../columns/missing.ts';
-import { contentHead, type DataFile, openDataFile, type ReadOptions } from '../files.ts';
-import { scanRecords, type TextFormat } from '../formats/delimited.ts';
-import { looksLikeJsonLines, scanJsonLines } from '../formats/jsonLines.ts';
+import { type DataFile, openDataFile, type ReadOptions } from '../files.ts';
+import type { TextFormat } from '../formats/delimited.ts';
 import { isDecimal, toNumber } from '../formats/number.ts';
+import { scanTable } from '../formats/scan.ts';
 import { columnName } from './frameColumns.ts';
 
 /** More distinct texts than this are no categories. */
@@ -47,11 +47,6 @@ export interface TableSurvey {
 /** @throws DataError as a reader of the table */
 export function surveyTable(path: string, options: TextFormat & ReadOptions = {}): TableSurvey {
   const file = openDataFile(path, options);
-  if (looksLikeJsonLines(path, contentHead(file, 64))) {
-    const sink = new SurveySink();
-    scanJsonLines(file, options.encoding, sink);
-    return sink.survey(null);
-  }
   const found = scan(file, options);
   if ((options.header ?? 'auto') !== 'auto' || found.names !== null) return found.survey(null);
   // All text above all text: names stand in their column once, categories more often.
@@ -62,7 +57,7 @@ export function surveyTable(path: string, options: TextFormat & ReadOptions = {}
 
 function scan(file: DataFile, options: TextFormat): SurveySink {
   const sink = new SurveySink();
-  scanRecords(file, options, sink);
+  scanTable(file, options, sink);
   return sink;
 }
 
@@ -102,6 +97,7 @@ class SurveySink {
 }
 
 function textOf(cell: unknown): string {
+  if (cell instanceof Date) return cell.toISOString();
   return cell === null || cell === undefined ? '' : String(cell);
 }
 

@@ -71,7 +71,9 @@ const idx = section({
 
 const csv = section({
   kind: z.literal('csv'),
-  path: path('Text file, one row a line, or JSON lines (.jsonl, .ndjson), an object a line.'),
+  path: path(
+    'Text file, one row a line; JSON lines (.jsonl, .ndjson), an object a line; or Parquet (.parquet), for which the package hyparquet is installed.',
+  ),
   testPath: path('Second file of the same layout that is the test part, in place of a split.').optional(),
   task,
   ...layoutFields,
