@@ -5,6 +5,7 @@ import { reliability } from '../core/calibration/reliability.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { toMatrix } from '../core/matrix.ts';
+import { countPit, countQuantiles } from '../core/metrics/countMixture.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { mixtureQuantiles } from '../core/predictive/quantiles.ts';
@@ -58,11 +59,14 @@ async function pitOf(
   y: Matrix,
   options: PredictOptions,
 ): Promise<Float64Array> {
-  const noise = createLikelihood(posterior.likelihood).noise ?? undefined;
+  const { noise, counts = null } = createLikelihood(posterior.likelihood);
   const pit = new Float64Array(y.data.length);
   let draws = 0;
   for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
-    const one = mixturePit(values, noiseScale ?? [], y.data, noise);
+    const one =
+      counts === null
+        ? mixturePit(values, noiseScale ?? [], y.data, noise ?? undefined)
+        : countPit(values, y.data, counts);
     for (let i = 0; i < pit.length; i++) pit[i] += one[i];
     draws++;
   }
@@ -81,7 +85,7 @@ export async function regressionBands(
   const x = Float64Array.from(grid);
   const rows: Float64Array[] = [];
   const scales: number[] = [];
-  const noise = createLikelihood(posterior.likelihood).noise ?? undefined;
+  const { noise, counts = null } = createLikelihood(posterior.likelihood);
   for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
     rows.push(values);
     scales.push(noiseScale?.[0] ?? 0);
@@ -97,7 +101,8 @@ export async function regressionBands(
       ['epistemic', 0],
       ['total', scales],
     ] as const) {
-      mixtureQuantiles(out, levels, draws, scale, noise);
+      if (counts !== null && kind === 'total') countQuantiles(out, levels, draws, counts);
+      else mixtureQuantiles(out, levels, draws, scale, noise ?? undefined);
       bands[kind].lower.push(out[0]);
       bands[kind].upper.push(out[1]);
     }

@@ -2,6 +2,7 @@
 // target in predictions, and how predictions are scored. Everything particular to a kind is in its own file.
 
 import type { Kernels } from '../../backend/backend.ts';
+import type { CountDistribution } from '../predictive/countDistribution.ts';
 import type { StandardDistribution } from '../predictive/standardDistribution.ts';
 
 /** Byte addresses of one run of rows of one draw. */
@@ -60,6 +61,8 @@ export interface Likelihood {
    */
   readonly scale: number | 'learned' | null;
   loss(kernels: Kernels, at: LossAddresses, outputs: number, rows: number, scale: number): void;
+  /** nll per row that `loss` and `baselineNll` leave out, because no output changes it; left out where it is 0. */
+  constantNll?(targets: Int32Array | Float32Array, outputs: number): number;
   /**
    * nll per row, in nats, of the best prediction that does not look at x: what a network has to beat.
    * @param targets labels [N], or values [N, K]
@@ -83,12 +86,14 @@ export interface Likelihood {
 
   // — scores —
 
-  /** Noise of a target around its mean, in units of `scale`; null for discrete targets. */
+  /** Noise of a target around its mean, in units of `scale`; null for discrete targets and counts. */
   readonly noise: StandardDistribution | null;
+  /** Distribution of a target that is a count, given its mean; null, or left out, for all others. */
+  readonly counts?: CountDistribution | null;
   /** What early stopping may judge by. */
   readonly metrics: readonly ValidationMetric[];
   /**
-   * Scores of predictions of discrete targets; null where they follow from `noise`.
+   * Scores of predictions of discrete targets; null where they follow from `noise` or `counts`.
    * @param drawn false where the prediction is of the mean weights
    */
   readonly score:

@@ -1,7 +1,9 @@
 // Draws in the data's units, each with its noise, and their predictive quantiles, a chunk of rows at a time.
 
 import { createLikelihood } from '../likelihoods/index.ts';
+import { countQuantiles } from '../metrics/countMixture.ts';
 import type { Posterior } from '../posterior.ts';
+import type { CountDistribution } from './countDistribution.ts';
 import { mixtureQuantiles } from './quantiles.ts';
 import type { StandardDistribution } from './standardDistribution.ts';
 
@@ -45,6 +47,8 @@ export interface PredictiveChunk {
   readonly noise: Float64Array;
   /** Shape of that noise; null where there is none. */
   readonly shape: StandardDistribution | null;
+  /** Distribution of counts around the draws; null where targets are none. */
+  readonly counts: CountDistribution | null;
 }
 
 export function predictiveChunk(posterior: Posterior, chunk: DrawChunk): PredictiveChunk {
@@ -52,7 +56,7 @@ export function predictiveChunk(posterior: Posterior, chunk: DrawChunk): Predict
   const K = posterior.model.outputSize;
   const scale = originalNoiseScale(posterior);
   const noise = Float64Array.from({ length: draws * K }, (_, i) => scale[i % K] ?? 0);
-  const shape = createLikelihood(posterior.likelihood).noise;
+  const { noise: shape, counts = null } = createLikelihood(posterior.likelihood);
   return {
     firstRow,
     rows,
@@ -61,6 +65,7 @@ export function predictiveChunk(posterior: Posterior, chunk: DrawChunk): Predict
     values: toOriginalUnits(posterior, chunk.values),
     noise,
     shape,
+    counts,
   };
 }
 
@@ -79,12 +84,12 @@ export function interleave(members: readonly PredictiveChunk[]): PredictiveChunk
     values.set(member.values.subarray(n * rows * K, (n + 1) * rows * K), s * rows * K);
     noise.set(member.noise.subarray(n * K, (n + 1) * K), s * K);
   }
-  return { firstRow, rows, draws, outputs: K, values, noise, shape: first.shape };
+  return { firstRow, rows, draws, outputs: K, values, noise, shape: first.shape, counts: first.counts };
 }
 
 /**
- * Fills a chunk's rows of the quantiles at every level: of the mixture over draws of mean + noise scale·noise, of the
- * probabilities themselves where there is no noise.
+ * Fills a chunk's rows of the quantiles at every level: of the mixture over draws of mean + noise scale·noise, or of counts, and of the
+ * probabilities themselves where there is neither.
  */
 export function fillQuantiles(into: readonly LevelQuantiles[], chunk: PredictiveChunk): void {
   const { draws, outputs: K, values } = chunk;
@@ -97,7 +102,8 @@ export function fillQuantiles(into: readonly LevelQuantiles[], chunk: Predictive
   );
   for (let i = 0; i < perDraw; i++) {
     for (let s = 0; s < draws; s++) sample[s] = values[s * perDraw + i];
-    mixtureQuantiles(out, levels, sample, scales[i % K], chunk.shape ?? undefined);
+    if (chunk.counts !== null) countQuantiles(out, levels, sample, chunk.counts);
+    else mixtureQuantiles(out, levels, sample, scales[i % K], chunk.shape ?? undefined);
     for (const [q, quantile] of into.entries()) quantile.values[chunk.firstRow * K + i] = out[q];
   }
 }

@@ -49,7 +49,8 @@ export function checkSizes(
   }
   // Quantiles of 16 rows are made from all their draws.
   const mostDraws = Math.floor(MAX_ARENA_BYTES / (16 * 4 * model.outputSize));
-  if (createLikelihood(likelihood).noise !== null && prediction.draws > mostDraws) {
+  const { noise, counts = null } = createLikelihood(likelihood);
+  if ((noise !== null || counts !== null) && prediction.draws > mostDraws) {
     const expected = `at most ${mostDraws} for ${model.outputSize} outputs`;
     throw problem(`${where}: prediction.draws`, expected, `${prediction.draws}`, 'lower it');
   }

@@ -3,6 +3,7 @@
 import { mixturePit } from '../../core/calibration/coverage.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { Matrix } from '../../core/matrix.ts';
+import { countNll, countPit } from '../../core/metrics/countMixture.ts';
 import { mixtureNll } from '../../core/metrics/gaussianMixture.ts';
 import { average } from '../../core/metrics/meanAndStandardError.ts';
 import { MonteCarloTally, monteCarloBound } from '../../core/metrics/monteCarloError.ts';
@@ -73,7 +74,8 @@ export async function evaluateValues(
 async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matrix): Promise<RowScores> {
   const K = posterior.model.outputSize;
   const noise = originalNoiseScale(posterior);
-  const shape = createLikelihood(posterior.likelihood).noise ?? undefined;
+  const { noise: noiseShape, counts = null } = createLikelihood(posterior.likelihood);
+  const shape = noiseShape ?? undefined;
   const nll = new Float64Array(y.rows);
   const tally = new MonteCarloTally(y.rows, S);
   const pit = new Float64Array(y.rows * K);
@@ -84,8 +86,12 @@ async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matri
     const targets = Float64Array.from(y.data.subarray(chunk.firstRow * K, (chunk.firstRow + chunk.rows) * K));
     const add = (row: number, exponents: Float64Array, logSum: number) =>
       tally.add(chunk.firstRow + row, exponents, logSum);
-    nll.set(mixtureNll(values, noise, targets, add, shape), chunk.firstRow);
-    pit.set(mixturePit(values, noise, targets, shape), chunk.firstRow * K);
+    const [ownNll, ownPit] =
+      counts === null
+        ? [mixtureNll(values, noise, targets, add, shape), mixturePit(values, noise, targets, shape)]
+        : [countNll(values, targets, K, counts, add), countPit(values, targets, counts)];
+    nll.set(ownNll, chunk.firstRow);
+    pit.set(ownPit, chunk.firstRow * K);
     for (let i = 0; i < targets.length; i++) {
       for (let s = 0; s < draws; s++) mean[chunk.firstRow * K + i] += values[s * targets.length + i];
       mean[chunk.firstRow * K + i] /= draws;

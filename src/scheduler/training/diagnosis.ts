@@ -142,15 +142,19 @@ export class Diagnosis {
   #baselineNll(): number {
     if (!Number.isNaN(this.#baseline)) return this.#baseline;
     const { problem, memory, arena } = this;
-    const { likelihood, rowCount } = problem;
-    const K = problem.model.outputSize;
-    const first = memory.targets / 4;
-    const { targets: stored, baselineNll } = createLikelihood(likelihood);
-    const targets =
-      stored === 'labels'
-        ? arena.i32.subarray(first, first + rowCount)
-        : arena.f32.subarray(first, first + rowCount * K);
-    this.#baseline = baselineNll(targets, K);
+    const { baselineNll } = createLikelihood(problem.likelihood);
+    this.#baseline = baselineNll(trainingTargets(problem, memory, arena), problem.model.outputSize);
     return this.#baseline;
   }
+}
+
+/** The targets of a training where they lie: labels, or values [N, K]. */
+export function trainingTargets(
+  { likelihood, rowCount, model }: TrainingProblem,
+  memory: TrainingMemory,
+  arena: Arena,
+): Int32Array | Float32Array {
+  const first = memory.targets / 4;
+  if (createLikelihood(likelihood).targets === 'labels') return arena.i32.subarray(first, first + rowCount);
+  return arena.f32.subarray(first, first + rowCount * model.outputSize);
 }

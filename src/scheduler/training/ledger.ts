@@ -1,10 +1,11 @@
 // What an epoch came to: the step losses and KLs that workers leave in the arena, added up and stated per training row.
 
 import type { Arena } from '../../backend/arena.ts';
+import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../../core/training/trainingMemory.ts';
 import { log } from '../../math/float64.ts';
-import { Diagnosis } from './diagnosis.ts';
+import { Diagnosis, trainingTargets } from './diagnosis.ts';
 import type { PreparedTraining } from './prepared.ts';
 import type { TrainingReport } from './reports.ts';
 
@@ -16,7 +17,10 @@ export class Ledger {
    * epoch can have fewer rows, so within an epoch this is the plain sum that older states hold.
    */
   epochLoss = 0;
-  /** Σ log scale of standardized targets: turns a density per standardized unit into one per unit of the data. */
+  /**
+   * Σ log scale of standardized targets, which turns a density per standardized unit into one per unit of the data; and what the loss of a row
+   * leaves out.
+   */
   readonly #logUnit: number;
   readonly #perEpoch: number;
   #entered = 0;
@@ -36,7 +40,11 @@ export class Ledger {
     this.diagnosis = new Diagnosis(problem, memory, arena, initialRho, diagnoseEvery, warn);
     this.#perEpoch = stepsPerEpoch(problem);
     const targets = standardization.targets?.scale ?? new Float64Array();
-    this.#logUnit = targets.reduce((sum, scale) => sum + log(scale), 0);
+    const constant = createLikelihood(problem.likelihood).constantNll?.(
+      trainingTargets(problem, memory, arena),
+      problem.model.outputSize,
+    );
+    this.#logUnit = targets.reduce((sum, scale) => sum + log(scale), 0) + (constant ?? 0);
   }
 
   /** Goes on after a step that another ledger came to; the epochs before it are reported already. */
