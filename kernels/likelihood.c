@@ -71,6 +71,22 @@ void KERNEL(bernoulli_f32)(BASE
   }
 }
 
+void KERNEL(poisson_f32)(BASE
+    ptr loss, ptr gradient, ptr logRates, ptr targets,
+    uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {
+  EACH_PLACE(o, stride, rows) {
+    vf sum = splat(0.0f);
+    for (uint32_t k = 0; k < outputs; k++) {
+      uintptr_t i = input_at(o) + k * LANES;
+      vf x = load(F32(logRates) + i), target = load(F32(targets) + i);
+      vf rate = exp_any(x);
+      sum = sum + (rate - target * x);
+      if (gradient) store(F32(gradient) + i, keep(o.mask, (rate - target) * scale));
+    }
+    store(F32(loss) + row_at(o), keep(o.mask, sum));
+  }
+}
+
 void KERNEL(gaussian_f32)(BASE
     ptr loss, ptr gradient, ptr scaleGradient, ptr mean, ptr targets,
     ptr inverse, ptr logScale, uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {

@@ -40,3 +40,7 @@ void KERNEL(sigmoid_f32)(BASE ptr probabilities, ptr entropy, ptr logits, uint32
     if (entropy) store(F32(entropy) + i, log1p_unit(t) + size * (t * inverse));
   }
 }
+
+void KERNEL(exp_f32)(BASE ptr out, ptr x, uint32_t rows) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, exp_any(load(F32(x) + i)));
+}

@@ -30,6 +30,12 @@ INLINE vf exp_nonpositive(vf x) {
   return (p * (vf)((vi)shifted << 23)) * 0x1p-64f;
 }
 
+/** exp(x) for any x: above 0 the inverse of exp(−x). */
+INLINE vf exp_any(vf x) {
+  vf t = exp_nonpositive(minus_magnitude(x));
+  return select(x <= 0.0f, t, 1.0f / t);
+}
+
 /** log(1 + t) = t + t²·Q(t) for t in [0, 1]. */
 INLINE vf log1p_unit(vf t) {
   vf q = horner(splat(-0.00329107977f), t, 0.0200884696f); // 2^-27.5 relative

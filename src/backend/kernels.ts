@@ -392,7 +392,19 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /**
+   * loss = Σ_k rate − target·x, rate = exp(x), which leaves out log(target!); gradient (rate − target)·scale. exp(x) of x > 0 is
+   * 1/exp(−x). targets [K, rows] panels of `stride` rows.
+   */
+  poisson_f32: {
+    args: ['address loss gradient logRates targets', 'size outputs stride rows', 'f32 scale'],
+    result: 'void',
+  },
+
   // Predictive statistics.
+
+  /** out = exp(x), of x > 0 as 1/exp(−x); out may be x. [rows, 16] */
+  exp_f32: { args: ['address out x', 'size rows'], result: 'void' },
 
   /**
    * probabilities = softmax over the `classes` ≥ 1 rows of each lane (may be in place); entropy [16] per panel in nats, never

@@ -116,8 +116,8 @@ describe('train', () => {
       'train: initialRho: expected a number from -20 to 20, got Infinity — change it',
     ],
     [
-      { likelihood: 'poisson' },
-      'train: likelihood: expected categorical, bernoulli, gaussian or studentT, by name or as a map with kind and options, got "poisson" — change it',
+      { likelihood: 'weibull' },
+      'train: likelihood: expected categorical, bernoulli, gaussian, poisson or studentT, by name or as a map with kind and options, got "weibull" — change it',
     ],
     [
       { likelihood: { kind: 'gaussian', scale: 0 } },

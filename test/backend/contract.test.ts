@@ -287,6 +287,8 @@ describe.each(UNDER_TEST)('$name', (factory) => {
         pair.run('accumulate_f32', [s(0), s(1), s(4), s(5), rows, first], [...at(0), ...at(1)]);
       for (const count of [1, 2, 3, 1000])
         pair.run('moments_f32', [s(0), s(1), s(6), rows, count], [...at(0), ...at(1)]);
+      pair.run('exp_f32', [s(0), s(7), rows], at(0));
+      pair.run('exp_f32', [s(1), s(1), rows], at(1));
       pair.run('sigmoid_f32', [s(0), 0, s(7), rows], at(0));
       pair.run('sigmoid_f32', [s(7), s(1), s(7), rows], [...at(7), ...at(1)]);
     });
@@ -500,6 +502,12 @@ describe.each(UNDER_TEST)('$name', (factory) => {
             [...loss(), ...at(1, stride, k), ...at(4, stride, k)],
           );
         }
+        pair.run('poisson_f32', [s(0), 0, s(2), s(3), k, stride, rows, 0.1], loss());
+        pair.run(
+          'poisson_f32',
+          [s(0), s(1), s(2), s(3), k, stride, rows, 0.1],
+          [...loss(), ...at(1, stride, k)],
+        );
         pair.run('softmax_f32', [s(1), 0, s(2), k, stride, panels], at(1, stride, k));
         pair.run('softmax_f32', [s(1), s(0), s(2), k, stride, panels], [...loss(), ...at(1, stride, k)]);
       });

@@ -95,6 +95,27 @@ describe('likelihoods', () => {
     }
   });
 
+  test('poisson', () => {
+    const k = 3;
+    const logRates = table(k, ROWS, 1.5);
+    const targets = table(k, ROWS, 4).map((row) => row.map((v) => Math.floor(Math.abs(v))));
+    const [loss, gradient] = [memory.floats(PADDED), memory.floats(k * PADDED)];
+    memory.kernels.poisson_f32(loss, gradient, place(logRates), place(targets), k, k, ROWS, 0.5);
+    // A loss is a difference of numbers of the size of target·x.
+    holds(loss, gradient, logRates, 0.5, (x, j) =>
+      x.reduce((sum, v, i) => sum + Math.exp(v) - targets[i][j] * v, 0),
+    );
+  });
+
+  test('exp, over the range of float32', () => {
+    const x = Array.from({ length: 25 * LANES }, (_, i) => Math.fround(-87 + (i * 174) / 399));
+    const out = memory.floats(25 * LANES);
+    memory.kernels.exp_f32(out, memory.floats(x), 25);
+    // The argument is exact; a rounding of exp and one of its inverse.
+    for (const [i, got] of memory.read(out, x.length).entries())
+      close(got, Math.exp(x[i]), 4e-7, 0, `exp(${x[i]})`);
+  });
+
   test('bernoulli', () => {
     const k = 3;
     const logits = table(k, ROWS, 6);

@@ -101,6 +101,7 @@ test('interleave puts draw floor(s / M) of member s mod M at s, with its noise',
     values: Float64Array.from({ length: draws * 2 }, (_, i) => 100 * name + 10 * Math.floor(i / 2) + (i % 2)),
     noise: new Float64Array(draws).fill(name),
     shape: null,
+    counts: null,
   });
   const mixed = interleave([chunk(1, 2), chunk(2, 2), chunk(3, 1)]);
   expect([...mixed.values]).toEqual([100, 101, 200, 201, 300, 301, 110, 111, 210, 211]);

@@ -19,7 +19,7 @@ export interface TwinLayer {
 
 export interface TwinProblem {
   readonly layers: readonly TwinLayer[];
-  readonly likelihood: 'categorical' | 'bernoulli' | 'gaussian' | 'studentT';
+  readonly likelihood: 'categorical' | 'bernoulli' | 'gaussian' | 'poisson' | 'studentT';
   /** studentT: degrees of freedom. */
   readonly df: number | null;
   /** gaussian, studentT: scale per output. */
@@ -153,6 +153,9 @@ function rowLoss(problem: TwinProblem, outputs: Float64Array, batch: TwinBatch, 
     const target = batch.y[r * K + k];
     if (problem.likelihood === 'bernoulli') {
       loss += softplus(z[k]) - target * z[k];
+    } else if (problem.likelihood === 'poisson') {
+      // Without log(target!), which the loss of a step leaves out.
+      loss += Math.exp(z[k]) - target * z[k];
     } else {
       const scale = problem.rawScale === null ? problem.scale![k] : softplus(problem.rawScale[k]);
       const square = ((target - z[k]) / scale) ** 2;

@@ -16,6 +16,12 @@ import { element, type Views } from './referenceLinear.ts';
 const f = Math.fround;
 const HALF_LOG_2PI = f(0.918938518);
 
+/** exp(x) for any x. */
+function expAny(x: number): number {
+  const t = expNonPositive(-Math.abs(x));
+  return x <= 0 ? t : f(1 / t);
+}
+
 export function outputKernels({ f32, i32 }: Views) {
   /** Data rows in whole panels; `counts` says whether a lane is a row of data. */
   function eachLane(rows: number, use: (lane: number, counts: boolean) => void): void {
@@ -66,6 +72,20 @@ export function outputKernels({ f32, i32 }: Views) {
           if (!gradient) continue;
           const g = f(f(sigmoidFrom(x, t, inverseOnePlus(t)) - target) * f(scale));
           f32[element(gradient, stride, k, j)] = counts ? g : 0;
+        }
+        f32[(loss >>> 2) + j] = counts ? sum : 0;
+      });
+    },
+
+    poisson_f32(loss, gradient, logRates, targets, outputs, stride, rows, scale) {
+      eachLane(rows, (j, counts) => {
+        let sum = 0;
+        for (let k = 0; k < outputs; k++) {
+          const x = f32[element(logRates, stride, k, j)];
+          const target = f32[element(targets, stride, k, j)];
+          const rate = expAny(x);
+          sum = f(sum + f(rate - f(target * x)));
+          if (gradient) f32[element(gradient, stride, k, j)] = counts ? f(f(rate - target) * f(scale)) : 0;
         }
         f32[(loss >>> 2) + j] = counts ? sum : 0;
       });
@@ -157,6 +177,10 @@ export function outputKernels({ f32, i32 }: Views) {
         for (let k = 0; k < classes; k++) f32[element(probabilities, stride, k, j)] *= inverse;
         if (entropy) f32[(entropy >>> 2) + j] = log(sum) - f(moment * inverse);
       }
+    },
+
+    exp_f32(out, x, rows) {
+      for (let i = 0; i < rows * LANES; i++) f32[(out >>> 2) + i] = expAny(f32[(x >>> 2) + i]);
     },
 
     sigmoid_f32(probabilities, entropy, logits, rows) {

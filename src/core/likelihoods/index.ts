@@ -5,12 +5,14 @@ import { bernoulli } from './bernoulli.ts';
 import { categorical } from './categorical.ts';
 import { gaussian, gaussianOptions } from './gaussian.ts';
 import type { Likelihood } from './likelihood.ts';
+import { poisson } from './poisson.ts';
 import { studentT, studentTOptions } from './studentT.ts';
 
 export const LIKELIHOODS = {
   categorical: { options: () => ({}), create: () => categorical },
   bernoulli: { options: () => ({}), create: () => bernoulli },
   gaussian: { options: gaussianOptions, create: gaussian },
+  poisson: { options: () => ({}), create: () => poisson },
   studentT: { options: studentTOptions, create: studentT },
 } as const;
 

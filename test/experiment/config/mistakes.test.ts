@@ -142,7 +142,7 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}training:`,
-      ': training: expected a map with keys epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, ' +
+      ': training: expected a map with keys epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, gradientClip, initialRho, ' +
         'initialSigma, diagnostics, earlyStopping, select, got null — fill it in or remove the key',
     ],
     [
@@ -181,11 +181,11 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}likelihood: categorial`,
-      ': likelihood: expected categorical, bernoulli, gaussian or studentT, by name or as a map with kind and options, got "categorial" — did you mean categorical?',
+      ': likelihood: expected categorical, bernoulli, gaussian, poisson or studentT, by name or as a map with kind and options, got "categorial" — did you mean categorical?',
     ],
     [
       'data: {kind: csv, path: a, task: regression}\nlikelihood: {kind: categorical}',
-      ': likelihood.kind: expected gaussian or studentT for regression, got "categorical" — change it or the data',
+      ': likelihood.kind: expected gaussian, poisson or studentT for regression, got "categorical" — change it or the data',
     ],
     [
       'data: {kind: idx, dir: a}\nlikelihood: {kind: gaussian}',

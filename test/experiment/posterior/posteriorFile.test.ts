@@ -271,8 +271,8 @@ describe('damage', () => {
       'metadata: model: inputSize: expected a whole number of at least 1, got 0 — change it (and 2 more problems)',
     ],
     [
-      { metadata: { likelihood: '{"kind":"poisson"}' } },
-      'metadata: likelihood: kind: expected categorical, bernoulli, gaussian or studentT, got "poisson" — change it',
+      { metadata: { likelihood: '{"kind":"weibull"}' } },
+      'metadata: likelihood: kind: expected categorical, bernoulli, gaussian, poisson or studentT, got "weibull" — change it',
     ],
     [
       { metadata: { standardization: '{"features":null}' } },
