@@ -3,9 +3,9 @@
 
 import type { Matrix } from '../../core/matrix.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
+import { PredictionParts, rowsOf } from '../../core/predictive/predictionRows.ts';
 import { busy, RequestProblem } from '../problem.ts';
 import type { Engine, PredictionSettings } from './engine.ts';
-import { PredictionParts, rowsOf } from './predictionRows.ts';
 import { type BatchBudget, FairQueue, type Slice, type Waiting } from './queue.ts';
 
 export interface BatcherOptions extends BatchBudget {

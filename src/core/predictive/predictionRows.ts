@@ -1,6 +1,6 @@
 // Rows of a prediction: a part of one, and one put together from parts. Every array of a prediction has its numbers row by row.
 
-import type { Prediction } from '../../core/predictive/prediction.ts';
+import type { Prediction } from './prediction.ts';
 
 type Numbers = Float32Array | Float64Array;
 
