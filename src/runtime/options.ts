@@ -16,6 +16,7 @@ import type { BareName } from '../options/kinds.ts';
 import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';
 import type { EarlyStoppingSpec, SelectSpec } from '../scheduler/training/earlyStopping.ts';
 import type { MemberReport, TrainingReport, TrainProgress } from '../scheduler/training/reports.ts';
+import type { AdaptiveDraws } from './adaptiveDraws.ts';
 
 /** @internal */
 export interface RuntimeTesting {
@@ -117,8 +118,13 @@ export interface TrainOptions {
 }
 
 export interface PredictOptions {
-  /** Posterior draws averaged; default 100. Draw s of an ensemble of M is draw floor(s / M) of member s mod M. */
-  readonly draws?: number;
+  /**
+   * Posterior draws averaged; default 100. Draw s of an ensemble of M is draw floor(s / M) of member s mod M.
+   *
+   * `{ tolerance, min, max }` draws until the Monte Carlo standard error of every mean of a row is at most `tolerance`: the row's answer is
+   * that of `rowDraws[row]` draws asked for outright, and takes at most twice their time. Of `predict` alone.
+   */
+  readonly draws?: number | AdaptiveDraws;
   /**
    * `sample` (default) averages over weight draws, which all rows share. `mean` uses every weight's mu: one deterministic pass a
    * member.

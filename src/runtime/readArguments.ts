@@ -9,11 +9,18 @@ import { describeValue } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
+import { readAdaptive } from './adaptiveDraws.ts';
 import { checkColumns, namedInputs } from './namedInputs.ts';
 import { predictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike, TrainingData } from './options.ts';
 import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
-import { familiesOf, type PredictSettings, predictPlan, type TrainSettings } from './settings.ts';
+import {
+  type AdaptiveSettings,
+  familiesOf,
+  type PredictSettings,
+  predictPlan,
+  type TrainSettings,
+} from './settings.ts';
 
 /** What one training takes of its options, or of those of its ensemble. */
 export type FitSettings = Pick<
@@ -91,9 +98,24 @@ export function checkTrainedMembers({
 /** The arguments of a prediction, checked and copied. */
 export function readPredict(where: string, posterior: AnyPosterior, x: RowsLike, options: PredictOptions) {
   checkPosterior(where, posterior);
-  const settings = readPredictOptions(where, posterior, options);
+  const settings = readAdaptiveOptions(where, posterior, options);
   const features = namedInputs(where, posterior.columns, x);
   return { settings, matrix: checkInputs(where, posterior.model, featureUnits(posterior), features) };
+}
+
+/** Options of a call whose rows may draw until they reach a tolerance. */
+function readAdaptiveOptions(
+  where: string,
+  posterior: AnyPosterior,
+  options: PredictOptions,
+): AdaptiveSettings {
+  const draws: unknown = options?.draws;
+  if (typeof draws !== 'object' || draws === null)
+    return { ...readPredictOptions(where, posterior, options), adaptive: null };
+  const adaptive = readAdaptive(where, draws, familiesOf(posterior).length);
+  const settings = readPredictOptions(where, posterior, { ...options, draws: adaptive.max });
+  // In mode mean there is nothing to draw.
+  return { ...settings, adaptive: settings.mode === 'mean' ? null : adaptive };
 }
 
 export function readPredictOptions(

@@ -1,6 +1,7 @@
 // The runtime as a program has it: a seed, and calls whose arguments are read and checked here. What they compute is the engine's.
 
 import { checkPosterior } from '../core/arguments.ts';
+import type { Matrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
@@ -12,6 +13,7 @@ import type { TrainingHooks } from '../scheduler/teamRunner.ts';
 import { trainMembers } from '../scheduler/training/ensemble.ts';
 import type { Evaluation } from '../scheduler/training/reports.ts';
 import { EnsembleRun, TrainingRun } from '../scheduler/training/run.ts';
+import { rowsAreAlike, untilTolerance } from './adaptiveDraws.ts';
 import { Engine } from './engine.ts';
 import { ensembleOptions, MAX_WORKERS, runtimeOptions, trainOptions } from './optionSchemas.ts';
 import type {
@@ -23,7 +25,7 @@ import type {
   TrainOptions,
 } from './options.ts';
 import { checkTrainedMembers, readEvaluation, readPredict, readTraining } from './readArguments.ts';
-import { jointDraws } from './settings.ts';
+import { fixedDraws, jointDraws, type PredictSettings } from './settings.ts';
 
 export const DEFAULT_SEED = 'varpool';
 
@@ -103,7 +105,11 @@ export class Runtime extends Engine {
    */
   async predict(posterior: AnyPosterior, x: RowsLike, options: PredictOptions = {}): Promise<Prediction> {
     const { matrix, settings } = readable('predict', () => readPredict('predict', posterior, x, options));
-    return this.predictRead(posterior, matrix, settings);
+    const { adaptive, ...fixed } = settings;
+    if (adaptive === null) return this.predictRead(posterior, matrix, fixed);
+    return untilTolerance(matrix, adaptive, rowsAreAlike(posterior, fixed.mode), (rows, draws) =>
+      this.predictRead(posterior, rows, { ...fixed, draws }),
+    );
   }
 
   /**
@@ -113,13 +119,18 @@ export class Runtime extends Engine {
   draws(posterior: AnyPosterior, x: RowsLike, options: PredictOptions = {}): AsyncGenerator<Draw> {
     const read = readNow('draws', () => {
       const arguments_ = readPredict('draws', posterior, x, options);
-      jointDraws('draws', arguments_.settings);
-      return arguments_;
+      const { adaptive, ...settings } = arguments_.settings;
+      jointDraws('draws', settings);
+      fixedDraws('draws', adaptive);
+      return { ...arguments_, settings };
     });
     return this.#draws(posterior, read);
   }
 
-  async *#draws(posterior: AnyPosterior, read: () => ReturnType<typeof readPredict>): AsyncGenerator<Draw> {
+  async *#draws(
+    posterior: AnyPosterior,
+    read: () => { matrix: Matrix; settings: PredictSettings },
+  ): AsyncGenerator<Draw> {
     const { matrix, settings } = read();
     yield* this.drawsRead(posterior, matrix, settings);
   }

@@ -3,13 +3,16 @@
 import { transfer } from 'comlink';
 import { LANES } from '../backend/backend.ts';
 import { checkPosterior } from '../core/arguments.ts';
+import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
+import type { PredictionMode } from '../core/prediction/predictionMode.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { checkOptions } from '../options/check.ts';
 import { readable } from '../options/readable.ts';
 import type { Platform } from '../platform/platform.ts';
 import { SessionThread } from '../scheduler/prediction/sessionThread.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
+import { readAdaptive, rowsAreAlike, untilTolerance } from './adaptiveDraws.ts';
 import { namedInputs } from './namedInputs.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike } from './options.ts';
@@ -73,7 +76,9 @@ export async function openSession(
   }
   const units = featureUnits(posterior);
   const { model, columns } = posterior;
-  return new ThreadSession({ model, columns }, units, familiesOf(posterior), factory.name, thread);
+  const families = familiesOf(posterior);
+  const alike = rowsAreAlike(posterior, 'marginal');
+  return new ThreadSession({ model, columns }, units, families, alike, factory.name, thread);
 }
 
 class ThreadSession implements Session {
@@ -81,24 +86,39 @@ class ThreadSession implements Session {
     readonly posterior: Pick<AnyPosterior, 'model' | 'columns'>,
     readonly units: ReturnType<typeof featureUnits>,
     readonly families: ReturnType<typeof familiesOf>,
+    /** Whether rows of mode marginal may be predicted apart from each other. */
+    readonly alike: boolean,
     readonly backend: string,
     readonly thread: SessionThread,
   ) {}
 
   async predict(x: RowsLike, options: SessionPredictOptions = {}): Promise<Prediction> {
-    const { settings, features, table } = readable('predict', () => {
-      const settings = checkOptions('predict', sessionPredictOptions, options);
+    const { settings, adaptive, features, table } = readable('predict', () => {
+      const given: unknown = options?.draws;
+      const isAdaptive = typeof given === 'object' && given !== null;
+      const adaptive = isAdaptive ? readAdaptive('predict', given, this.families.length) : null;
+      const plain = adaptive === null ? options : { ...options, draws: adaptive.max };
+      const settings = checkOptions('predict', sessionPredictOptions, plain);
       const plan = predictPlan('predict', settings, this.families);
       const { model, columns } = this.posterior;
       const features = namedInputs('predict', columns, x);
       const table = checkInputs('predict', model, this.units, features);
-      return { settings: { ...settings, ...plan }, features, table };
+      return { settings: { ...settings, ...plan }, adaptive, features, table };
     });
     const { mode, draws, quantiles: levels } = settings;
-    // What is not a copy already must not be moved.
-    const data = table === features ? table.data.slice() : table.data;
-    const request: SessionRequest = { x: { ...table, data }, draws, mode, levels };
-    return this.thread.call((remote) => remote.predict(transfer(request, [data.buffer as ArrayBuffer])));
+    if (adaptive === null || mode === 'mean')
+      // What is not a copy already must not be moved.
+      return this.#ask(table === features ? copyOf(table) : table, draws, mode, levels);
+    // One copy now, for the caller may change what it gave; another for each call, for it is moved.
+    const kept = copyOf(table);
+    return untilTolerance(kept, adaptive, this.alike || mode !== 'marginal', (rows, most) =>
+      this.#ask(copyOf(rows), most, mode, levels),
+    );
+  }
+
+  #ask(x: Matrix, draws: number, mode: PredictionMode, levels: readonly number[]): Promise<Prediction> {
+    const request: SessionRequest = { x, draws, mode, levels };
+    return this.thread.call((remote) => remote.predict(transfer(request, [x.data.buffer as ArrayBuffer])));
   }
 
   close(): Promise<void> {
@@ -108,4 +128,8 @@ class ThreadSession implements Session {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function copyOf(x: Matrix): Matrix {
+  return { ...x, data: x.data.slice() };
 }

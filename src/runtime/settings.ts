@@ -4,10 +4,13 @@ import type * as z from 'zod';
 import { membersOf } from '../core/ensemble.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { createFamily, type FamilySpec } from '../core/posteriors/index.ts';
+import type { AdaptiveDraws } from './adaptiveDraws.ts';
 import type { predictOptions, trainOptions } from './optionSchemas.ts';
 
 export type TrainSettings = z.output<typeof trainOptions>;
 export type PredictSettings = z.output<typeof predictOptions>;
+/** How a prediction is made whose rows draw as long as they need; `draws` is then the most. */
+export type AdaptiveSettings = PredictSettings & { readonly adaptive: Required<AdaptiveDraws> | null };
 
 /**
  * How a prediction is made from members of these families: in mode `mean`, as where all draws of every member are one network, one draw a
@@ -48,4 +51,12 @@ export function jointDraws(where: string, { mode }: Pick<PredictSettings, 'mode'
 /** The family of each member. */
 export function familiesOf(posterior: AnyPosterior): ReadonlyArray<FamilySpec | undefined> {
   return membersOf(posterior).map(({ family }) => family);
+}
+
+/** @throws TypeError for draws by a tolerance, where all rows share the same draws */
+export function fixedDraws(where: string, adaptive: Required<AdaptiveDraws> | null): void {
+  if (adaptive !== null)
+    throw new TypeError(
+      `${where}: draws: expected a whole number, got a tolerance — only predict draws until one is reached`,
+    );
 }

@@ -1,7 +1,9 @@
 // From a parsed request to an answer: which outputs are meant, whether the request is within the limits, and what is computed for it.
 
 import type { Matrix } from '../core/matrix.ts';
+import type { Prediction } from '../core/predictive/prediction.ts';
 import { describeValue, nearest } from '../messages.ts';
+import { type AdaptiveDraws, readAdaptive, untilTolerance } from '../runtime/adaptiveDraws.ts';
 import { predictPlan } from '../runtime/settings.ts';
 import type { PredictionSettings } from './batching/engine.ts';
 import type { Gate } from './batching/gate.ts';
@@ -10,7 +12,7 @@ import { DEFAULT_LEVELS, type OutputKind, type OutputTensor, takeOutput } from '
 import type { ServedModel } from './models/served.ts';
 import type { Limits } from './options.ts';
 import { asRefusal, badField, tooLarge } from './problem.ts';
-import { ofParameter } from './protocol/parameters.ts';
+import { ofParameter, ofTolerance } from './protocol/parameters.ts';
 import type { InferRequest, RequestedOutput } from './protocol/request.ts';
 import { type Encoded, encodeAnswer } from './protocol/response.ts';
 
@@ -18,6 +20,8 @@ import { type Encoded, encodeAnswer } from './protocol/response.ts';
 export interface Plan {
   readonly x: Matrix;
   readonly settings: PredictionSettings;
+  /** Where rows draw until a tolerance is reached; `settings.draws` is then the most. */
+  readonly adaptive: Required<AdaptiveDraws> | null;
   readonly wanted: readonly (RequestedOutput & { readonly kind: OutputKind | 'draws' })[];
   readonly deadlineMs: number;
 }
@@ -36,8 +40,12 @@ export function planInfer(served: ServedModel, request: InferRequest, limits: Li
   const x = served.inputs.read(request.inputs);
   if (x.rows > limits.rows)
     throw tooLarge('inputs[0].shape[0]', `at most ${limits.rows} rows`, `${x.rows}`, 'send several requests');
-  const { mode, draws } = planDraws(served, request, limits, x.rows);
+  const { mode, draws, adaptive } = planDraws(served, request, limits, x.rows);
   const kinds = wanted.map(({ kind }) => kind);
+  if (kinds.includes('draws') && adaptive !== null) {
+    const next = 'leave the output out, or take a fixed number of draws';
+    throw badField('parameters.tolerance', 'a fixed number of draws for output draws', 'a tolerance', next);
+  }
   if (kinds.includes('draws') && mode === 'marginal') {
     const next = 'leave the output out, or take mode sample';
     throw badField('parameters.mode', 'sample or mean for output draws', 'marginal', next);
@@ -62,6 +70,7 @@ export function planInfer(served: ServedModel, request: InferRequest, limits: Li
   return {
     x,
     settings: { draws, mode, levels, seed },
+    adaptive,
     wanted,
     deadlineMs: Math.min(parameters.deadlineMs ?? limits.deadlineMs, limits.deadlineMs),
   };
@@ -70,14 +79,18 @@ export function planInfer(served: ServedModel, request: InferRequest, limits: Li
 /** Mode and draws as the posterior can have them. */
 function planDraws(served: ServedModel, { parameters }: InferRequest, limits: Limits, rows: number) {
   const { members, families } = served;
+  const given = parameters.adaptive;
+  const adaptive =
+    given === null ? null : asRefusal(() => readAdaptive('parameters', given, members), ofTolerance);
   const asked = {
     mode: parameters.mode,
-    draws: parameters.draws ?? Math.max(members, served.loaded.draws),
+    draws: adaptive?.max ?? parameters.draws ?? Math.max(members, served.loaded.draws),
   };
-  const at = 'parameters.draws';
-  const plan = asRefusal(() => predictPlan('parameters', asked, families), ofParameter);
+  const at = adaptive === null ? 'parameters.draws' : 'parameters.max_draws';
+  const fixed = asRefusal(() => predictPlan('parameters', asked, families), ofParameter);
   // Mode mean has a draw a member, however many were asked for.
-  if (plan.mode === 'mean') return plan;
+  if (fixed.mode === 'mean') return { ...fixed, adaptive: null };
+  const plan = { ...fixed, adaptive };
   const { draws } = plan;
   if (draws > limits.draws) throw tooLarge(at, `at most ${limits.draws} draws`, `${draws}`, 'ask for fewer');
   if (rows * draws > limits.rowDraws) {
@@ -100,7 +113,12 @@ function wantedOutputs(served: ServedModel, request: InferRequest): Plan['wanted
   }
   if (outputs === null) {
     return served.outputs
-      .filter(({ byDefault, name }) => byDefault || (name === 'quantiles' && parameters.quantiles !== null))
+      .filter(
+        ({ byDefault, name }) =>
+          byDefault ||
+          (name === 'quantiles' && parameters.quantiles !== null) ||
+          (name === 'row_draws' && parameters.adaptive !== null),
+      )
       .map((kind) => ({ name: kind.name, binary, at: 'outputs', kind }));
   }
   if (parameters.quantiles !== null && !outputs.some(({ name }) => name === 'quantiles')) {
@@ -121,6 +139,8 @@ function wantedOutputs(served: ServedModel, request: InferRequest): Plan['wanted
 
 export interface Computed {
   readonly outputs: readonly { readonly tensor: OutputTensor; readonly binary: boolean }[];
+  /** The most of any row. */
+  readonly draws: number;
   readonly queueMs: number;
   readonly computeMs: number;
 }
@@ -136,26 +156,38 @@ export async function compute(
   const divisible = settings.mode !== 'marginal' || served.rowsAreAlike;
   const since = performance.now();
   const { signal } = caller;
-  const statistics = wanted.some(({ kind }) => kind !== 'draws')
-    ? await served.batcher.ask({ caller: caller.name, x, settings, divisible, deadlineMs, signal })
-    : null;
-  const left = deadlineMs - (performance.now() - since);
+  const left = () => deadlineMs - (performance.now() - since);
+  const times = { queueMs: 0, computeMs: 0 };
+  const ask = async (rows: Matrix, draws: number): Promise<Prediction> => {
+    const batch = { x: rows, settings: { ...settings, draws }, divisible, deadlineMs: left(), signal };
+    const answered = await served.batcher.ask({ caller: caller.name, ...batch });
+    times.queueMs += answered.queueMs;
+    times.computeMs += answered.computeMs;
+    return answered.prediction;
+  };
+  const prediction = !wanted.some(({ kind }) => kind !== 'draws')
+    ? null
+    : plan.adaptive === null
+      ? await ask(x, settings.draws)
+      : await untilTolerance(x, plan.adaptive, divisible, ask);
   const draws = wanted.some(({ kind }) => kind === 'draws')
-    ? await gate.pass(left, signal, (until) => allDraws(served, x, settings, until))
+    ? await gate.pass(left(), signal, (until) => allDraws(served, x, settings, until))
     : null;
   return {
     outputs: wanted.map(({ kind, binary }) => ({
       binary,
-      tensor: kind === 'draws' ? (draws as OutputTensor) : takeOutput(kind, statistics!.prediction),
+      tensor: kind === 'draws' ? (draws as OutputTensor) : takeOutput(kind, prediction!, settings.mode),
     })),
-    queueMs: statistics?.queueMs ?? 0,
-    computeMs: statistics === null ? performance.now() - since : statistics.computeMs,
+    draws: prediction?.draws ?? settings.draws,
+    queueMs: times.queueMs,
+    computeMs: prediction === null ? performance.now() - since : times.computeMs,
   };
 }
 
 /** The answer in the protocol's form; its parameters say what it was computed with. */
 export function encode(served: ServedModel, request: InferRequest, plan: Plan, computed: Computed): Encoded {
-  const { draws, mode, seed, levels } = plan.settings;
+  const { mode, seed, levels } = plan.settings;
+  const { draws } = computed;
   return encodeAnswer({
     model: served.name,
     version: served.version,
@@ -163,6 +195,7 @@ export function encode(served: ServedModel, request: InferRequest, plan: Plan, c
     parameters: {
       draws,
       mode,
+      ...(plan.adaptive === null ? {} : { tolerance: plan.adaptive.tolerance }),
       ...(seed === null ? {} : { seed }),
       ...(levels.length === 0 ? {} : { quantiles: levels.join(',') }),
     },

@@ -106,6 +106,13 @@ const SCHEMAS: Json = {
         additionalProperties: false,
         properties: {
           draws: { ...COUNT, description: 'Posterior draws that are averaged.' },
+          tolerance: {
+            type: 'number',
+            exclusiveMinimum: 0,
+            description: 'Draws go on until the Monte Carlo error of every mean of a row is at most this.',
+          },
+          min_draws: COUNT,
+          max_draws: COUNT,
           seed: {
             type: ['string', 'integer'],
             minLength: 1,

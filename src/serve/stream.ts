@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
+import { drawSteps } from '../runtime/adaptiveDraws.ts';
 import type { ServerCore } from './core.ts';
 import { type Caller, compute, encode, type Plan } from './infer.ts';
 import type { ServedModel } from './models/served.ts';
@@ -20,13 +21,6 @@ export interface Streamed {
   readonly reply: FastifyReply;
 }
 
-/** Numbers of draws that are told of, the last that of the request. */
-export function drawSteps(draws: number, members: number): number[] {
-  const steps: number[] = [];
-  for (let n = Math.max(FIRST_DRAWS, members); n < draws; n *= 2) steps.push(n);
-  return [...steps, draws];
-}
-
 /** @throws RequestProblem as long as no event was sent; later problems are events of type `error` */
 export async function streamAnswer(core: ServerCore, streamed: Streamed): Promise<FastifyReply> {
   const { served, parsed, plan, caller, reply } = streamed;
@@ -36,7 +30,14 @@ export async function streamAnswer(core: ServerCore, streamed: Streamed): Promis
     const got = unfit.binary ? 'binary data' : 'draws';
     throw badField(unfit.at, 'statistics as JSON', got, 'use infer in place of infer_stream');
   }
-  const steps = settings.mode === 'mean' ? [settings.draws] : drawSteps(settings.draws, served.members);
+  if (plan.adaptive !== null) {
+    const next = 'use infer, or stream to a fixed number of draws';
+    throw badField('parameters.tolerance', 'none in a stream', `${plan.adaptive.tolerance}`, next);
+  }
+  const steps =
+    settings.mode === 'mean'
+      ? [settings.draws]
+      : drawSteps(Math.max(FIRST_DRAWS, served.members), settings.draws);
   const start = performance.now();
   const { raw } = reply;
   let [queueMs, computeMs] = [0, 0];

@@ -134,6 +134,43 @@ test('a posterior of one network answers in its one draw, and has no mode margin
   expect((await call(`${url}/v2/models/point`)).body.parameters.modes).toEqual(['sample', 'mean']);
 });
 
+test('a tolerance: each row takes the draws it needs, and answers as for that many draws', async () => {
+  const rows = [...rowsFor('kinds', 7), [0, 0, 0, 0], [40, -40, 40, 40]];
+  const parameters = { tolerance: 0.02, min_draws: 16, max_draws: 600, mode: 'marginal' };
+  const outputs_ = ['probabilities', 'monte_carlo_error', 'row_draws'].map((name) => ({ name }));
+  const answer = await post(at('kinds'), request(rows, { parameters, outputs: outputs_ }));
+  const { probabilities, monte_carlo_error: errors, row_draws: counts } = outputs(answer);
+  expect(new Set(counts.data).size).toBeGreaterThan(1);
+  for (const [r, row] of rows.entries()) {
+    const draws = counts.data[r] as number;
+    expect([16, 32, 64, 128, 256, 512, 600]).toContain(draws);
+    const { mean, epistemic } = await runtime.predict(POSTERIORS.kinds, [row], { draws, mode: 'marginal' });
+    expect(probabilities.data.slice(3 * r, 3 * r + 3)).toEqual([...mean]);
+    expect(errors.data.slice(3 * r, 3 * r + 3)).toEqual(
+      [...epistemic].map((v) => Math.sqrt(v / (draws - 1))),
+    );
+    if (draws < 600)
+      expect(Math.max(...(errors.data.slice(3 * r, 3 * r + 3) as number[]))).toBeLessThanOrEqual(0.02);
+  }
+  const { draws } = answer.body.parameters;
+  expect(draws).toBe(Math.max(...(counts.data as number[])));
+  const plain = await post(at('kinds'), request(rows, { parameters: { tolerance: 0.5 } }));
+  expect(outputs(plain).row_draws).toMatchObject({ datatype: 'INT32', data: Array(9).fill(32) });
+  for (const [given, field] of [
+    [{ tolerance: 0 }, 'tolerance'],
+    [{ tolerance: 0.1, draws: 5 }, 'draws'],
+    [{ min_draws: 5 }, 'min_draws'],
+    [{ tolerance: 0.1, min_draws: 1 }, 'min_draws'],
+    [{ tolerance: 0.1, max_draws: 20 }, 'max_draws'],
+  ] as const) {
+    const refused = await post(at('kinds'), request(rows, { parameters: given }));
+    expect(refused, field).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(`^parameters\\.${field}: `) },
+    });
+  }
+});
+
 test('label names the most probable class; classes and outputs stand in the metadata', async () => {
   const rows = rowsFor('kinds', 40);
   const answer = await post(at('kinds'), request(rows, { parameters: { draws: 5 } }));

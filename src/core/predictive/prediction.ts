@@ -7,8 +7,10 @@
 export interface Prediction {
   readonly rows: number;
   readonly outputs: number;
-  /** Draws aggregated; 1 in mode `mean`. */
+  /** Draws aggregated; 1 in mode `mean`. Where rows took as many as their tolerance asked for: the most of any row. */
   readonly draws: number;
+  /** Draws of each row, [rows], where they were to reach a tolerance. */
+  readonly rowDraws?: Int32Array;
   /** Predictive mean: for categorical and bernoulli the averaged probabilities. */
   readonly mean: Float64Array;
   /** Total predictive variance = aleatoric + epistemic (law of total variance). */

@@ -1,4 +1,4 @@
-// Rows of a prediction: a part of one, and one put together from parts. Every array of a prediction has its numbers row by row.
+// Rows of a prediction: a part of one, and one put together from rows of others. Every array of a prediction has its numbers row by row.
 
 import type { Prediction } from './prediction.ts';
 
@@ -29,12 +29,41 @@ export function rowsOf(prediction: Prediction, first: number, rows: number): Pre
   });
 }
 
-/** A prediction of `rows` rows whose rows arrive in parts. */
-export class PredictionParts {
+/** A prediction of `rows` rows that is filled from others of the same posterior and settings. */
+export class PredictionRows {
   #whole: Prediction | null = null;
+
+  constructor(readonly rows: number) {}
+
+  /** Copies `count` rows of `from`, from its row `first` on, to rows `at` … */
+  set(at: number, from: Prediction, first = 0, count = 1): void {
+    this.#whole ??= mapArrays(from, this.rows, (values) => {
+      const size = (values.length / from.rows) * this.rows;
+      return values instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);
+    });
+    const whole = this.#whole;
+    const copy = (to: Numbers, values: Numbers) => {
+      const each = values.length / from.rows;
+      to.set(values.subarray(first * each, (first + count) * each), at * each);
+    };
+    for (const [name, values] of Object.entries(from))
+      if (isNumbers(values)) copy((whole as unknown as Record<string, Numbers>)[name], values);
+    for (const [q, { values }] of (from.quantiles ?? []).entries()) copy(whole.quantiles![q].values, values);
+  }
+
+  /** What was filled; all of it should have been. */
+  prediction(): Prediction {
+    return this.#whole as Prediction;
+  }
+}
+
+/** A prediction whose rows arrive in parts. */
+export class PredictionParts {
+  readonly #filled: PredictionRows;
   #missing: number;
 
   constructor(readonly rows: number) {
+    this.#filled = new PredictionRows(rows);
     this.#missing = rows;
   }
 
@@ -42,17 +71,7 @@ export class PredictionParts {
   add(at: number, part: Prediction): Prediction | null {
     this.#missing -= part.rows;
     if (part.rows === this.rows) return part;
-    this.#whole ??= mapArrays(part, this.rows, (values) => {
-      const each = values.length / part.rows;
-      return values instanceof Float32Array
-        ? new Float32Array(each * this.rows)
-        : new Float64Array(each * this.rows);
-    });
-    const whole = this.#whole;
-    const copy = (from: Numbers, to: Numbers) => to.set(from, at * (from.length / part.rows));
-    for (const [name, values] of Object.entries(part))
-      if (isNumbers(values)) copy(values, (whole as unknown as Record<string, Numbers>)[name]);
-    for (const [q, { values }] of (part.quantiles ?? []).entries()) copy(values, whole.quantiles![q].values);
-    return this.#missing === 0 ? whole : null;
+    this.#filled.set(at, part, 0, part.rows);
+    return this.#missing === 0 ? this.#filled.prediction() : null;
   }
 }

@@ -2,14 +2,15 @@
 
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 
 /** An output tensor before it is encoded, row-major. */
 export interface OutputTensor {
   readonly name: string;
-  readonly datatype: 'FP64' | 'FP32' | 'BYTES';
+  readonly datatype: 'FP64' | 'FP32' | 'INT32' | 'BYTES';
   readonly shape: readonly number[];
-  readonly values: Float64Array | Float32Array | readonly string[];
+  readonly values: Float64Array | Float32Array | Int32Array | readonly string[];
 }
 
 export interface OutputKind {
@@ -20,7 +21,7 @@ export interface OutputKind {
   /** Given where a request names no outputs. */
   readonly byDefault: boolean;
   readonly description: string;
-  take(prediction: Prediction): Omit<OutputTensor, 'name' | 'datatype'>;
+  take(prediction: Prediction, mode: PredictionMode): Omit<OutputTensor, 'name' | 'datatype'>;
 }
 
 /** Levels where a request asks for quantiles without saying which. */
@@ -62,7 +63,8 @@ export function outputKinds(posterior: AnyPosterior): readonly OutputKind[] {
     ),
     array('aleatoric', 'aleatoric', onScale, 'Mean over draws of the variance: noise that no data removes.'),
   ];
-  if (onScale) return [...kinds, quantileKind(K)];
+  const exactness = [errorKind(K), rowDrawsKind()];
+  if (onScale) return [...kinds, quantileKind(K), ...exactness];
   const perRow = entropies === 'row' ? [] : [K];
   if (likelihood.targets === 'labels') kinds.unshift(labelKind(posterior));
   return [
@@ -84,6 +86,7 @@ export function outputKinds(posterior: AnyPosterior): readonly OutputKind[] {
       'FP32',
       perRow,
     ),
+    ...exactness,
   ];
 }
 
@@ -124,7 +127,39 @@ function labelKind(posterior: AnyPosterior): OutputKind {
   };
 }
 
+/** Standard error of each mean, of the draws there are: sqrt(epistemic / (draws − 1)); of an ensemble an upper bound. */
+function errorKind(K: number): OutputKind {
+  return {
+    name: 'monte_carlo_error',
+    datatype: 'FP64',
+    shape: [K],
+    byDefault: false,
+    description: 'How far each mean may be off for want of draws: its standard error.',
+    take: ({ rows, epistemic, draws, rowDraws }, mode) => ({
+      shape: [rows, K],
+      values: epistemic.map((variance, i) => {
+        const n = rowDraws?.[Math.floor(i / K)] ?? draws;
+        return mode === 'mean' || n < 2 ? 0 : Math.sqrt(variance / (n - 1));
+      }),
+    }),
+  };
+}
+
+function rowDrawsKind(): OutputKind {
+  return {
+    name: 'row_draws',
+    datatype: 'INT32',
+    shape: [],
+    byDefault: false,
+    description: 'Draws of each row, as its tolerance asked for.',
+    take: ({ rows, draws, rowDraws }) => ({
+      shape: [rows],
+      values: rowDraws ?? new Int32Array(rows).fill(draws),
+    }),
+  };
+}
+
 /** The tensor of an output. */
-export function takeOutput(kind: OutputKind, prediction: Prediction): OutputTensor {
-  return { name: kind.name, datatype: kind.datatype, ...kind.take(prediction) };
+export function takeOutput(kind: OutputKind, prediction: Prediction, mode: PredictionMode): OutputTensor {
+  return { name: kind.name, datatype: kind.datatype, ...kind.take(prediction, mode) };
 }

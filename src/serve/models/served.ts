@@ -5,7 +5,7 @@ import { membersOf } from '../../core/ensemble.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { createFamily } from '../../core/posteriors/index.ts';
 import { PREDICTION_MODES, type PredictionMode } from '../../core/prediction/predictionMode.ts';
-import { isEarlier } from '../../random/earlierEpochs.ts';
+import { rowsAreAlike } from '../../runtime/adaptiveDraws.ts';
 import { familiesOf } from '../../runtime/settings.ts';
 import { Batcher, type BatcherOptions } from '../batching/batcher.ts';
 import type { Engine } from '../batching/engine.ts';
@@ -57,7 +57,7 @@ export class ServedModel {
     this.modes = PREDICTION_MODES.filter((mode) =>
       this.families.every((spec) => createFamily(spec).modes.includes(mode)),
     );
-    this.rowsAreAlike = members.every(({ kernelEpoch }) => !isEarlier(kernelEpoch));
+    this.rowsAreAlike = rowsAreAlike(posterior, 'marginal');
     this.onScale = createLikelihood(posterior.likelihood).onScale;
     this.batcher = new Batcher(engine, options, {
       batch: (rows, requests, draws, ms) => {

@@ -1,14 +1,18 @@
 // The parameters of an inference request: those of varpool as one schema, and those of the protocol that ask for something else.
 
+import type * as z from 'zod';
 import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { describeValue } from '../../messages.ts';
 import { checkOptions } from '../../options/check.ts';
 import { count, oneOf, positive, section, unchecked } from '../../options/fields.ts';
+import type { AdaptiveDraws } from '../../runtime/adaptiveDraws.ts';
 import { MAX_DRAWS, MODES } from '../limits.ts';
 import { asRefusal, badField } from '../problem.ts';
 
 export interface InferParameters {
   readonly draws: number | null;
+  /** Draws until a tolerance is reached; null for a fixed number. */
+  readonly adaptive: AdaptiveDraws | null;
   /** Null for the seed of the posterior. */
   readonly seed: string | number | null;
   readonly mode: PredictionMode;
@@ -35,6 +39,9 @@ export const parameterFields = section({
   quantiles: unchecked<unknown>(
     'Levels of predictive quantiles: a list, or a string such as 0.05,0.95.',
   ).optional(),
+  tolerance: positive('Monte Carlo error of the means at most: draws go on until it is reached.').optional(),
+  min_draws: count('Draws that every row takes, with tolerance.', MAX_DRAWS).optional(),
+  max_draws: count('Draws of a row at most, with tolerance.', MAX_DRAWS).optional(),
   deadline_ms: positive('Milliseconds in which the answer is of use.').optional(),
   timeout: positive(MICROSECONDS).optional(),
   binary_data_output: unchecked<boolean>('Outputs as binary tensors.').optional(),
@@ -50,11 +57,33 @@ export function readParameters(given: Readonly<Record<string, unknown>>): InferP
   const deadline = read.deadline_ms ?? (timeout === undefined ? null : timeout / 1000);
   return {
     draws: draws ?? null,
+    adaptive: readTolerance(read),
     seed: readSeed(read.seed),
     mode: mode as PredictionMode,
     quantiles: readLevels(read.quantiles),
     deadlineMs: deadline,
   };
+}
+
+function readTolerance({
+  draws,
+  tolerance,
+  min_draws: min,
+  max_draws: max,
+}: z.output<typeof parameterFields>): AdaptiveDraws | null {
+  if (tolerance === undefined) {
+    const name = min === undefined ? (max === undefined ? null : 'max_draws') : 'min_draws';
+    if (name === null) return null;
+    throw badField(`parameters.${name}`, 'tolerance beside it', 'none', 'give tolerance, or draws alone');
+  }
+  if (draws !== undefined)
+    throw badField(
+      'parameters.draws',
+      'no draws beside tolerance',
+      `${draws}`,
+      'give min_draws and max_draws',
+    );
+  return { tolerance, ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
 }
 
 function refuseReserved(name: string, value: unknown): void {
@@ -105,4 +134,9 @@ function readLevels(levels: unknown): number[] | null {
 /** `parameters: draws: …` of the library's checks as the name of a field. */
 export function ofParameter(message: string): string {
   return message.replace(/^parameters: (?=\w+: expected)/, 'parameters.');
+}
+
+/** `parameters: draws: min: …` of the library as the name of a field. */
+export function ofTolerance(message: string): string {
+  return message.replace(/^parameters: draws: (min|max)\b/, 'parameters.$1_draws');
 }
