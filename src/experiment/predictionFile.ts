@@ -35,23 +35,53 @@ export interface NamedPrediction {
   readonly passThrough?: readonly TextColumn[];
 }
 
-export function encodePrediction(format: PredictionFormat, named: NamedPrediction): string | Uint8Array {
+/** What a file holds, as text, bytes, or texts one after the other. */
+export function encodePrediction(
+  format: PredictionFormat,
+  named: NamedPrediction,
+): string | Uint8Array | Iterable<string> {
   const { prediction } = named;
   if (format === 'npy') return npyBytes(prediction.mean, [prediction.rows, prediction.outputs]);
-  return format === 'csv' ? predictionCsv(named) : `${JSON.stringify(predictionObject(named))}\n`;
+  return format === 'csv' ? csvTexts(named) : `${JSON.stringify(predictionObject(named))}\n`;
 }
 
 /** One row per input; see the help of `varpool predict` for the columns. */
 export function predictionCsv(named: NamedPrediction): string {
-  const { prediction, posterior, targetNames, passThrough = [] } = named;
+  return Array.from(csvTexts(named)).join('');
+}
+
+/** Rows of a text: some hundred kilobytes, which no number of rows makes more. */
+const TEXT_ROWS = 4096;
+
+/** The CSV as texts one after the other, so that it never is in memory as a whole. */
+function* csvTexts({
+  prediction,
+  posterior,
+  targetNames,
+  passThrough = [],
+}: NamedPrediction): Generator<string> {
   const columns = [
-    ...passThrough.map(({ name, codes, texts }) => ({ name, value: (row: number) => texts[codes[row]] })),
-    ...predictionColumns(prediction, posterior, targetNames),
+    ...passThrough.map(({ name, codes, texts }) => {
+      const cells = texts.map(quoted);
+      return { name, cell: (row: number): string | number => cells[codes[row]] };
+    }),
+    ...predictionColumns(prediction, posterior, targetNames).map(({ name, value }) => ({
+      name,
+      cell: (row: number) => {
+        const found = value(row);
+        return typeof found === 'string' ? quoted(found) : found;
+      },
+    })),
   ];
-  const lines = [columns.map(({ name }) => quoted(name)).join(',')];
-  for (let row = 0; row < prediction.rows; row++)
-    lines.push(columns.map((column) => quoted(String(column.value(row)))).join(','));
-  return `${lines.join('\n')}\n`;
+  yield `${columns.map(({ name }) => quoted(name)).join(',')}\n`;
+  for (let first = 0; first < prediction.rows; first += TEXT_ROWS) {
+    let text = '';
+    for (let row = first; row < Math.min(first + TEXT_ROWS, prediction.rows); row++) {
+      for (let c = 0; c < columns.length; c++) text += (c === 0 ? '' : ',') + columns[c].cell(row);
+      text += '\n';
+    }
+    yield text;
+  }
 }
 
 /** Every array by the name it has in the library; tables as lists of rows. */

@@ -28,17 +28,16 @@ export function temporaryName(): string {
 }
 
 /**
- * Makes `path` hold `content` (text, bytes, or chunks of bytes one after the other). A symbolic link keeps pointing at the file that is
+ * Makes `path` hold `content` (text, bytes, or pieces of either one after the other). A symbolic link keeps pointing at the file that is
  * replaced; a device or pipe is written to directly.
  * @throws `type` (ConfigError unless given), in one line, when that cannot be done; then the old file is as it was
  */
 export function writeFileAtomic(
   path: string,
-  content: string | ArrayBufferView | readonly ArrayBufferView[],
+  content: string | ArrayBufferView | Iterable<string | ArrayBufferView>,
   type: ErrorType = ConfigError,
 ): void {
-  const chunks =
-    typeof content === 'string' ? [Buffer.from(content)] : ArrayBuffer.isView(content) ? [content] : content;
+  const chunks = typeof content === 'string' || ArrayBuffer.isView(content) ? [content] : content;
   try {
     const existing = statSync(path, { throwIfNoEntry: false });
     if (existing?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
@@ -46,11 +45,15 @@ export function writeFileAtomic(
     if (existing !== undefined && !existing.isFile()) writeTo(path, 'w', chunks);
     else replace(existing === undefined ? path : realpathSync(path), existing?.mode, chunks);
   } catch (cause) {
+    // What makes the pieces may fail too, for reasons that are none of the file's.
+    if (cause instanceof Error && !('code' in cause || 'errno' in cause)) throw cause;
     throw fileProblem(type, path, 'a file that can be written', 'write', cause);
   }
 }
 
-function replace(path: string, mode: number | undefined, chunks: readonly ArrayBufferView[]): void {
+type Chunks = Iterable<string | ArrayBufferView>;
+
+function replace(path: string, mode: number | undefined, chunks: Chunks): void {
   const directory = dirname(path);
   const temporary = join(directory, temporaryName());
   try {
@@ -63,11 +66,12 @@ function replace(path: string, mode: number | undefined, chunks: readonly ArrayB
   syncDirectory(directory);
 }
 
-function writeTo(path: string, flags: 'w' | 'wx', chunks: readonly ArrayBufferView[], mode?: number): void {
+function writeTo(path: string, flags: 'w' | 'wx', chunks: Chunks, mode?: number): void {
   const fd = openSync(path, flags, mode);
   try {
     for (const chunk of chunks) {
-      const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const view = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
       // One call writes at most 2 GiB, and may write less than asked.
       for (let done = 0; done < bytes.length; )
         done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));

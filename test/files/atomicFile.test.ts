@@ -43,7 +43,20 @@ describe('writing', () => {
     expect(text(path)).toBe('two');
     writeFileAtomic(path, [Buffer.from('th'), new Uint8Array(), Uint16Array.of(0x6572), Buffer.from('e')]);
     expect(text(path)).toBe('three');
+    writeFileAtomic(path, new Set(['fo', Buffer.from('ur')]));
+    expect(text(path)).toBe('four');
     expect(fs.readdirSync(dir)).toEqual(['a']);
+  });
+
+  it('keeps the old file where making the pieces of the new one fails', () => {
+    const path = join(dir, 'a');
+    writeFileAtomic(path, 'old');
+    function* pieces() {
+      yield 'new';
+      throw new RangeError('no more');
+    }
+    expect(() => writeFileAtomic(path, pieces())).toThrow(new RangeError('no more'));
+    expect([text(path), fs.readdirSync(dir)]).toEqual(['old', ['a']]);
   });
 
   it('goes on after a write that took only a part', async () => {
