@@ -18,7 +18,7 @@ export function nearest(given: string, known: readonly string[]): string | null 
   // Two letters of three are any other name.
   let least = (wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3))) + 1;
   for (const name of known) {
-    const d = distance(wanted, plain(name));
+    const d = swapped(wanted, plain(name)) ? 1 : distance(wanted, plain(name));
     // Three letters away from a name of three letters is any other name.
     if (d < least && d < plain(name).length) {
       least = d;
@@ -26,6 +26,12 @@ export function nearest(given: string, known: readonly string[]): string | null 
     }
   }
   return best;
+}
+
+/** Whether two neighbors in the wrong order are all that tells two words apart. */
+function swapped(a: string, b: string): boolean {
+  const i = [...a].findIndex((letter, at) => letter !== b[at]);
+  return i >= 0 && a.slice(0, i) + (a[i + 1] ?? '') + a[i] + a.slice(i + 2) === b;
 }
 
 /** Any value as it may stand in a message: short, on one line. Runs no code of the value's own. */
