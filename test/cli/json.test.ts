@@ -19,6 +19,7 @@ beforeAll(() => {
 /** Words after the command, by command. */
 const WORDS: Record<string, string[]> = {
   demo: ['--set', 'training.epochs=2', '--set', 'data.rows=50', '--set', 'training.batchSize=50'],
+  init: ['strength', '--out', 'made.yaml'],
   train: ['curve.yaml'],
   resume: ['run'],
   predict: ['run', '--data', 'x.csv'],
