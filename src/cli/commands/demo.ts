@@ -39,7 +39,7 @@ export function demoCommand(): Command {
   return withOutput(withRuntime(command)).action(demo);
 }
 
-async function demo(flags: DemoFlags, command: Command): Promise<void> {
+async function demo(flags: DemoFlags): Promise<void> {
   const started = performance.now();
   const config = overridden(demoConfig(settings(flags)), flags);
   const prepared = prepareRun(config, 'demo');
@@ -95,7 +95,7 @@ async function demo(flags: DemoFlags, command: Command): Promise<void> {
         ['seconds', seconds(wallSeconds)],
         ['posteriorDigest', posteriorDigest],
         ['report', report],
-      ])}\nnext:\n${nextCommands(command.parent as Command, run.dir)}`,
+      ])}\nnext:\n${nextCommands(run.dir)}`,
     () => ({
       run: run.dir,
       report,
@@ -129,13 +129,10 @@ function seedsDisplay(quiet: boolean) {
   return { onSeed: (done: number) => bar.update(done), end: () => bar.stop() };
 }
 
-/** Three commands to go on with, of those there are. */
-function nextCommands(program: Command, dir: string): string {
-  const own: [words: string, does: string] = program.commands.some((one) => one.name() === 'init')
-    ? ['init data.csv --target COLUMN', 'writes a config for a table of your own, for train to take']
-    : ['help train', 'trains the network of a config file'];
+/** Three commands to go on with. */
+function nextCommands(dir: string): string {
   const commands = [
-    own,
+    ['init data.csv --target COLUMN', 'writes a config for a table of your own, for train to take'],
     [`verify ${dir}`, 'trains this again and compares every bit'],
     [`evaluate ${dir} --draws 5000`, 'measures it with more draws'],
   ] as const;
