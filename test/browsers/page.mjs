@@ -2,11 +2,12 @@
 // Runs in a page: does the task that the address names and posts what came of it, an error included.
 
 import { behavior } from './tasks/behavior.mjs';
+import { comings } from './tasks/comings.mjs';
 import { digests } from './tasks/digests.mjs';
 import { interrupted } from './tasks/interrupted.mjs';
 
 /** @type {Record<string, (options: URLSearchParams) => Promise<unknown>>} */
-const TASKS = { behavior, digests, interrupted };
+const TASKS = { behavior, comings, digests, interrupted };
 
 const options = new URLSearchParams(location.search);
 /** @type {string[]} */

@@ -13,7 +13,7 @@ import { goldenDigests } from '../golden/digests.mjs';
 import { tryBundlers } from './bundlers.mjs';
 import { digestsIn } from './otherRuntimes.mjs';
 import { tryPlayground } from './playground.mjs';
-import { findBrowser, open, ROOT, serve } from './support.mjs';
+import { findBrowser, memoryOf, open, ROOT, STRICT_POLICY, serve } from './support.mjs';
 import { longDigest } from './tasks/longTraining.mjs';
 
 /** @typedef {import('./support.mjs').BrowserName} BrowserName */
@@ -153,6 +153,11 @@ async function behavior(browsers) {
         if (error !== null) fail(`${browser}: ${name}: ${error}`);
       }
     }
+    const policy = STRICT_POLICY.replace(" 'wasm-unsafe-eval'", '');
+    const refused = await ask(browser, true, 'task=digests', { policy }).catch((error) => error.message);
+    const helps = /^BackendUnavailableError: .*allow 'wasm-unsafe-eval'/.test(refused);
+    console.log(`${browser}: a policy without 'wasm-unsafe-eval' is named: ${helps ? 'ok' : refused}`);
+    if (!helps) fail(`${browser}: expected advice on the policy, got ${refused}`);
   }
 }
 
@@ -205,11 +210,58 @@ async function interruptions(browsers) {
   }
 }
 
+/**
+ * Memory of a browser after 40, 80, … of what comes and goes in its page, in MiB.
+ * @param {BrowserName} browser
+ * @param {boolean} isolated
+ * @param {'runtimes' | 'workers'} what
+ */
+async function sizesOf(browser, isolated, what) {
+  const served = await serve({ isolated });
+  const page = open(browser, `${served.url}/test/browsers/page.html?task=comings&count=200&what=${what}`);
+  try {
+    const sizes = [];
+    for (;;) {
+      const report = await served.report(REPORT_MS);
+      if (report.error !== undefined) throw new Error(report.error);
+      if (report.after === undefined) return sizes;
+      sizes.push(memoryOf(page.pid) / 2 ** 20);
+    }
+  } finally {
+    await page.close();
+    await served.close();
+  }
+}
+
+/** Runtimes that come and go take no more with them than as many empty workers do. @param {readonly BrowserName[]} browsers */
+async function memory(browsers) {
+  if (process.platform !== 'linux') return console.log('memory: skipped, it is read from /proc');
+  for (const browser of browsers) {
+    for (const isolated of [true, false]) {
+      const grown = [];
+      for (const what of /** @type {const} */ (['runtimes', 'workers'])) {
+        const sizes = await sizesOf(browser, isolated, what);
+        const shown = sizes.map((size) => size.toFixed(0)).join(', ');
+        console.log(
+          `${browser}, ${isolated ? 'isolated' : 'not isolated'}: ${shown} MiB after 40, 80, 120, 160, 200 ${what}`,
+        );
+        // A collection may be due at any of the five moments.
+        grown.push(Math.min(sizes[3], sizes[4]) - Math.max(sizes[0], sizes[1]));
+      }
+      if (grown[0] - Math.max(0, grown[1]) > 60)
+        fail(
+          `${browser}: expected what empty workers take, ${grown[1].toFixed(0)} MiB, got ${grown[0].toFixed(0)} MiB`,
+        );
+    }
+  }
+}
+
 const STEPS = {
   digests: digestTable,
   behavior,
   interruptions,
   playground: playgroundStep,
+  memory,
   bundlers: bundlersStep,
 };
 

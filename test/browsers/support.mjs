@@ -3,7 +3,15 @@
 // own, and a page that posts what it found back to the server.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -127,6 +135,8 @@ export function open(name, url, { profile, args = [] } = {}) {
   const exited = new Promise((resolve) => child.once('exit', resolve));
   return {
     version: found.version,
+    /** The browser's first process, which leads the group of all others. */
+    pid: /** @type {number} */ (child.pid),
     /** Ends the browser with all its processes, as a crash would. */
     async close() {
       try {
@@ -139,4 +149,32 @@ export function open(name, url, { profile, args = [] } = {}) {
         rmSync(own, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },
   };
+}
+
+/**
+ * Bytes that the processes of a browser hold for themselves (PSS on Linux), with all their children.
+ * @param {number} pid
+ */
+export function memoryOf(pid) {
+  const tree = new Map();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]);
+      tree.set(parent, [...(tree.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It has ended in between.
+    }
+  }
+  let kilobytes = 0;
+  for (const all = [pid]; all.length > 0; ) {
+    const one = /** @type {number} */ (all.pop());
+    all.push(...(tree.get(one) ?? []));
+    try {
+      kilobytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${one}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+    } catch {
+      // It has ended in between.
+    }
+  }
+  return kilobytes * 1024;
 }

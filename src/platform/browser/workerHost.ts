@@ -1,5 +1,6 @@
 // What the work of a thread finds in a browser. Kernels arrive compiled with each job, so a worker needs no way to read them.
 
+import type { BackendFactory } from '../../backend/backend.ts';
 import { referenceFactory } from '../../backend/reference/reference.ts';
 import { Backends } from '../../backend/registry.ts';
 import { createWasmFactory, type ReadModule } from '../../backend/wasm.ts';
@@ -16,10 +17,25 @@ export function browserHost(read: ReadModule): WorkerHost {
       "allow 'wasm-unsafe-eval' in script-src of the page's Content-Security-Policy, and check what wasmUrl names",
   });
   return {
-    backends: new Backends([wasm, referenceFactory], READ_MORE),
+    backends: new Backends([compiledOnce(wasm), referenceFactory], READ_MORE),
     // A page cannot ask for it. Arenas are lent again and again, so few are ever let go of.
     collectGarbage: () => undefined,
     noMemoryMessage,
+  };
+}
+
+/** All runtimes of a page share the kernels; a failure is tried again. */
+function compiledOnce(factory: BackendFactory): BackendFactory {
+  let compiled: Promise<unknown> | null = null;
+  return {
+    ...factory,
+    compile() {
+      compiled ??= factory.compile().catch((error: unknown) => {
+        compiled = null;
+        throw error;
+      });
+      return compiled;
+    },
   };
 }
 

@@ -3,7 +3,6 @@
 // a page; each check is a name and what went wrong, or null.
 
 import {
-  build,
   createRuntime,
   load,
   openSession,
@@ -163,20 +162,19 @@ const CHECKS = {
     await runtime.close();
   },
 
-  async 'two hundred runtimes come and go'() {
-    const small = build({ inputSize: 1, hiddenSizes: [16], outputSize: 1 });
-    const rows = { x: [[0], [1], [2]], y: [0, 1, 2] };
-    const bytes = () => /** @type {any} */ (performance).memory?.usedJSHeapSize ?? 0;
-    let before = 0;
-    for (let n = 0; n < 200; n++) {
-      if (n === 40) before = bytes();
-      const runtime = createRuntime(quiet);
-      await runtime.train(small, rows, { likelihood: 'gaussian', epochs: 1 });
-      await runtime.close();
-    }
-    const grown = (bytes() - before) / 2 ** 20;
-    expect(grown < 64, `expected a heap that stays, got ${grown.toFixed(0)} MiB more`);
-    return `heap ${grown >= 0 ? '+' : ''}${grown.toFixed(1)} MiB`;
+  async 'a worker that hangs is ended, and is known to be gone'() {
+    // Where there is no pool, there is nothing to watch it from.
+    if (!crossOriginIsolated) return 'one worker: not watched';
+    const entry = new URL('./hangingWorker.js', import.meta.url).href;
+    const testing = { entry, patience: 400 };
+    const runtime = createRuntime({ ...quiet, .../** @type {any} */ ({ testing }) });
+    const error = await thrownBy(runtime.train(model, data, options));
+    expect(error.code === 'VARPOOL_WORKER_LOST', `expected a WorkerLostError, got ${error}`);
+    expect(
+      /got 4 losses in a row \(worker: no sign of life/.test(error.message),
+      `expected four losses, got ${error}`,
+    );
+    await runtime.close();
   },
 };
 
