@@ -1,6 +1,7 @@
 // The network of a config: which of the two ways to say it was taken, and the model it comes to once the data are known.
 
 import { build, networkFields } from '../../core/bayesian.ts';
+import { layerShape } from '../../core/layers/index.ts';
 import { networkProblem } from '../../core/limits.ts';
 import type { Activation, LayerSpec, Model } from '../../core/model.ts';
 import type { PriorSpec } from '../../core/priors/index.ts';
@@ -13,6 +14,8 @@ import type { ParsedConfig } from './schema.ts';
 export interface PerceptronConfig {
   readonly hiddenSizes: readonly number[];
   readonly activation: Activation;
+  /** Of each layer with weights, in place of the one prior. */
+  readonly priors?: readonly PriorSpec[];
 }
 
 /** Layers of any kind; the outputs are a dense layer behind them. */
@@ -20,6 +23,7 @@ export interface LayersConfig {
   /** Default: as many features as there are, in a row. */
   readonly inputShape?: readonly number[];
   readonly layers: readonly ResolvableLayer[];
+  readonly priors?: readonly PriorSpec[];
 }
 
 export type ModelConfig = PerceptronConfig | LayersConfig;
@@ -30,6 +34,7 @@ const OUTPUT = 'output';
 /** @throws ConfigError where the network is said in both ways, or cannot be whatever the data */
 export function resolveModel(model: ParsedConfig['model'], file: string): ModelConfig {
   const { layers, inputShape, hiddenSizes, activation } = model;
+  const priors = model.priors === undefined ? {} : { priors: model.priors };
   if (layers !== undefined) {
     for (const other of ['hiddenSizes', 'activation'] as const)
       if (model[other] !== undefined)
@@ -42,6 +47,7 @@ export function resolveModel(model: ParsedConfig['model'], file: string): ModelC
     return {
       ...(inputShape === undefined ? {} : { inputShape }),
       layers: layers as unknown as ResolvableLayer[],
+      ...priors,
     };
   }
   if (inputShape !== undefined)
@@ -55,7 +61,11 @@ export function resolveModel(model: ParsedConfig['model'], file: string): ModelC
   const found = networkProblem([1, ...sizes, 1]);
   if (found !== null)
     throw problem(`${file}: model.hiddenSizes`, found.expected, found.got, 'use fewer or smaller layers');
-  return { hiddenSizes: sizes, activation: activation ?? networkFields.activation.parse(undefined) };
+  return {
+    hiddenSizes: sizes,
+    activation: activation ?? networkFields.activation.parse(undefined),
+    ...priors,
+  };
 }
 
 /**
@@ -74,7 +84,8 @@ export function networkOf(
     const found = networkProblem([inputs, ...hiddenSizes, outputs]);
     if (found !== null)
       throw problem(`${where}: model.hiddenSizes`, found.expected, found.got, 'use fewer or smaller layers');
-    return build({ inputSize: inputs, hiddenSizes, outputSize: outputs, activation, prior });
+    const model = build({ inputSize: inputs, hiddenSizes, outputSize: outputs, activation, prior });
+    return { ...model, layers: withPriors(model.layers, config.priors, where) };
   }
   const { inputShape = [inputs], layers } = config;
   const size = inputShape.reduce((product, n) => product * n, 1);
@@ -86,9 +97,31 @@ export function networkOf(
   return {
     inputSize: inputs,
     outputSize: outputs,
-    layers: resolved(where, inputShape, [...layers, last]),
+    layers: withPriors(resolved(where, inputShape, [...layers, last]), config.priors, where),
     prior,
   };
+}
+
+/** Each layer with weights with its own of the priors, where there are some. */
+function withPriors(
+  layers: readonly LayerSpec[],
+  priors: readonly PriorSpec[] | undefined,
+  where: string,
+): readonly LayerSpec[] {
+  if (priors === undefined) return layers;
+  const at = `${where}: model.priors`;
+  const weighted = layers.filter((layer) => layerShape(layer).O > 0);
+  const own = weighted.find((layer) => layer.prior !== undefined);
+  if (own !== undefined)
+    throw problem(at, 'no prior of a layer next to it', `one of ${own.name}`, 'keep one of the two');
+  if (priors.length !== weighted.length) {
+    const names = weighted.map(({ name }) => name).join(', ');
+    throw problem(at, `${weighted.length} priors, of ${names}`, `${priors.length}`, 'give one for each');
+  }
+  return layers.map((layer) => {
+    const n = weighted.indexOf(layer);
+    return n < 0 ? layer : { ...layer, prior: priors[n] };
+  });
 }
 
 function resolved(

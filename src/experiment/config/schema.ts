@@ -12,6 +12,7 @@ import {
   deviation,
   flag,
   fraction,
+  list,
   oneOf,
   path,
   positive,
@@ -113,6 +114,11 @@ const model = section({
   activation: networkFields.activation.unwrap().optional(),
   inputShape: shapeField.optional(),
   layers: layersField.optional(),
+  priors: list(
+    oneOfKind(PRIORS, 'Prior.'),
+    'a list of priors',
+    'Prior of each layer with weights in their order, that of the outputs last. Default: prior for all that name none.',
+  ).optional(),
 }).describe(
   'The network: hiddenSizes and activation, or layers of any kind between the features and the outputs, which are a dense layer of their own.',
 );
