@@ -1,5 +1,5 @@
-// The end of a process that has a thread in native code which never comes back: Node waits for its threads before it exits, for
-// ever, so the system ends the process once everything else is done.
+// The end of a process that could not end by itself: one with a thread in native code which never comes back, for Node waits for its
+// threads, or one whose libraries wait in their exit handlers.
 
 import { createRequire } from 'node:module';
 
@@ -13,6 +13,17 @@ export function exitWithoutThreads(): void {
   process.once('exit', (status) => {
     endNow()?.(Number(process.exitCode ?? status));
     process.kill(process.pid, 'SIGKILL');
+  });
+}
+
+/**
+ * From now on the process ends without the exit handlers of libraries, if koffi is loaded by then: koffi's sync standard output and
+ * standard error, and where the system refuses that, they wait for ever for a lock that they hold (koffi 3.3.4, StreamWriter::Close).
+ */
+export function exitPastHandlers(): void {
+  process.once('exit', (status) => {
+    const loaded = Object.keys(require.cache).some((path) => /[\\/]koffi[\\/]/.test(path));
+    if (loaded) endNow()?.(Number(process.exitCode ?? status));
   });
 }
 
