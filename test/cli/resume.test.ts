@@ -89,7 +89,7 @@ describe('a process', () => {
       expect(manifest).toMatchObject({ status: 'interrupted', steps: Number(saved?.[1]) });
       const { stderr: told, stdout } = finish(signal, '--workers', '1', '--backend', 'wasm');
       expect(told).toContain(`going on after step ${saved?.[1]} (of 600 epochs)`);
-      expect(stdout).toMatch(/workers +1\nbackend +wasm\n/);
+      expect(JSON.parse(stdout)).toMatchObject({ workers: 1, backend: 'wasm' });
       expect(openRun(at(signal)).manifest.resumptions).toHaveLength(1);
     },
   );
@@ -206,7 +206,7 @@ describe('resume', () => {
       ['resume', 'nothing'],
       /^varpool: nothing: expected a run directory, got nothing there — check the path\n$/,
     ],
-    [['resume'], /^varpool: command line: expected RUN, got nothing — run the command with --help\n$/],
+    [['resume'], /^varpool: command line: expected RUN, got nothing — run varpool help resume\n$/],
   ])('%j is refused with status 2', (words, message) => {
     const ended = varpool(dir, ...words);
     expect(ended.status).toBe(2);
