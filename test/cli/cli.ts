@@ -8,7 +8,7 @@ import { afterAll } from 'vitest';
 
 export const MAIN = resolve('dist/cli/main.js');
 /** Whatever the terminal of the tests is like, what they read has no color in it. */
-const ENV = { ...process.env, FORCE_COLOR: '0' };
+const env = () => ({ ...process.env, FORCE_COLOR: '0' });
 
 export interface Ended {
   readonly status: number | null;
@@ -26,7 +26,7 @@ export function temporaryDirectory(): string {
 export function varpool(cwd: string, ...args: string[]): Ended {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd,
-    env: ENV,
+    env: env(),
     encoding: 'utf8',
     timeout: 50_000,
   });
@@ -35,7 +35,7 @@ export function varpool(cwd: string, ...args: string[]): Ended {
 
 /** Starts the command and leaves it running. */
 export function startVarpool(cwd: string, ...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: ENV });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: env() });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
