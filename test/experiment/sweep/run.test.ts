@@ -16,6 +16,7 @@ import { readResults, readSweepManifest, SweepDirectory } from '../../../src/exp
 import { runSweep, type SweepOptions } from '../../../src/experiment/sweep/run.ts';
 import { LOCK_NAME } from '../../../src/files/lock.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
+import type { TrainOptions } from '../../../src/runtime/options.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-sweep-'));
 const runtimes = new Map<number, Runtime>();
@@ -171,8 +172,27 @@ describe('cells', () => {
     );
     const controller = new AbortController();
     const reason = new Error('enough');
-    const onCell = () => controller.abort(reason);
-    await expect(run('h', text, 2, { onCell, signal: controller.signal })).rejects.toBe(reason);
+    // In the middle of the second training: some cell has ended by then, or is under way.
+    let trainings = 0;
+    const train: Runtime['train'] = (model, data, options = {}) => {
+      const second = ++trainings === 2;
+      const onReport: TrainOptions['onReport'] = (report) => {
+        options.onReport?.(report);
+        if (second && report.epoch === 10) controller.abort(reason);
+      };
+      return runtime(2).train(model, data, { ...options, onReport });
+    };
+    const cutting = new Proxy(runtime(2), {
+      get: (target, name) => {
+        if (name === 'train') return train;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    writeFileSync(file, text);
+    const directory = SweepDirectory.open(join(dir, 'h'));
+    const cut = runSweep(readSweep(file), directory, cutting, { signal: controller.signal });
+    await expect(cut.finally(() => directory.close())).rejects.toBe(reason);
     const results = [...(await run('h', text)).values()];
     const lives = results.map((result) => openRun(join(dir, 'h', result.run)).manifest.resumptions ?? []);
     const resumed = lives.flat();
