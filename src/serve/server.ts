@@ -30,10 +30,22 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   return new HttpServer(core, app);
 }
 
+/** listen() of a server that was closed before it could. */
+export class ServerClosedError extends Error {
+  override readonly name = 'ServerClosedError';
+
+  constructor() {
+    super(
+      'listen: expected an open server, got one that was closed while it loaded its models — create another',
+    );
+  }
+}
+
 class HttpServer implements Server {
   #opened: Promise<void> | null = null;
   #poll: NodeJS.Timeout | null = null;
   #closed: Promise<void> | null = null;
+  #listening: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly core: ServerCore,
@@ -53,8 +65,16 @@ class HttpServer implements Server {
     this.#poll.unref();
   }
 
-  async listen(): Promise<{ readonly url: string; readonly port: number }> {
+  listen(): Promise<{ readonly url: string; readonly port: number }> {
+    const listening = this.#listen();
+    // A server that is closed while it opens must not begin to listen once it is closed.
+    this.#listening = listening.catch(() => undefined);
+    return listening;
+  }
+
+  async #listen(): Promise<{ readonly url: string; readonly port: number }> {
     await this.open();
+    if (this.#closed !== null) throw new ServerClosedError();
     const { host, port } = this.core.settings;
     const url = await this.app.listen({ host, port });
     return { url, port: Number(new URL(url).port) };
@@ -72,6 +92,7 @@ class HttpServer implements Server {
   async #close(): Promise<void> {
     const { core, app } = this;
     core.draining = true;
+    await this.#listening;
     if (this.#poll !== null) clearInterval(this.#poll);
     await core.whenIdle(core.settings.limits.drainMs);
     await this.#hangUp();

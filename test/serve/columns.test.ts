@@ -78,3 +78,17 @@ test('texts as BYTES, numbers with NaN where they are missing, and metadata that
     },
   });
 });
+
+test('a column called x is a column where it comes as one, and all of them where it has their number of columns', async () => {
+  const rows = Array.from({ length: 60 }, (_, i) => [Math.sin(i), Math.cos(3 * i), Math.sin(i) - i / 60]);
+  writeFileSync(join(dir, 'xy.csv'), `x,y,t\n${rows.map((row) => row.join(',')).join('\n')}\n`);
+  writeConfig(dir, 'xy.yaml', '{ kind: csv, path: xy.csv, target: t, testFraction: 0.2 }');
+  expect(varpool(dir, 'train', 'xy.yaml', '--out', 'xy', '--quiet')).toMatchObject({ status: 0 });
+  const { url } = await start({ models: [join(dir, 'xy')] });
+  const infer = `${url}/v2/models/xy/infer`;
+  const tensor = (name: string, shape: number[], data: number[]) => ({ name, shape, datatype: 'FP64', data });
+  const together = await post(infer, { inputs: [tensor('x', [1, 2], [0.5, -0.25])] });
+  const apart = await post(infer, { inputs: [tensor('x', [1], [0.5]), tensor('y', [1], [-0.25])] });
+  expect(together.status, JSON.stringify(together.body)).toBe(200);
+  expect(outputs(together)).toEqual(outputs(apart));
+});

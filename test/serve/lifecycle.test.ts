@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { load } from '../../src/index.ts';
+import { createServer } from '../../src/serve/index.ts';
 import { CURVE, jsonOf, MAIN, temporaryDirectory, varpool, writeConfig } from '../cli/cli.ts';
 import { call, outputs, post, request, rowsFor, runtime, start } from './harness.ts';
 
@@ -109,6 +110,14 @@ describe('a repository', () => {
     );
     expect(lines.join('')).toContain('loaded anew');
   });
+});
+
+test('a server that is closed while it loads its models never listens', async () => {
+  const server = await createServer({ models: [place('run1')], port: 0 });
+  const listening = server.listen();
+  const closed = server.close();
+  await expect(listening).rejects.toThrow(/^listen: expected an open server, got one that was closed while /);
+  await closed;
 });
 
 test('at its end a server is not ready, answers what it accepted, and refuses the rest', async () => {

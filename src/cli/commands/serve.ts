@@ -92,9 +92,10 @@ async function serve(runs: string[], flags: ServeFlags): Promise<void> {
     );
   } catch (error) {
     await server.close();
-    throw error;
+    // Asked to end while the models were loaded.
+    if (!ended.asked) throw error;
   }
-  await ended;
+  await ended.done;
 }
 
 async function listening(server: Server, { host, port }: ServeFlags) {
@@ -110,17 +111,23 @@ async function listening(server: Server, { host, port }: ServeFlags) {
 }
 
 /** Settles when a signal has ended the server; a second signal ends the process at once. */
-function untilAsked(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let asked = false;
+function untilAsked(server: Server): { readonly asked: boolean; readonly done: Promise<void> } {
+  const state = { asked: false };
+  const done = new Promise<void>((resolve, reject) => {
     const stop = () => {
-      if (asked) process.exit(EXIT.interrupted);
-      asked = true;
+      if (state.asked) process.exit(EXIT.interrupted);
+      state.asked = true;
       note('varpool: finishing what was accepted (once more to stop at once)');
       server.close().then(resolve, reject);
     };
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
   });
+  return {
+    get asked() {
+      return state.asked;
+    },
+    done,
+  };
 }
 
 function portNumber(text: string): number {

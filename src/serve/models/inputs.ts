@@ -23,7 +23,7 @@ export class ModelInputs {
 
   /** Rows that can be predicted, each number finite and within float32. @throws RequestProblem that names the tensor */
   read(tensors: readonly Tensor[]): Matrix {
-    const x = tensors.find(({ name }) => name === 'x' && !this.#isColumn(name));
+    const x = tensors.find((tensor) => tensor.name === 'x' && !this.#isColumn(tensor, tensors.length));
     return asRefusal(
       () => {
         const matrix = x === undefined ? this.#fromColumns(tensors) : this.#fromTable(tensors, x);
@@ -33,10 +33,11 @@ export class ModelInputs {
     );
   }
 
-  /** Whether `x` is a column of this model; of a model of one input both mean the same. */
-  #isColumn(name: string): boolean {
+  /** Whether `x` is a column of this model and not its rows; of a model of one input both mean the same. */
+  #isColumn({ name, shape }: Tensor, tensors: number): boolean {
     const { inputSize } = this.posterior.model;
-    return inputSize > 1 && this.table?.features.some((column) => column.name === name) === true;
+    const rows = tensors === 1 && shape.length === 2 && shape[1] === inputSize;
+    return inputSize > 1 && !rows && this.table?.features.some((column) => column.name === name) === true;
   }
 
   #fromTable(tensors: readonly Tensor[], x: Tensor): Matrix {
