@@ -32,16 +32,16 @@ export {
   type Node,
   toModel,
 } from './core/bayesian.ts';
+export { diagnosePosterior } from './core/diagnostics/diagnosePosterior.ts';
+export type { ModelDiagnostics, WeightDiagnostics } from './core/diagnostics/diagnostics.ts';
+export type { DiagnosticWarning } from './core/diagnostics/diagnosticWarnings.ts';
+export type { DecibelHistogram, WeightQuantiles } from './core/diagnostics/weightTally.ts';
 export { ensembleOf } from './core/ensembleOf.ts';
 export type { EstimatorSpec } from './core/estimators/index.ts';
 export type { KlWeightingSpec } from './core/klWeightings/index.ts';
 export type { LayerInput } from './core/layers/index.ts';
 export type { LikelihoodInput } from './core/likelihoods/index.ts';
 export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
-export { diagnosePosterior } from './core/metrics/diagnosePosterior.ts';
-export type { ModelDiagnostics, WeightDiagnostics } from './core/metrics/diagnostics.ts';
-export type { DiagnosticWarning } from './core/metrics/diagnosticWarnings.ts';
-export type { DecibelHistogram, WeightQuantiles } from './core/metrics/weightTally.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/index.ts';
 export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';

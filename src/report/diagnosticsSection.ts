@@ -1,7 +1,7 @@
 // The diagnostics of a run as the report shows them: curves over the epochs that were diagnosed; of an ensemble, means over its members.
 
-import type { WeightDiagnostics } from '../core/metrics/diagnostics.ts';
-import type { DecibelHistogram } from '../core/metrics/weightTally.ts';
+import type { WeightDiagnostics } from '../core/diagnostics/diagnostics.ts';
+import type { DecibelHistogram } from '../core/diagnostics/weightTally.ts';
 import { type RunReport, reportsByMember } from '../experiment/ensemble/memberRuns.ts';
 import type { DiagnosticsSection, Value } from './reportData.ts';
 

@@ -1,7 +1,7 @@
 // Categorical likelihood of K classes from K logits: −log softmax(logits)[label].
 
+import { expectedCalibrationError } from '../calibration/expectedCalibrationError.ts';
 import { brier, categoricalNll, errorRate } from '../metrics/classification.ts';
-import { expectedCalibrationError } from '../metrics/expectedCalibrationError.ts';
 import { average } from '../metrics/meanAndStandardError.ts';
 import { classVariance, monteCarloBound } from '../metrics/monteCarloError.ts';
 import { entropyOf, plogp } from './entropy.ts';

@@ -1,7 +1,7 @@
 // What TensorBoard is shown of an epoch: the names of its scalars and histograms.
 
-import type { ModelDiagnostics, WeightDiagnostics } from '../../core/metrics/diagnostics.ts';
-import { type DecibelHistogram, fromDecibels } from '../../core/metrics/weightTally.ts';
+import type { ModelDiagnostics, WeightDiagnostics } from '../../core/diagnostics/diagnostics.ts';
+import { type DecibelHistogram, fromDecibels } from '../../core/diagnostics/weightTally.ts';
 import type { TrainingReport } from '../../scheduler/training/reports.ts';
 import type { Histogram, SummaryValue } from './event.ts';
 

@@ -2,11 +2,11 @@
 // each warning once. Reading takes the main thread a few nanoseconds a weight; nothing is written.
 
 import type { Arena } from '../../backend/arena.ts';
+import { diagnosePanels, type ModelDiagnostics } from '../../core/diagnostics/diagnostics.ts';
+import { type DiagnosticWarning, diagnosticWarnings } from '../../core/diagnostics/diagnosticWarnings.ts';
 import { riseOf } from '../../core/klWeightings/index.ts';
 import { layerPriors } from '../../core/layerPriors.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
-import { diagnosePanels, type ModelDiagnostics } from '../../core/metrics/diagnostics.ts';
-import { type DiagnosticWarning, diagnosticWarnings } from '../../core/metrics/diagnosticWarnings.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
 import { createFamily } from '../../core/posteriors/index.ts';
 import { LearnedPriors } from '../../core/training/learnedPriors.ts';

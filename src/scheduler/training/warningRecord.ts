@@ -1,7 +1,7 @@
 // Which warnings of a training stand: remembers the nll of the last epochs, so that no single one is judged, and what was said, so that it
 // is said once and withdrawn when it holds no more. A part of a training's state (`extra.warnings`), so a resumed training says the same.
 
-import { type DiagnosticWarning, WITHDRAWALS } from '../../core/metrics/diagnosticWarnings.ts';
+import { type DiagnosticWarning, WITHDRAWALS } from '../../core/diagnostics/diagnosticWarnings.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 

@@ -1,6 +1,7 @@
 // Scores of class probabilities against values worked out by hand, at the edges and with ties.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { expectedCalibrationError } from '../../../src/core/calibration/expectedCalibrationError.ts';
 import { auroc } from '../../../src/core/metrics/auroc.ts';
 import {
   bernoulliNll,
@@ -9,7 +10,6 @@ import {
   errorRate,
   PROBABILITY_FLOOR,
 } from '../../../src/core/metrics/classification.ts';
-import { expectedCalibrationError } from '../../../src/core/metrics/expectedCalibrationError.ts';
 
 const table = [0.7, 0.2, 0.1, 0.1, 0.1, 0.8, 0.25, 0.5, 0.25];
 

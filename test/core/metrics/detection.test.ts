@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { adaptiveCalibrationError } from '../../../src/core/metrics/adaptiveCalibrationError.ts';
+import { adaptiveCalibrationError } from '../../../src/core/calibration/adaptiveCalibrationError.ts';
 import { aupr, falsePositiveRate } from '../../../src/core/metrics/detection.ts';
 import { intervalScore } from '../../../src/core/metrics/intervalScore.ts';
 import { riskCoverage } from '../../../src/core/metrics/riskCoverage.ts';

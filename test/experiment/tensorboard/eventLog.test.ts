@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { diagnosePosterior } from '../../../src/core/metrics/diagnosePosterior.ts';
+import { diagnosePosterior } from '../../../src/core/diagnostics/diagnosePosterior.ts';
 import { EVENT_FILE, EventLog } from '../../../src/experiment/tensorboard/eventLog.ts';
 import { frameRecord } from '../../../src/experiment/tensorboard/tfRecord.ts';
 import type { TrainingReport } from '../../../src/scheduler/training/reports.ts';

@@ -3,7 +3,7 @@
 
 import { afterAll, describe, expect, test } from 'vitest';
 import { build } from '../../../src/core/bayesian.ts';
-import { diagnosePosterior } from '../../../src/core/metrics/diagnosePosterior.ts';
+import { diagnosePosterior } from '../../../src/core/diagnostics/diagnosePosterior.ts';
 import { parameterLayout } from '../../../src/core/parameters.ts';
 import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';

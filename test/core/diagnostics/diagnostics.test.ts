@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { build, klCost } from '../../../src/core/bayesian.ts';
-import { diagnosePosterior } from '../../../src/core/metrics/diagnosePosterior.ts';
-import { diagnosePanels } from '../../../src/core/metrics/diagnostics.ts';
+import { diagnosePosterior } from '../../../src/core/diagnostics/diagnosePosterior.ts';
+import { diagnosePanels } from '../../../src/core/diagnostics/diagnostics.ts';
 import { packLayer, parameterLayout } from '../../../src/core/parameters.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
 import { createPrior } from '../../../src/core/priors/index.ts';

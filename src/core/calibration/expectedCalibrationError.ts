@@ -1,6 +1,6 @@
 // One number for how far confidence is from accuracy; the table it is made from is calibration/reliability.ts.
 
-import { reliability } from '../calibration/reliability.ts';
+import { reliability } from './reliability.ts';
 
 /**
  * Expected calibration error Σ_bins (count / rows)·|accuracy − confidence| over equal-width bins of the top class's

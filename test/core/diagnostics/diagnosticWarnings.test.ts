@@ -1,8 +1,8 @@
 // Each warning is given for its fault and for no other; a healthy network gets none.
 
 import { expect, test } from 'vitest';
-import type { ModelDiagnostics, WeightDiagnostics } from '../../../src/core/metrics/diagnostics.ts';
-import { diagnosticWarnings } from '../../../src/core/metrics/diagnosticWarnings.ts';
+import type { ModelDiagnostics, WeightDiagnostics } from '../../../src/core/diagnostics/diagnostics.ts';
+import { diagnosticWarnings } from '../../../src/core/diagnostics/diagnosticWarnings.ts';
 
 const quantiles = (p50: number) => ({ p05: p50, p25: p50, p50, p75: p50, p95: p50 });
 const histogram = { from: 0, step: 2, counts: [1] };

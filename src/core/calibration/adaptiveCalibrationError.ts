@@ -1,7 +1,7 @@
 // Calibration in bins of equally many rows instead of equal width, so that no bin is nearly empty and none hides most of the rows.
 
-import { checkLabels, checkLength, rowsOf } from './checks.ts';
-import { topClass } from './classification.ts';
+import { checkLabels, checkLength, rowsOf } from '../metrics/checks.ts';
+import { topClass } from '../metrics/classification.ts';
 
 /**
  * Σ_bins (count / rows)·|accuracy − confidence| over `bins` bins of equally many rows (to one), in the order of the top class's probability,

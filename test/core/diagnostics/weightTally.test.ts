@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fillTables, logOfBits, logSigmaOf, sigmaOf } from '../../../src/core/metrics/logTables.ts';
-import { decibels, fromDecibels, WeightTally } from '../../../src/core/metrics/weightTally.ts';
+import { fillTables, logOfBits, logSigmaOf, sigmaOf } from '../../../src/core/diagnostics/logTables.ts';
+import { decibels, fromDecibels, WeightTally } from '../../../src/core/diagnostics/weightTally.ts';
 import { createPrior } from '../../../src/core/priors/index.ts';
 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
