@@ -36,7 +36,6 @@ export { diagnosePosterior } from './core/diagnostics/diagnosePosterior.ts';
 export type { ModelDiagnostics, WeightDiagnostics } from './core/diagnostics/diagnostics.ts';
 export type { DiagnosticWarning } from './core/diagnostics/diagnosticWarnings.ts';
 export type { DecibelHistogram, WeightQuantiles } from './core/diagnostics/weightTally.ts';
-export { ensembleOf } from './core/ensembleOf.ts';
 export type { EstimatorSpec } from './core/estimators/index.ts';
 export type { KlWeightingSpec } from './core/klWeightings/index.ts';
 export type { LayerInput } from './core/layers/index.ts';
@@ -45,6 +44,7 @@ export type { Matrix, MatrixLike, TensorLike } from './core/matrix.ts';
 export type { LayerSpec, LikelihoodSpec, Model } from './core/model.ts';
 export type { OptimizerSpec } from './core/optimizers/index.ts';
 export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
+export { ensembleOf } from './core/posteriors/ensembleOf.ts';
 export type { Draw, Prediction } from './core/predictive/prediction.ts';
 export {
   type TensorDraw,

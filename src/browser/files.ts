@@ -2,8 +2,8 @@
 // file system (OPFS).
 
 import { checkPosterior } from '../core/arguments.ts';
-import { membersOf } from '../core/ensemble.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
+import { membersOf } from '../core/posteriors/mixture.ts';
 import { checkStateShape, type TrainingState } from '../core/training/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
 import { type Checkpoint, checkpointRecord, decodeCheckpoint } from '../experiment/checkpoint/checkpoint.ts';

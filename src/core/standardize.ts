@@ -1,9 +1,9 @@
 // Columns to zero mean and unit standard deviation and back, learned from training rows only: in float64, rounded to float32 once.
 
 import { isEarlier } from '../random/earlierEpochs.ts';
-import { membersOf } from './ensemble.ts';
 import type { Matrix } from './matrix.ts';
 import type { AnyPosterior, Standardization } from './posterior.ts';
+import { membersOf } from './posteriors/mixture.ts';
 
 /**
  * loc = mean and scale = standard deviation (divisor N) of each column, in float64, rows in order; a constant column gets its value

@@ -1,7 +1,7 @@
 // report.html of a run: which figures, curves and pictures a trained run has to show.
 
-import { membersOf } from '../core/ensemble.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
+import { membersOf } from '../core/posteriors/mixture.ts';
 import { curve } from '../data/synthetic.ts';
 import { formatConfig } from '../experiment/config/config.ts';
 import { describeModel } from '../experiment/config/network.ts';

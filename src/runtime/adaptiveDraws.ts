@@ -1,10 +1,10 @@
 // Draws until the mean is exact enough: min, 2·min, 4·min … up to max, for each row by itself. How many a row takes is a property of the row
 // and the posterior, and its answer is that of the same number of draws asked for outright.
 
-import { membersOf } from '../core/ensemble.ts';
 import { MAX_DRAWS } from '../core/limits.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
+import { membersOf } from '../core/posteriors/mixture.ts';
 import type { PredictionMode } from '../core/prediction/predictionMode.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { PredictionRows } from '../core/predictive/predictionRows.ts';

@@ -2,11 +2,11 @@
 // so it runs as well in a browser's worker.
 
 import type { BackendFactory } from '../backend/backend.ts';
-import { membersOf } from '../core/ensemble.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { DEFAULT_DRAWS } from '../core/limits.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
+import { membersOf } from '../core/posteriors/mixture.ts';
 import type { Draw, Prediction } from '../core/predictive/prediction.ts';
 import type { Platform, WorkerPool } from '../platform/platform.ts';
 import { type ArenaPool, arenasOf } from '../scheduler/arenas.ts';

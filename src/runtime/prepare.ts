@@ -1,6 +1,5 @@
 // From a user's data and options to a problem and the numbers that go into the arena: shapes checked, columns standardized.
 
-import { membersOf } from '../core/ensemble.ts';
 import { type EstimatorSpec, estimatorKind } from '../core/estimators/index.ts';
 import { falls } from '../core/klWeightings/index.ts';
 import { learnedPriors } from '../core/layerPriors.ts';
@@ -12,6 +11,7 @@ import type { Objection } from '../core/objection.ts';
 import { createOptimizer, type OptimizerSettings } from '../core/optimizers/index.ts';
 import type { AnyPosterior, Standardization } from '../core/posterior.ts';
 import { createFamily, type FamilySpec, familyField } from '../core/posteriors/index.ts';
+import { membersOf } from '../core/posteriors/mixture.ts';
 import { createPrior } from '../core/priors/index.ts';
 import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
 import type { TrainingProblem } from '../core/training/problem.ts';

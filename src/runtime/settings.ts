@@ -1,9 +1,9 @@
 // The options of the public calls with every default filled in, and checks that need more than one of them.
 
 import type * as z from 'zod';
-import { membersOf } from '../core/ensemble.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { createFamily, type FamilySpec } from '../core/posteriors/index.ts';
+import { membersOf } from '../core/posteriors/mixture.ts';
 import type { AdaptiveDraws } from './adaptiveDraws.ts';
 import type { predictOptions, trainOptions } from './optionSchemas.ts';
 

@@ -2,10 +2,10 @@
 // answered one at a time. No thread in it; it computes where it is called.
 
 import { Arena } from '../backend/arena.ts';
-import { drawsOfMember, membersOf } from '../core/ensemble.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { parameterLayout } from '../core/parameters.ts';
 import type { Posterior } from '../core/posterior.ts';
+import { drawsOfMember, membersOf } from '../core/posteriors/mixture.ts';
 import {
   addMoments,
   copyDraws,

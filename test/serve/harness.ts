@@ -2,9 +2,9 @@
 
 import { afterAll } from 'vitest';
 import { build } from '../../src/core/bayesian.ts';
-import { ensembleOf } from '../../src/core/ensembleOf.ts';
 import type { LikelihoodSpec } from '../../src/core/model.ts';
 import type { Posterior } from '../../src/core/posterior.ts';
+import { ensembleOf } from '../../src/core/posteriors/ensembleOf.ts';
 import { createRuntime } from '../../src/index.ts';
 import { createServer, type ServerOptions } from '../../src/serve/index.ts';
 import { madeUpPosterior } from '../support/predictionHarness.ts';

@@ -2,10 +2,10 @@
 
 import { readable } from '../../options/readable.ts';
 import { checkPosterior } from '../arguments.ts';
-import { membersOf } from '../ensemble.ts';
 import { layerPriors } from '../layerPriors.ts';
 import type { Posterior } from '../posterior.ts';
 import { createFamily } from '../posteriors/index.ts';
+import { membersOf } from '../posteriors/mixture.ts';
 import { type ModelDiagnostics, Part, summed } from './diagnostics.ts';
 
 /**

@@ -6,9 +6,9 @@ import { GemmStart } from '../../backend/backend.ts';
 import type { Fields } from '../../options/kinds.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import type { Estimator, EstimatorContext } from '../estimators/estimator.ts';
+import { MeanWeights } from '../estimators/meanWeights.ts';
 import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
 import type { PassRun } from '../training/batchPlaces.ts';
-import { MeanWeights } from './meanWeights.ts';
 import type { PosteriorFamily } from './posteriorFamily.ts';
 
 export const dropoutOptions = ({ fraction, decay }: Fields) => ({

@@ -1,7 +1,7 @@
 // A point estimate: every weight is mu. What is trained is the maximum of likelihood times prior (MAP): an ordinary network, with the
 // prior as its weight decay.
 
-import { meanWeights } from './meanWeights.ts';
+import { meanWeights } from '../estimators/meanWeights.ts';
 import type { PosteriorFamily } from './posteriorFamily.ts';
 
 export function point(): PosteriorFamily {

@@ -1,9 +1,9 @@
 // The bytes of posterior.safetensors of an ensemble: the tensors of one member after the other, each as in a file of its own with
 // `members.M.` before its name. Functions here take and give a single posterior as well.
 
-import { ensembleOf } from '../../core/ensembleOf.ts';
 import { MAX_MEMBERS } from '../../core/limits.ts';
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
+import { ensembleOf } from '../../core/posteriors/ensembleOf.ts';
 import { CheckpointError } from '../../errors.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
 import type { FileHost } from '../../files/fileHost.ts';

@@ -1,7 +1,7 @@
 // posterior.safetensors on disk: writing and reading posteriors and ensembles, and their digests.
 
-import { membersOf } from '../../core/ensemble.ts';
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
+import { membersOf } from '../../core/posteriors/mixture.ts';
 import { holdToChecksum, type LoadOptions } from '../../files/checksum.ts';
 import { dataSectionSha256, readSafetensors, writeSafetensors } from '../../files/safetensorsFile.ts';
 import { nodeFileHost } from '../fileHost.ts';

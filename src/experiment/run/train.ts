@@ -1,8 +1,8 @@
 // Trains what a config says into a run directory: manifest first, metrics and checkpoints as they come, the posterior, test metrics,
 // manifest again; or goes on with a run that was cut short. What people look at (bars, tables, report.html) is left to the caller.
 
-import { membersOf } from '../../core/ensemble.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
+import { membersOf } from '../../core/posteriors/mixture.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError, DivergedError } from '../../errors.ts';
 import { lockRun, type RunLock } from '../../files/lock.ts';

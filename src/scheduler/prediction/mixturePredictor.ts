@@ -1,9 +1,9 @@
 // Predictions of a posterior or of an ensemble: which draws each member gives, and how its results come into the mixture's.
 // Members are predicted one after the other, each on all workers, so that one member's weights are in memory at a time.
 
-import { drawsOfMember, membersOf } from '../../core/ensemble.ts';
 import type { Matrix } from '../../core/matrix.ts';
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
+import { drawsOfMember, membersOf } from '../../core/posteriors/mixture.ts';
 import {
   type DrawChunk,
   interleave,

@@ -1,9 +1,9 @@
 // Trains the members of an ensemble: which run at the same time, how one's failure ends the others, progress of all together.
 // A member is a training like any other; how workers are shared out among them is the seats' business.
 
-import { ensembleOf, likelihoodShape } from '../../core/ensembleOf.ts';
 import { parameterLayout } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
+import { ensembleOf, likelihoodShape } from '../../core/posteriors/ensembleOf.ts';
 import { totalSteps } from '../../core/training/problem.ts';
 import { trainingMemory } from '../../core/training/trainingMemory.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';

@@ -1,9 +1,9 @@
 // One version of a model that is being served: what it takes and gives, the engine and the batcher that answer for it, and who is using it.
 
 import { type LearnedColumn, plainColumns } from '../../columns/tableColumns.ts';
-import { membersOf } from '../../core/ensemble.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { createFamily } from '../../core/posteriors/index.ts';
+import { membersOf } from '../../core/posteriors/mixture.ts';
 import { PREDICTION_MODES, type PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { rowsAreAlike } from '../../runtime/adaptiveDraws.ts';
 import { familiesOf } from '../../runtime/settings.ts';

@@ -5,8 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ensembleOf } from '../../../src/core/ensembleOf.ts';
 import type { Ensemble } from '../../../src/core/posterior.ts';
+import { ensembleOf } from '../../../src/core/posteriors/ensembleOf.ts';
 import { CheckpointError } from '../../../src/errors.ts';
 import {
   anyPosteriorDigest,

@@ -3,8 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../../src/core/bayesian.ts';
-import { ensembleOf } from '../../../src/core/ensembleOf.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
+import { ensembleOf } from '../../../src/core/posteriors/ensembleOf.ts';
 import { predictionMemory } from '../../../src/core/prediction/predictionMemory.ts';
 import type { Prediction } from '../../../src/core/predictive/prediction.ts';
 import { createRuntime, openSession, type Runtime } from '../../../src/node.ts';

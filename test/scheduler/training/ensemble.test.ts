@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mixturePit } from '../../../src/core/calibration/coverage.ts';
-import { ensembleOf } from '../../../src/core/ensembleOf.ts';
 import { mixtureNll } from '../../../src/core/metrics/gaussianMixture.ts';
 import type { Ensemble, Posterior } from '../../../src/core/posterior.ts';
+import { ensembleOf } from '../../../src/core/posteriors/ensembleOf.ts';
 import type { Draw } from '../../../src/core/predictive/prediction.ts';
 import { DivergedError } from '../../../src/errors.ts';
 import { anyPosteriorDigest, posteriorDigest } from '../../../src/experiment/posterior/saved.ts';

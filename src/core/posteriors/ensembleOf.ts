@@ -1,12 +1,12 @@
 // Makes one mixture of several posteriors, if these answer the same question.
 
-import type { TableColumns } from '../columns/tableColumns.ts';
-import { describeValue } from '../messages.ts';
-import { readable } from '../options/readable.ts';
-import { checkPosterior } from './arguments.ts';
-import { membersOf } from './ensemble.ts';
-import type { LikelihoodSpec } from './model.ts';
-import type { AnyPosterior, Ensemble, Posterior } from './posterior.ts';
+import type { TableColumns } from '../../columns/tableColumns.ts';
+import { describeValue } from '../../messages.ts';
+import { readable } from '../../options/readable.ts';
+import { checkPosterior } from '../arguments.ts';
+import type { LikelihoodSpec } from '../model.ts';
+import type { AnyPosterior, Ensemble, Posterior } from '../posterior.ts';
+import { membersOf } from './mixture.ts';
 
 /**
  * An equal mixture of posteriors, in their order; an ensemble among them counts as its members. Standardization, noise scale, hidden

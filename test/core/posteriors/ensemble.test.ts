@@ -2,13 +2,13 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { build } from '../../src/core/bayesian.ts';
-import { drawsOfMember, membersOf } from '../../src/core/ensemble.ts';
-import { ensembleOf } from '../../src/core/ensembleOf.ts';
-import type { Posterior } from '../../src/core/posterior.ts';
-import { interleave, type PredictiveChunk } from '../../src/core/predictive/drawQuantiles.ts';
-import { MomentAccumulator } from '../../src/core/predictive/moments.ts';
-import { PredictiveSummary, summarize } from '../../src/core/predictive/summarize.ts';
+import { build } from '../../../src/core/bayesian.ts';
+import type { Posterior } from '../../../src/core/posterior.ts';
+import { ensembleOf } from '../../../src/core/posteriors/ensembleOf.ts';
+import { drawsOfMember, membersOf } from '../../../src/core/posteriors/mixture.ts';
+import { interleave, type PredictiveChunk } from '../../../src/core/predictive/drawQuantiles.ts';
+import { MomentAccumulator } from '../../../src/core/predictive/moments.ts';
+import { PredictiveSummary, summarize } from '../../../src/core/predictive/summarize.ts';
 
 function member(
   more: Partial<Posterior> & {

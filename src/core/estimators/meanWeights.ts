@@ -1,15 +1,15 @@
 // Weights that are their means enter a training step as they are: no noise, and a gradient of mu alone.
 
 import type { GemmStart } from '../../backend/backend.ts';
+import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
+import type { PassRun } from '../training/batchPlaces.ts';
 import type {
   BlockGradient,
   Estimator,
   EstimatorContext,
   EstimatorRun,
   GradientBuffers,
-} from '../estimators/estimator.ts';
-import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
-import type { PassRun } from '../training/batchPlaces.ts';
+} from './estimator.ts';
 
 export class MeanWeights<Memory> implements EstimatorRun {
   readonly divisible: boolean = true;

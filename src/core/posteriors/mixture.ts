@@ -1,6 +1,6 @@
 // Several posteriors as one mixture: its members, and which of them gives which draw. How one is made: ensembleOf.ts.
 
-import type { AnyPosterior, Posterior } from './posterior.ts';
+import type { AnyPosterior, Posterior } from '../posterior.ts';
 
 /** Members of an ensemble; a posterior is the only member of itself. */
 export function membersOf(posterior: AnyPosterior): readonly Posterior[] {
