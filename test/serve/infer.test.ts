@@ -2,8 +2,8 @@
 
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { reseeded } from '../../src/core/posteriors/mixture.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
-import { reseeded } from '../../src/serve/batching/engine.ts';
 import {
   type Answer,
   COLUMNS,

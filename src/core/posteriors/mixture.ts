@@ -1,10 +1,18 @@
-// Several posteriors as one mixture: its members, and which of them gives which draw. How one is made: ensembleOf.ts.
+// Several posteriors as one mixture: its members, their seeds, and which of them gives which draw. How one is made: ensembleOf.ts.
 
+import { memberSeed, type Seed, seedText } from '../../random/seed.ts';
 import type { AnyPosterior, Posterior } from '../posterior.ts';
 
 /** Members of an ensemble; a posterior is the only member of itself. */
 export function membersOf(posterior: AnyPosterior): readonly Posterior[] {
   return 'members' in posterior ? posterior.members : [posterior];
+}
+
+/** The same weights with other noise: the members of an ensemble get the seeds that `seed` would train them by. */
+export function reseeded(posterior: AnyPosterior, seed: Seed): AnyPosterior {
+  if (!('members' in posterior)) return { ...posterior, seed: seedText(seed) };
+  const members = posterior.members.map((member, m) => ({ ...member, seed: memberSeed(seed, m) }));
+  return { ...posterior, members };
 }
 
 /**

@@ -3,11 +3,11 @@
 
 import type { Matrix } from '../../core/matrix.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
+import { reseeded } from '../../core/posteriors/mixture.ts';
 import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { WorkerLostError } from '../../errors.ts';
 import { openSession, type Runtime, type Session } from '../../index.ts';
-import { memberSeed, seedText } from '../../random/seed.ts';
 
 /** What an answer depends on besides the posterior and the row. */
 export interface PredictionSettings {
@@ -143,11 +143,4 @@ export class SessionEngine implements Engine {
     this.#idle.length = 0;
     await Promise.all(sessions.map((session) => session.close()));
   }
-}
-
-/** The same weights with other noise: members of an ensemble get the seeds they would be trained by. */
-export function reseeded(posterior: AnyPosterior, seed: string | number): AnyPosterior {
-  if (!('members' in posterior)) return { ...posterior, seed: seedText(seed) };
-  const members = posterior.members.map((member, m) => ({ ...member, seed: memberSeed(seed, m) }));
-  return { ...posterior, members };
 }

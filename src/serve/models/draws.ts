@@ -1,7 +1,8 @@
 // Output `draws`: every posterior draw of each row, as runtime.draws gives them.
 
 import type { Matrix } from '../../core/matrix.ts';
-import { type PredictionSettings, reseeded } from '../batching/engine.ts';
+import { reseeded } from '../../core/posteriors/mixture.ts';
+import type { PredictionSettings } from '../batching/engine.ts';
 import type { OutputTensor } from './outputs.ts';
 import type { ServedModel } from './served.ts';
 
