@@ -101,7 +101,7 @@ export function noMissing(got: string): Refused {
 function plainNumber(value: unknown, takesMissing: boolean): { expected: string; next: string } {
   const expected = 'a finite number';
   if (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)))
-    return { expected, next: 'convert it with Number' };
+    return { expected, next: 'pass it as a number, not as text' };
   return { expected, next: takesMissing ? 'pass a number, or null where it is missing' : 'clean the data' };
 }
 

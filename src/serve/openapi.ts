@@ -90,7 +90,10 @@ const SCHEMAS: Json = {
         additionalProperties: false,
         properties: { binary_data_size: { type: 'integer', minimum: 0 } },
       },
-      data: { type: 'array', description: 'Flat or nested, row-major.' },
+      data: {
+        type: 'array',
+        description: 'Flat or nested, row-major; null is a missing cell of a column.',
+      },
     },
   },
   InferRequest: {

@@ -233,7 +233,7 @@ describe('rows as objects', () => {
   test.each([
     [
       { ...row, age: '30' },
-      'predict: row 0, column "age": expected a finite number, got "30" — convert it with Number',
+      'predict: row 0, column "age": expected a finite number, got "30" — pass it as a number, not as text',
     ],
     [
       { ...row, age: Number.NaN },

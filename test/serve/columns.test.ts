@@ -15,7 +15,7 @@ const cells = Array.from({ length: 60 }, (_, i) => ({
   y: String((i * 7) % 11),
 }));
 
-test('texts as BYTES, numbers with NaN where they are missing, and metadata that names kinds and levels', async () => {
+test('texts as BYTES, missing cells as NaN, as an empty text or as null, and metadata that names kinds and levels', async () => {
   const text = cells.map((row) => Object.values(row).join(',')).join('\n');
   writeFileSync(join(dir, 'people.csv'), `color,age,joined,y\n${text}\n`);
   const columns = '{ color: categorical, joined: { kind: date, format: d.m.y } }';
@@ -59,14 +59,33 @@ test('texts as BYTES, numbers with NaN where they are missing, and metadata that
   });
   expect(outputs(answer).mean.data).toEqual(wanted);
 
-  const one = (color: string, age: number | string = 30) => ({
+  const asNull = await post(infer, {
+    inputs: [
+      texts('joined'),
+      { ...texts('color'), data: cells.map(({ color }) => (color === '' ? null : color)) },
+      {
+        name: 'age',
+        shape: [60, 1],
+        datatype: 'INT32',
+        data: cells.map(({ age }) => [age === 'NA' ? null : Number(age)]),
+      },
+    ],
+  });
+  expect(outputs(asNull).mean.data).toEqual(wanted);
+
+  const one = (
+    color: string | null,
+    age: number | string | null = 30,
+    joined: string | null = '2.1.2024',
+  ) => ({
     inputs: [
       { name: 'color', shape: [1], datatype: 'BYTES', data: [color] },
-      { name: 'age', shape: [1], datatype: typeof age === 'number' ? 'FP64' : 'BYTES', data: [age] },
-      { name: 'joined', shape: [1], datatype: 'BYTES', data: ['2.1.2024'] },
+      { name: 'age', shape: [1], datatype: typeof age === 'string' ? 'BYTES' : 'FP64', data: [age] },
+      { name: 'joined', shape: [1], datatype: 'BYTES', data: [joined] },
     ],
   });
   expect((await post(infer, one('red'))).status).toBe(200);
+  expect((await post(infer, one(null, null))).status).toBe(200);
   expect(await post(infer, one('grene'))).toMatchObject({
     status: 400,
     body: { error: expect.stringMatching(/^inputs: row 0, column "color": expected .*, got "grene" — /) },
@@ -74,7 +93,9 @@ test('texts as BYTES, numbers with NaN where they are missing, and metadata that
   expect(await post(infer, one('red', '30'))).toMatchObject({
     status: 400,
     body: {
-      error: expect.stringMatching(/^inputs: row 0, column "age": expected a finite number, got "30"/),
+      error: expect.stringMatching(
+        /^inputs: row 0, column "age": expected a finite number, got "30" — pass it as a number, not as text$/,
+      ),
     },
   });
 });

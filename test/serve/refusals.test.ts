@@ -88,7 +88,11 @@ describe('a wrong request', () => {
       infer({ data: [[1, 2], [3]] }),
       /^inputs\[0\]\.data: expected 1 items as in the shape, got 2/,
     ],
-    ['null', infer({ data: [1, null] }), /^inputs\[0\]\.data\[1\]: expected a number of type FP64, got null/],
+    [
+      'null',
+      infer({ data: [1, null] }),
+      /^inputs\[0\]\.data\[1\]: expected a number of type FP64, got null — fill it in/,
+    ],
     [
       'half an integer',
       infer({ datatype: 'INT32', data: [1, 0.5] }),
@@ -144,6 +148,19 @@ describe('a wrong request', () => {
     expect(wrong.body.error).toMatch(
       /^inputs\[0\]\.name: expected x or the name of a column, got "heigth" — did you mean height\?/,
     );
+  });
+
+  test('of a model trained without missing cells: null in a column', async () => {
+    const inputs = ['age', 'height', 'weight'].map((name) => ({
+      name,
+      shape: [2],
+      datatype: 'FP64',
+      data: [1, name === 'height' ? null : 2],
+    }));
+    expect(await post(at('/v2/models/curve/infer'), { inputs })).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^inputs: row 1, column "height": expected a value, got null/) },
+    });
   });
 
   test('of classes: quantiles', async () => {

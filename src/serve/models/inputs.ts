@@ -84,8 +84,7 @@ export class ModelInputs {
       const got = missing.length > 3 ? `none for ${missing.length} of them` : `none for ${listed(shown)}`;
       throw badField('inputs', `a tensor for each of ${names.length} columns`, got, 'add it, or send x');
     }
-    // Of a column of numbers NaN is a cell that is missing, of texts an empty one.
-    const cell = (value: number | string) => (Number.isNaN(value) ? null : value);
+    const cell = (value: number | string | null) => (Number.isNaN(value) ? null : value);
     const named = Array.from({ length: rows }, (_, r) =>
       Object.fromEntries(tensors.map(({ name, values }) => [name, cell(values[r])])),
     );
@@ -93,7 +92,10 @@ export class ModelInputs {
   }
 }
 
-function numbers({ values, at, datatype }: Tensor): Float64Array {
-  if (values instanceof Float64Array) return values;
-  throw badField(`${at}.datatype`, 'a type of numbers', datatype, 'send FP64 or FP32');
+/** The numbers of x, all of which are needed: only a column by its name may have missing cells. */
+function numbers({ values, firstNull, at, datatype }: Tensor): Float64Array {
+  if (!(values instanceof Float64Array))
+    throw badField(`${at}.datatype`, 'a type of numbers', datatype, 'send FP64 or FP32');
+  if (firstNull === null) return values;
+  throw badField(firstNull, `a number of type ${datatype}`, 'null', 'fill it in, or leave the row out');
 }

@@ -7,10 +7,10 @@ import { type InferParameters, readParameters } from './parameters.ts';
 import {
   checkDatatype,
   checkShape,
+  readBytes,
+  readJson,
   type ShapeLimits,
   type Tensor,
-  valuesOfBytes,
-  valuesOfJson,
 } from './tensorData.ts';
 
 export interface RequestedOutput {
@@ -69,8 +69,13 @@ export function rawInfer(body: Buffer, columns: number, limits: ShapeLimits): In
   }
   const shape = [body.length / rowBytes, columns];
   const count = checkShape(shape, 'body', limits);
-  const values = valuesOfBytes(body, 'FP32', count, 'body');
-  const x: Tensor = { name: 'x', shape, datatype: 'FP32', values, at: 'body' };
+  const x: Tensor = {
+    name: 'x',
+    shape,
+    datatype: 'FP32',
+    ...readBytes(body, 'FP32', count, 'body'),
+    at: 'body',
+  };
   return { id: null, parameters: readParameters({}), inputs: [x], outputs: null, binary: true };
 }
 
@@ -109,16 +114,16 @@ function readTensor(input: unknown, at: string, tail: Tail, limits: ShapeLimits)
   refuseUnknown(parameters, ['binary_data_size'], `${at}.parameters`);
   const size = parameters.binary_data_size;
   if (size === undefined) {
-    const values = valuesOfJson(data, datatype, shape as number[], count, `${at}.data`);
-    return { name, shape: shape as number[], datatype, values, at };
+    const read = readJson(data, datatype, shape as number[], count, `${at}.data`);
+    return { name, shape: shape as number[], datatype, ...read, at };
   }
   const place = `${at}.parameters.binary_data_size`;
   if (data !== undefined)
     throw badField(`${at}.data`, 'no data beside binary_data_size', describeValue(data), 'send one of them');
   if (!Number.isSafeInteger(size) || (size as number) < 0)
     throw badField(place, 'a number of bytes', describeValue(size), 'count the bytes');
-  const values = valuesOfBytes(tail.take(size as number, place), datatype, count, at);
-  return { name, shape: shape as number[], datatype, values, at };
+  const read = readBytes(tail.take(size as number, place), datatype, count, at);
+  return { name, shape: shape as number[], datatype, ...read, at };
 }
 
 function readOutputs(outputs: unknown, binary: boolean): RequestedOutput[] | null {

@@ -1,4 +1,4 @@
-// The data of one input tensor: nested or flat lists of JSON, or bytes behind the JSON, held to the tensor's shape.
+// The data of one input tensor: nested or flat lists of JSON, or bytes behind the JSON, which must fit the tensor's shape.
 
 import { describeValue } from '../../messages.ts';
 import { badField, tooLarge } from '../problem.ts';
@@ -9,10 +9,15 @@ export interface Tensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly datatype: string;
-  readonly values: Float64Array | readonly string[];
-  /** Where it stands in the request, for messages: `inputs[0]`. */
+  /** A missing number is NaN, a missing text null. */
+  readonly values: Float64Array | readonly (string | null)[];
+  /** The place of the first null in JSON, for messages: `inputs[0].data[3]`; null where there is none. */
+  readonly firstNull: string | null;
+  /** Its place in the request, for messages: `inputs[0]`. */
   readonly at: string;
 }
+
+type TensorData = Pick<Tensor, 'values' | 'firstNull'>;
 
 /** What a shape may be. */
 export interface ShapeLimits {
@@ -49,27 +54,29 @@ export function checkDatatype(datatype: unknown, at: string): asserts datatype i
   );
 }
 
-/** The values in `data`, a flat list or lists nested as the shape says. */
-export function valuesOfJson(
+/** The values in `data`, a flat list or lists nested as the shape says. Null is a missing value: whether there may be one, the model says. */
+export function readJson(
   data: unknown,
   datatype: string,
   shape: readonly number[],
   count: number,
   at: string,
-): Tensor['values'] {
+): TensorData {
   if (!Array.isArray(data))
     throw badField(at, `a list of ${count} values`, describeValue(data), 'send the data of the tensor');
-  const texts: string[] = [];
+  const texts: (string | null)[] = [];
   const numbers = new Float64Array(datatype === BYTES ? 0 : count);
   const nested = Array.isArray(data[0]);
   let n = 0;
+  let firstNull: string | null = null;
   const take = (list: readonly unknown[], place: string) => {
     for (const [i, value] of list.entries()) {
+      if (value === null) firstNull ??= `${place}[${i}]`;
       if (datatype !== BYTES) {
-        numbers[n++] = checkNumber(datatype, value, () => `${place}[${i}]`);
+        numbers[n++] = value === null ? Number.NaN : checkNumber(datatype, value, () => `${place}[${i}]`);
         continue;
       }
-      if (typeof value !== 'string')
+      if (typeof value !== 'string' && value !== null)
         throw badField(`${place}[${i}]`, 'a text', describeValue(value), 'send BYTES as strings');
       texts.push(value);
     }
@@ -92,17 +99,12 @@ export function valuesOfJson(
   else if (data.length !== count)
     throw badField(at, `${count} values as in the shape`, `${data.length}`, 'make shape and data agree');
   else take(data, at);
-  return datatype === BYTES ? texts : numbers;
+  return { values: datatype === BYTES ? texts : numbers, firstNull };
 }
 
 /** The values in a tensor's own bytes. @param at of the tensor */
-export function valuesOfBytes(
-  bytes: Uint8Array,
-  datatype: string,
-  count: number,
-  at: string,
-): Tensor['values'] {
-  if (datatype === BYTES) return readTexts(bytes, count, at);
+export function readBytes(bytes: Uint8Array, datatype: string, count: number, at: string): TensorData {
+  if (datatype === BYTES) return { values: readTexts(bytes, count, at), firstNull: null };
   const expected = count * NUMBER_TYPES[datatype].bytes;
   if (bytes.byteLength !== expected) {
     throw badField(
@@ -112,5 +114,5 @@ export function valuesOfBytes(
       'make shape and size agree',
     );
   }
-  return readNumbers(datatype, bytes, at);
+  return { values: readNumbers(datatype, bytes, at), firstNull: null };
 }
