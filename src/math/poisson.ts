@@ -1,9 +1,8 @@
 // The Poisson distribution in float64 with the same bits on every engine: log mass and cdf. Relative accuracy of the cdf is 1e-12 for means up
 // to 1e4 and falls with the mean's digits beyond (test/math/poisson.test.ts).
 
-import { exp, log } from './float64.ts';
+import { exp, HALF_LOG_2PI, log } from './float64.ts';
 
-const HALF_LOG_2PI = 0.9189385332046728;
 const MAX_TERMS = 1_000_000;
 
 /** log Γ(x) for x ≥ 1: its asymptotic series (DLMF 5.11.1) from 16 on, brought there by Γ(x) = Γ(x + 1)/x. */

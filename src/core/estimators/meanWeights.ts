@@ -1,49 +1,15 @@
 // Weights that are their means enter a training step as they are: no noise, and a gradient of mu alone.
 
-import type { GemmStart } from '../../backend/backend.ts';
-import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
+import type { LayerLayout } from '../layers/layer.ts';
 import type { PassRun } from '../training/batchPlaces.ts';
-import type {
-  BlockGradient,
-  Estimator,
-  EstimatorContext,
-  EstimatorRun,
-  GradientBuffers,
-} from './estimator.ts';
+import type { BlockGradient, Estimator, GradientBuffers } from './estimator.ts';
+import { SharedWeights } from './sharedWeights.ts';
 
-export class MeanWeights<Memory> implements EstimatorRun {
-  readonly divisible: boolean = true;
+export class MeanWeights<Memory> extends SharedWeights<Memory> {
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
-
-  constructor(readonly at: EstimatorContext<Memory>) {}
 
   /** There is nothing to draw. */
   prepare(): void {}
-
-  forward(run: PassRun, layer: LayerLayout, z: number, x: number, from: number, to: number): void {
-    const { maps, mu } = this.at;
-    maps[layer.index].forward(z, mu + layer.offset * 4, x, run.last - run.first, from, to);
-  }
-
-  inputGradient(
-    run: PassRun,
-    layer: LayerLayout,
-    dx: number,
-    from: number,
-    to: number,
-    start: GemmStart,
-  ): void {
-    const { maps, places, mu } = this.at;
-    const delta = places.delta(run, layer.index);
-    maps[layer.index].inputGradient(dx, mu + layer.offset * 4, delta, run.last - run.first, from, to, start);
-  }
-
-  keepDelta(run: PassRun, layer: LayerLayout, from: number, to: number): void {
-    const { maps, places } = this.at;
-    const l = layer.index;
-    const delta = places.delta(run, l) + from * ROW_BYTES;
-    maps[l].transposeDelta(places.deltaT(run, l), places.rowsT, delta, run.last - run.first, from, to);
-  }
 
   /** gMu = Σ xᵀ·delta over all draws in order. */
   gradient(step: number, b: number, out: BlockGradient, { dW, gMu }: GradientBuffers): void {
@@ -77,6 +43,10 @@ export class MeanWeights<Memory> implements EstimatorRun {
 
   drawnWeights(): number {
     return this.at.mu;
+  }
+
+  protected weights(_: PassRun, layer: LayerLayout): number {
+    return this.at.mu + layer.offset * 4;
   }
 }
 

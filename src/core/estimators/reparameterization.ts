@@ -1,17 +1,11 @@
 // Weight reparameterization (Blundell et al. 2015, §3.2): w = mu + sigma·noise, one noise a weight and draw, shared by all rows;
 // so d/dmu = dW and d/dsigma = dW·noise.
 
-import type { GemmStart } from '../../backend/backend.ts';
 import type { Bare } from '../../options/kinds.ts';
-import { type LayerLayout, ROW_BYTES } from '../layers/layer.ts';
+import type { LayerLayout } from '../layers/layer.ts';
 import type { PassRun } from '../training/batchPlaces.ts';
-import type {
-  BlockGradient,
-  Estimator,
-  EstimatorContext,
-  EstimatorRun,
-  GradientBuffers,
-} from './estimator.ts';
+import type { BlockGradient, Estimator, EstimatorContext, GradientBuffers } from './estimator.ts';
+import { SharedWeights } from './sharedWeights.ts';
 import { WeightDraws } from './weightDraws.ts';
 
 /** Weight draws, and the noise they were made with: draws × P floats each. */
@@ -21,46 +15,21 @@ export interface DrawnMemory {
 }
 
 /** Also of other ways to draw weights, whose noise has the distribution of q all the same. */
-export class Reparameterization implements EstimatorRun {
-  readonly divisible = true;
+export class Reparameterization extends SharedWeights<DrawnMemory> {
   readonly #drawn: WeightDraws;
   readonly #run: PassRun = { step: 0, draw: 0, first: 0, last: 0 };
 
   constructor(
-    readonly at: EstimatorContext<DrawnMemory>,
+    at: EstimatorContext<DrawnMemory>,
     drawn: WeightDraws = new WeightDraws(at, at.own.w, at.own.noise),
   ) {
+    super(at);
     this.#drawn = drawn;
   }
 
   /** Draws the weights of block `b` for a step, all draws, and keeps the noise for the gradient. */
   prepare(step: number, b: number): void {
     this.#drawn.draw(step, b, this.at.mu + this.at.layout.blocks[b].offset * 4);
-  }
-
-  forward(run: PassRun, layer: LayerLayout, z: number, x: number, from: number, to: number): void {
-    this.at.maps[layer.index].forward(z, this.#weights(run, layer), x, run.last - run.first, from, to);
-  }
-
-  inputGradient(
-    run: PassRun,
-    layer: LayerLayout,
-    dx: number,
-    from: number,
-    to: number,
-    start: GemmStart,
-  ): void {
-    const { maps, places } = this.at;
-    const delta = places.delta(run, layer.index);
-    const w = this.#weights(run, layer);
-    maps[layer.index].inputGradient(dx, w, delta, run.last - run.first, from, to, start);
-  }
-
-  keepDelta(run: PassRun, layer: LayerLayout, from: number, to: number): void {
-    const { maps, places } = this.at;
-    const l = layer.index;
-    const delta = places.delta(run, l) + from * ROW_BYTES;
-    maps[l].transposeDelta(places.deltaT(run, l), places.rowsT, delta, run.last - run.first, from, to);
   }
 
   /** One draw: dW, with the noise beside it. Several: sums of dW and of dW·noise. */
@@ -89,7 +58,7 @@ export class Reparameterization implements EstimatorRun {
     return this.#drawn.weights(draw, 0);
   }
 
-  #weights(run: PassRun, layer: LayerLayout): number {
+  protected weights(run: PassRun, layer: LayerLayout): number {
     return this.#drawn.weights(run.draw, layer.offset);
   }
 }

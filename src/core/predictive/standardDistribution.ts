@@ -1,7 +1,7 @@
 // What a target is like given the weights, in units of its scale around its mean: the one thing that scores, quantiles and intervals need to
 // know of a likelihood of values.
 
-import { normalCdf, normalPdf, normalQuantile } from '../../math/float64.ts';
+import { HALF_LOG_2PI, normalCdf, normalPdf, normalQuantile } from '../../math/float64.ts';
 
 /** A distribution symmetric around 0; of a target, z = (target − mean) / scale. */
 export interface StandardDistribution {
@@ -15,8 +15,6 @@ export interface StandardDistribution {
   /** Infinite where the distribution has none. */
   readonly variance: number;
 }
-
-const HALF_LOG_2PI = 0.9189385332046728;
 
 /** N(0, 1). */
 export const standardNormal: StandardDistribution = {

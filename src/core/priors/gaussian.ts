@@ -1,14 +1,12 @@
 // The Gaussian prior N(0, scale²): its KL has a closed form, whose gradient the optimizers' updates have built in.
 
-import { log } from '../../math/float64.ts';
+import { HALF_LOG_2PI, log } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';
 import type { Prior } from './prior.ts';
 
 export const gaussianPriorOptions = ({ deviation }: Fields) => ({
   sigma: deviation('Standard deviation of every weight and bias.').default(1),
 });
-
-const HALF_LOG_2PI = 0.9189385332046728;
 
 /**
  * KL = Σ log(scale/sigma) + (sigma² + mu²)/(2·scale²) − ½ (Kingma & Welling 2014, appendix B).

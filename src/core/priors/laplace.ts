@@ -1,15 +1,13 @@
 // The Laplace prior exp(−|w|/b)/(2b), b = scale/√2: a higher peak at 0 and heavier tails than a Gaussian of the same standard
 // deviation. Its KL has a closed form.
 
-import { log, normalCdf, normalPdf } from '../../math/float64.ts';
+import { HALF_LOG_2PI, log, normalCdf, normalPdf } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';
 import type { Prior } from './prior.ts';
 
 export const laplaceOptions = ({ deviation }: Fields) => ({
   scale: deviation('Standard deviation of every weight and bias.').default(1),
 });
-
-const HALF_LOG_2PI = 0.9189385332046728;
 
 /** KL = log(2b) + E|w|/b − ½·log(2πe·sigma²), E|w| = mu·(2Φ(z) − 1) + 2·sigma·φ(z), z = mu/sigma. */
 export function laplace({ scale }: { readonly scale: number }): Prior {

@@ -1,7 +1,7 @@
 // The scale mixture of Blundell et al. 2015, §3.3: pi·N(0, scale1²) + (1 − pi)·N(0, scale2²), one wide and one narrow, so that most
 // weights may be near 0 and a few far from it. Its KL has no closed form: log p is taken at the drawn weights.
 
-import { exp, log, logSumExp, softplus } from '../../math/float64.ts';
+import { exp, HALF_LOG_2PI, log, logSumExp, softplus } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';
 import type { Prior } from './prior.ts';
 
@@ -17,8 +17,6 @@ interface Options {
   readonly scale1: number;
   readonly scale2: number;
 }
-
-const HALF_LOG_2PI = 0.9189385332046728;
 
 /** log p(w) = logsumexp_i(logShare_i − w²/(2·scale_i²)), logShare_i = log(pi_i/scale_i) − ½·log 2π; no component can underflow. */
 export function scaleMixture({ pi, scale1, scale2 }: Options): Prior {
