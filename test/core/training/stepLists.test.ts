@@ -9,6 +9,7 @@ import { KL_WEIGHTINGS } from '../../../src/core/klWeightings/index.ts';
 import { LIKELIHOODS } from '../../../src/core/likelihoods/index.ts';
 import type { Model } from '../../../src/core/model.ts';
 import { OPTIMIZERS } from '../../../src/core/optimizers/index.ts';
+import { createFamily, POSTERIORS } from '../../../src/core/posteriors/index.ts';
 import { createPrior, PRIORS } from '../../../src/core/priors/index.ts';
 import { SCHEDULES } from '../../../src/core/schedules/index.ts';
 import { build, sequential } from '../../../src/index.ts';
@@ -106,6 +107,13 @@ describe.each(FACTORIES)('$name', (factory) => {
 
   test.each(Object.keys(ESTIMATORS))('estimator %s', (kind) => {
     expect(listedSteps({ options: { estimator: kind, draws: 2 } }, factory)).toBe(all);
+  });
+
+  test.each(Object.keys(POSTERIORS) as Array<keyof typeof POSTERIORS>)('posterior family %s', (kind) => {
+    // Without a sigma the prior's part is a kernel call that is given the KL weight.
+    const { family } = prepared({ options: { posterior: kind } }).problem;
+    const wanted = createFamily(family).means === null ? all : all - KINDS;
+    expect(listedSteps({ options: { posterior: kind, draws: 2 } }, factory)).toBe(wanted);
   });
 
   test.each(Object.keys(LIKELIHOODS))('likelihood %s', (kind) => {
