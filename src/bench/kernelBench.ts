@@ -22,7 +22,7 @@ export class KernelBench {
   readonly #compiled = new Map<string, unknown>();
 
   /**
-   * @param threads at most so many compute at once
+   * @param threads at most this many compute at once
    * @param milliseconds a sample aims at this long
    * @param works all that will be asked for: the arena has room for the largest on every thread
    * @throws RangeError when the machine has no room for the operands

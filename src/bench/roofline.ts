@@ -4,7 +4,7 @@
 import type { Work } from './networks.ts';
 import type { Measurement } from './rounds.ts';
 
-/** The best a backend does on this machine with so many threads. */
+/** The best a backend does on this machine with a number of threads. */
 export interface Peak {
   readonly backend: string;
   readonly workers: number;

@@ -93,7 +93,7 @@ const elementwise = (kind: RowsWork['kind'], elements: number): RowsWork => {
   return { kind, rows: Math.ceil(elements / 16) };
 };
 
-/** Arrays of so many bytes, shared out over the threads. */
+/** Arrays of this many bytes, divided among the threads. */
 export function streams(bytes: number, workers: number): RowsWork[] {
   return [elementwise('multiply', bytes / 8 / workers), elementwise('copy', bytes / 8 / workers)];
 }

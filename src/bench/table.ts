@@ -6,10 +6,10 @@ import type { BenchName, BenchResult, BenchRow } from './suite.ts';
 
 const TITLES: Record<BenchName, string> = {
   gemm: 'gemm: one product m×n×k in every thread (Aᵀ: the first operand transposed)',
-  normals: 'normals: standard normal noise, so many in every thread',
-  perturb: 'perturb: w = mu + softplus(rho)·noise, noise kept, so many in every thread',
-  optimizer: 'optimizer: Adam on mu and rho with the gradient of the KL, so many weights in every thread',
-  stream: 'stream: multiplying and copying large arrays, so many elements in every thread',
+  normals: 'normals: standard normal noise, this many numbers in every thread',
+  perturb: 'perturb: w = mu + softplus(rho)·noise, noise kept, this many weights in every thread',
+  optimizer: 'optimizer: Adam on mu and rho with the gradient of the KL, this many weights in every thread',
+  stream: 'stream: multiplying and copying large arrays, this many elements in every thread',
   step: 'step: one training step within whole epochs (reparameterization, one draw, Adam)',
   draw: 'draw: one of many predictive draws of 128 rows in one call',
 };
@@ -27,7 +27,7 @@ export function time(ms: number): string {
   return ms >= 0.1 ? `${figure(ms)} ms` : `${figure(ms * 1000)} µs`;
 }
 
-/** Columns padded to the widest cell; the first so many to the left, the others to the right. */
+/** Columns padded to the widest cell; the first `left` to the left, the others to the right. */
 export function columns(lines: readonly (readonly string[])[], left: number): string {
   const widths = lines[0].map((_, c) => Math.max(...lines.map((line) => (line[c] ?? '').length)));
   return lines

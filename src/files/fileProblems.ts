@@ -95,7 +95,7 @@ export function withFile<T>(
 ): T {
   let fd: number;
   try {
-    // Opening a pipe would wait for somebody to write to it.
+    // Opening a pipe blocks until it has a writer.
     fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
     throw fileProblem(type, path, expected, 'read', cause);

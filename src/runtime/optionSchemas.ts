@@ -98,8 +98,8 @@ const shared = {
 };
 
 const checkpoint = section({
-  everySteps: count('Save after every so many steps.').optional(),
-  everySeconds: positive('Save when so many seconds have passed.').optional(),
+  everySteps: count('Steps from one save to the next.').optional(),
+  everySeconds: positive('Seconds from one save to the next.').optional(),
   save: callback<CheckpointOptions['save']>('Keeps a state.', 'a function — give one that keeps the state'),
 }).optional();
 

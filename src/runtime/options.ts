@@ -52,7 +52,7 @@ export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkp
   readonly onMember?: (member: number, posterior: Posterior) => void;
   /** As of a training, for the epochs of all members. */
   readonly onReport?: (report: MemberReport) => void;
-  /** How the state of a member is saved, and from which it goes on. */
+  /** How the state of a member is saved, and the one it resumes from. */
   readonly memberOptions?: (member: number) => Pick<TrainOptions, 'checkpoint' | 'resume'>;
 }
 

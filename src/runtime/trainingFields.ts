@@ -52,7 +52,7 @@ const metric = (description: string) => oneOf(VALIDATION_METRICS, description);
 
 export const earlyStoppingFields = {
   metric: metric('Metric of the validation rows that is to fall.').default('nll'),
-  patience: count('Training ends at the first validation so many epochs or more after the last improvement.'),
+  patience: count('Epochs without improvement after which training ends, at the next validation.'),
   minDelta: nonNegative('An improvement is more than this below the last one.').default(0),
 };
 

@@ -44,7 +44,7 @@ function defaultBounds(platform: ArenaPlatform): ArenaBounds {
 /** What may be kept once no runtime is open. */
 const IDLE_BYTES = 64 << 20;
 const PAGE = 65_536;
-/** An arena of up to so many pages (16 MiB) serves any smaller layout. */
+/** An arena of up to this many pages (16 MiB) serves any smaller layout. */
 const SMALL_PAGES = 256;
 
 export class ArenaPool {
@@ -174,7 +174,7 @@ export class ArenaPool {
   }
 }
 
-/** The pages to make for so many: four sizes from one power of two to the next, so that jobs of about one size share arenas. */
+/** The pages to allocate for a request: four sizes from one power of two to the next, so that jobs of about one size share arenas. */
 export function sizeClass(pages: number): number {
   let step = 1;
   while (8 * step <= pages) step *= 2;

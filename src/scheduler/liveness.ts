@@ -1,7 +1,7 @@
 // Telling a hung worker from a slow one. Workers count their progress in shared memory; only a count that
 // stands still for very much longer than its usual step means that it will never finish.
 
-/** Any slower than this is not slow but stuck: so many times the usual step, and never less than so long. */
+/** A step that takes this many times the usual one is stuck, not slow; PATIENCE_MS is the least that is waited for. */
 const PATIENT_STEPS = 1_000;
 export const PATIENCE_MS = 60_000;
 /** How long a step takes is unknown until the first is done. */

@@ -48,7 +48,7 @@ export class Seats {
   }
 
   /**
-   * Runs a team of `count`, in the order of the calls, once so many workers are in no other team. Workers of a team wait for each
+   * Runs a team of `count`, in the order of the calls, once that many workers are in no other team. Workers of a team wait for each
    * other, so two half-started teams would wait forever; and the order gives every training its turn, which the pool's queue does not.
    */
   async hold<T>(count: number, work: () => Promise<T>): Promise<T> {

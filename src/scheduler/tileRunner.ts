@@ -19,7 +19,7 @@ interface Flight {
   sign: string;
   /** Looks in a row that saw the same. */
   still: number;
-  /** Set when its worker is given up, after so many milliseconds: resolves when that is gone. */
+  /** Set when its worker is given up for lost: resolves when that worker is gone. */
   ended: Promise<void> | null;
   waited: number;
 }

@@ -4,7 +4,7 @@
 import type { Block } from '../core/parameters.ts';
 import { QUEUE_WORDS } from '../core/training/trainingMemory.ts';
 
-/** A share is taken in about so many pieces: small ones end together, large ones need fewer turns. */
+/** A share is taken in about this many pieces: small ones end together, large ones need fewer turns. */
 const PIECES = 16;
 
 export class BlockQueue {

@@ -129,7 +129,7 @@ export interface SessionSetup {
   readonly capacity: number;
   /** Bytes of drawn weights to keep. */
   readonly cacheBytes: number;
-  /** One word that counts up as the work goes on. */
+  /** A counter that increments as work proceeds. */
   readonly pulse: Int32Array;
 }
 

@@ -2,7 +2,7 @@
 
 import { exp, log, logSumExp } from '../../math/float64.ts';
 
-/** A calibrated model is warned of less than once in so many times. */
+/** A calibrated model is warned about less than once in this many evaluations. */
 const ODDS = 20;
 
 /**

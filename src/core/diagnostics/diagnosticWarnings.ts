@@ -12,10 +12,10 @@ export interface DiagnosticWarning {
 
 /** What is said when a warning that was given holds no more. */
 export const WITHDRAWALS: Readonly<Record<DiagnosticWarning['code'], string>> = {
-  collapsed: 'no layer has collapsed to the prior any more',
+  collapsed: 'no layer is collapsed to the prior now',
   underfit: 'the training rows are fitted better than by a constant now',
   frozenSigma: 'sigma has moved from where it started now',
-  pointEstimate: 'the posterior is not close to a point estimate any more',
+  pointEstimate: 'the posterior is no longer close to a point estimate',
 };
 
 /** How well the training rows are fitted, in nats per row. */

@@ -89,7 +89,7 @@ export function decibels(x: number): number {
   return log(x) * DECIBELS_PER_NEPER;
 }
 
-/** The positive number of so many decibels. */
+/** The positive number with this level in decibels. */
 export function fromDecibels(value: number): number {
   return exp(value / DECIBELS_PER_NEPER);
 }

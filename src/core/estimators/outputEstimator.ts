@@ -18,7 +18,7 @@ export interface Tile {
  */
 export type TakeOutputs = (draw: number, panel: number, panels: number, outputs: number) => void;
 
-/** Makes draws of the network's outputs for a tile of so many data panels; returns early once `canceled` is set in the memory. */
+/** Makes draws of the network's outputs for a tile of `panels` data panels; returns early once `canceled` is set in the memory. */
 export interface OutputEstimator {
   run(tile: Tile, panels: number, take: TakeOutputs): void;
 }

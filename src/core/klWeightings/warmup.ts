@@ -14,7 +14,7 @@ export interface WarmupOptions {
 export const warmup = {
   options: (fields: Fields) => ({
     epochs: fields
-      .positive('The KL term grows to its full weight over so many epochs.')
+      .positive('Epochs over which the KL term grows to its full weight.')
       .max(MAX_STEPS, { error: `at most ${MAX_STEPS}` }),
     temperature: temperatureOption(fields).optional(),
   }),

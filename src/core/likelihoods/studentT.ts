@@ -63,7 +63,7 @@ export function studentT({
       );
     },
     /**
-     * Of the center and scale of each output that are fitted by EM from the median on; −Infinity where so many targets are equal that a
+     * Of the center and scale of each output that are fitted by EM from the median on; −Infinity where enough targets are equal that a
      * scale near 0 has any density.
      */
     baselineNll(targets, outputs) {

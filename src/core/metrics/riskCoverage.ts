@@ -1,4 +1,4 @@
-// What is gained by leaving the rows of which the model is least sure to somebody else.
+// How far the mean loss falls when the rows that the model is least sure of are left out.
 
 import { checkLength } from './checks.ts';
 

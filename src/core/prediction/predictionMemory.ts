@@ -92,7 +92,7 @@ export interface PredictionMemory {
   readonly arena: ArenaLayout;
   /** One int32: not 0 when the result is no longer wanted. */
   readonly canceled: number;
-  /** int32 per slot, a cache line each: counts up as the work in the slot goes on. */
+  /** int32 per slot, a cache line each: increments as work in the slot proceeds. */
   readonly pulse: number;
   readonly mu: number;
   readonly rho: number;

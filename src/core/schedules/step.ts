@@ -1,4 +1,4 @@
-// The learning rate falls by a factor every so many epochs.
+// The learning rate falls by a factor at regular intervals.
 
 import { powInteger } from '../../math/float64.ts';
 import type { Fields } from '../../options/kinds.ts';

@@ -38,7 +38,7 @@ const seed = z.union([z.string().min(1, { error: SEED }), z.number().int({ error
 const TASKS = ['regression', 'classification'] as const;
 
 const validation = validationField;
-const limit = count('Only the first so many training rows, for quick runs.').optional();
+const limit = count('Training rows that are used, from the first, for quick runs.').optional();
 const standardize = oneOf(
   STANDARDIZE,
   'What is shifted and scaled to mean 0 and standard deviation 1 of the training rows. Default: both for regression and features for classification from csv and npy, none for idx and synthetic.',
@@ -130,11 +130,11 @@ const training = section({
   initialRho: trainingFields.initialRho.optional(),
   initialSigma: deviation('First sigma of every parameter, in place of initialRho.', 20).optional(),
   diagnostics: section({ every: diagnosticsEvery })
-    .describe('How often the weights are diagnosed. auto: so often that it costs about 1 % of the time.')
+    .describe('How often the weights are diagnosed. auto: as often as costs about 1 % of the time.')
     .prefault({}),
   earlyStopping: section({
     ...earlyStoppingFields,
-    every: count('Epochs between validations. Default: so many that there are about 100.').optional(),
+    every: count('Epochs between validations. Default: about 100 validations in all.').optional(),
   })
     .describe(
       'Ends training when the validation rows, predicted with the same draws every time, no longer improve.',
@@ -144,9 +144,9 @@ const training = section({
 }).describe('How the posterior is fitted.');
 
 const checkpoint = section({
-  everySteps: count('The state of training is saved after every so many steps.').optional(),
+  everySteps: count('Steps between saves of the training state.').optional(),
   everyMinutes: positive(
-    'The state of training is saved when so many minutes have passed. Default: 5 where everySteps is not given.',
+    'Minutes between saves of the training state. Default: 5 where everySteps is not given.',
   ).optional(),
   keep: count('States kept, the newest included.').default(2),
 }).describe('When the state of training is saved, besides at an interruption.');

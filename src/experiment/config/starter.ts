@@ -1,4 +1,4 @@
-// A config for a table that nobody has described yet, with a comment at each line: what its columns look like, a network that fits the
+// A config for a table that has not been described yet, with a comment at each line: what its columns look like, a network that fits the
 // number of rows, a training that ends in reasonable time. `varpool init` writes it; people change it.
 
 import { isAbsolute } from 'node:path';

@@ -1,5 +1,5 @@
 // What a run of an ensemble does differently from a run of one posterior: it trains members, saves the state of each and keeps each
-// that is done, goes on with those that are not, and tells of each in the manifest.
+// that is done, resumes those that are not, and records each in the manifest.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const RUN_METRICS = 'metrics.jsonl';
 /** A line of metrics.jsonl as it is measured; `member` in ensembles only. */
 export type RunReport = Omit<MemberReport, 'member'> & { readonly member?: number };
 
-/** Where a member goes on: at its end, at a state, or (neither) at its beginning. */
+/** Where a member resumes: at its end, at a state, or (neither) at its beginning. */
 export interface MemberPoint {
   readonly posterior: Posterior | null;
   readonly found: FoundCheckpoint | null;

@@ -199,7 +199,7 @@ function finite(test: Readonly<Record<string, number | null>> | null): Record<st
   return Object.fromEntries(entries);
 }
 
-/** The manifest of a run that goes on after `step`, with `wallSeconds` spent on it so far. */
+/** The manifest of a run that resumes after `step`, with `wallSeconds` spent on it so far. */
 export function resumeManifest(
   manifest: Manifest,
   life: {

@@ -21,7 +21,7 @@ const number = z.number({ error: 'a number' });
 
 export const splitSchema = z.looseObject(
   {
-    /** Seed of the rows drawn by lot; null where none were. */
+    /** Seed of the rows drawn at random; null where none were. */
     seed: text.nullable(),
     testFraction: number.optional(),
     validation: number.optional(),

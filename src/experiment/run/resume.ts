@@ -21,7 +21,7 @@ import type { EpochMetrics } from './metricsLog.ts';
 import { relocated } from './relocate.ts';
 import { checkEpoch, recordedData } from './repeatable.ts';
 
-/** Where a run goes on. */
+/** Where a run resumes. */
 export interface ResumePoint {
   readonly prepared: PreparedRun;
   readonly run: RunWriter;
@@ -31,7 +31,7 @@ export interface ResumePoint {
   readonly state: TrainingState | null;
   /** The fitted posterior, where only its measurement was cut short. */
   readonly posterior: AnyPosterior | null;
-  /** Of an ensemble: where each member goes on; `state` is null then. */
+  /** Of an ensemble: where each member resumes; `state` is null then. */
   readonly members: readonly MemberPoint[] | null;
 }
 

@@ -1,5 +1,5 @@
 // Trains what a config says into a run directory: manifest first, metrics and checkpoints as they come, the posterior, test metrics,
-// manifest again; or goes on with a run that was cut short. What people look at (bars, tables, report.html) is left to the caller.
+// manifest again; or resumes a run that was cut short. Progress bars, tables and report.html are the caller's business.
 
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { membersOf } from '../../core/posteriors/mixture.ts';
@@ -46,7 +46,7 @@ export interface TrainRunOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onEpoch?: (report: RunReport) => void;
-  /** Called when the state after so many steps (of a member, in an ensemble) is on disk. */
+  /** Called when the state after `step` steps (of a member, in an ensemble) is on disk. */
   readonly onCheckpoint?: (step: number) => void;
   /** Told of what was mended. */
   readonly onWarning?: (message: string) => void;
@@ -54,7 +54,7 @@ export interface TrainRunOptions {
   readonly validations?: number;
   /** Called with the posterior, which is on disk by then, to measure it; default: the test part of the data. */
   readonly measure?: (posterior: AnyPosterior) => Promise<Evaluation | null>;
-  /** Where a run that was cut short goes on, from openResume. */
+  /** Where a run that was cut short resumes, from openResume. */
   readonly resume?: ResumePoint;
 }
 

@@ -115,7 +115,7 @@ async function runCell(
   let validation: Evaluation | null = null;
   try {
     const at = join(directory.dir, run);
-    // A cell that was cut short goes on from its checkpoint, where it has one.
+    // A cell that was cut short resumes from its checkpoint, where it has one.
     const point = await resumePoint(at, onWarning);
     const prepared = point?.prepared ?? prepare();
     const { data, config } = prepared;

@@ -50,7 +50,7 @@ export const sweepSchema = section({
         seed: seed.describe('Setting n follows from it, whatever the others.').default('varpool'),
       }),
     ],
-    'Every combination of the values that vary, or some by lot.',
+    'Every combination of the values that vary, or some at random.',
   ).prefault({ kind: 'grid' }),
   vary: z
     .record(
@@ -65,7 +65,7 @@ export const sweepSchema = section({
       .union([count(''), z.array(seed, { error: SEED }).min(1, { error: 'a count or a list of seeds' })], {
         error: 'a count or a list of seeds',
       })
-      .describe('Each setting is trained with so many seeds (SEED/0, SEED/1, …), or with these.')
+      .describe('How many seeds each setting is trained with (SEED/0, SEED/1, …), or the seeds themselves.')
       .optional(),
     splits: z
       .union(

@@ -1,4 +1,4 @@
-// Which settings a sweep tries: all combinations of the values, or some by lot. Setting n of a random search is a function of the
+// Which settings a sweep tries: all combinations of the values, or some at random. Setting n of a random search is a function of the
 // search's seed, n and the field's name, so more cells, or another field, leave the rest as they are.
 
 import { ConfigError } from '../../errors.ts';

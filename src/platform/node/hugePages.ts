@@ -17,7 +17,7 @@ export function adviseHugePages(memory: ArenaMemory): void {
   const { byteLength } = memory.buffer;
   if (process.platform !== 'linux' || byteLength < WORTHWHILE) return;
   advise ??= findAdvise();
-  // Its answer is of no use: a kernel without huge pages goes on with small ones.
+  // The return value does not matter: a kernel without huge pages uses small ones.
   advise?.(new Uint8Array(memory.buffer), byteLength, MADV_HUGEPAGE);
 }
 

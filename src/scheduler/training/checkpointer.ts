@@ -1,15 +1,15 @@
-// When the state of a training is to be saved: every so many steps, every so many seconds, and when it has to stop.
+// When the state of a training is to be saved: after a number of steps, after a number of seconds, and when it has to stop.
 // What saving means is the caller's; how a state is made, the trainer's.
 
 import type { TrainingState } from '../../core/training/trainingState.ts';
 
 export interface CheckpointOptions {
-  /** Save after every so many steps. */
+  /** Save each time this many steps are done. */
   readonly everySteps?: number | undefined;
-  /** Save when so many seconds have passed since the last time; default 300 where `everySteps` is not given. */
+  /** Save when this many seconds have passed since the last time; default 300 where `everySteps` is not given. */
   readonly everySeconds?: number | undefined;
   /**
-   * Called between two steps with a state of its own, which nothing changes afterwards; training goes on when it is done. It is called
+   * Called between two steps with a state of its own, which nothing changes afterwards; training continues when it is done. It is called
    * once more when the signal or lost workers end the training. What it throws ends the training.
    */
   readonly save: (state: TrainingState) => void | Promise<void>;

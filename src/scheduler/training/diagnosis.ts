@@ -27,7 +27,7 @@ export interface Diagnostics extends ModelDiagnostics {
 
 /**
  * Row-draws between two diagnoses that make them cost 1 to 2 % of the training at most: reading a weight takes about as long as training
- * it on 50 rows; that of a tiny network takes a fixed time besides, as long as so many weights times rows.
+ * it on 50 rows; that of a tiny network takes a fixed time besides, as long as this many weights times rows.
  */
 const ROWS_BETWEEN = 16_384;
 const WORK_BETWEEN = 2 ** 25;

@@ -12,7 +12,7 @@ export type { ValidationMetric };
 export interface EarlyStoppingSpec {
   /** Default `nll`. */
   readonly metric?: ValidationMetric;
-  /** Training ends at the first validation that is so many epochs (or more) after the last improvement. */
+  /** Training ends at the first validation this many epochs or more after the last improvement. */
   readonly patience: number;
   /** An improvement is more than this below the last one; default 0. */
   readonly minDelta?: number;

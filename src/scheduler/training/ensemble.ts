@@ -19,7 +19,7 @@ import type { EnsembleResult, TrainingResult } from './run.ts';
 
 export { memberSeed };
 
-/** How the state of a member is saved, and from which it goes on. */
+/** How the state of a member is saved, and the one it resumes from. */
 interface MemberState {
   readonly checkpoint?: CheckpointOptions | undefined;
   readonly resume?: TrainingState | undefined;

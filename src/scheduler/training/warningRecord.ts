@@ -5,7 +5,7 @@ import { type DiagnosticWarning, WITHDRAWALS } from '../../core/diagnostics/diag
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 
-/** The median of so many epochs' nll is judged: two of them may be spikes, as adam's are. */
+/** The median nll of this many epochs is judged: two of them may be spikes, as adam's are. */
 const JUDGED_EPOCHS = 5;
 
 type Code = DiagnosticWarning['code'];

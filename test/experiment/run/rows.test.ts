@@ -86,7 +86,7 @@ describe('runRows', () => {
 });
 
 describe('the record of a split', () => {
-  test('rows drawn by lot name their seed; others have none', () => {
+  test('rows drawn at random name their seed; others have none', () => {
     expect(record('{ kind: csv, path: numbered.csv, validation: 6 }')).toMatchObject({
       seed: '5',
       validation: 6,
