@@ -1,5 +1,6 @@
 // The arguments of the runtime's calls as they are at the call: checked, and copied where a caller may go on to change them.
 
+import type * as z from 'zod';
 import { checkModel, checkPosterior } from '../core/arguments.ts';
 import { unchangingMatrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
@@ -14,13 +15,7 @@ import { checkColumns, namedInputs } from './namedInputs.ts';
 import { predictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike, TrainingData } from './options.ts';
 import { checkData, checkInputs, featureUnits, prepareTraining } from './prepare.ts';
-import {
-  type AdaptiveSettings,
-  familiesOf,
-  type PredictSettings,
-  predictPlan,
-  type TrainSettings,
-} from './settings.ts';
+import { familiesOf, type PredictSettings, predictPlan, type TrainSettings } from './settings.ts';
 
 /** What one training takes of its options, or of those of its ensemble. */
 export type FitSettings = Pick<
@@ -98,33 +93,30 @@ export function checkTrainedMembers({
 /** The arguments of a prediction, checked and copied. */
 export function readPredict(where: string, posterior: AnyPosterior, x: RowsLike, options: PredictOptions) {
   checkPosterior(where, posterior);
-  const settings = readAdaptiveOptions(where, posterior, options);
+  const settings = readAdaptiveOptions(where, familiesOf(posterior), predictOptions, options);
   const features = namedInputs(where, posterior.columns, x);
   return { settings, matrix: checkInputs(where, posterior.model, featureUnits(posterior), features) };
 }
 
-/** Options of a call whose rows may draw until they reach a tolerance. */
-function readAdaptiveOptions(
+/**
+ * Options of a call whose rows may draw until they reach a tolerance.
+ * @param families of the posterior's members
+ * @param schema of all options but such draws
+ */
+export function readAdaptiveOptions<Settings extends Pick<PredictSettings, 'draws' | 'mode'>>(
   where: string,
-  posterior: AnyPosterior,
+  families: ReturnType<typeof familiesOf>,
+  schema: z.ZodType<Settings>,
   options: PredictOptions,
-): AdaptiveSettings {
+) {
   const draws: unknown = options?.draws;
-  if (typeof draws !== 'object' || draws === null)
-    return { ...readPredictOptions(where, posterior, options), adaptive: null };
-  const adaptive = readAdaptive(where, draws, familiesOf(posterior).length);
-  const settings = readPredictOptions(where, posterior, { ...options, draws: adaptive.max });
+  const isAdaptive = typeof draws === 'object' && draws !== null;
+  const adaptive = isAdaptive ? readAdaptive(where, draws, families.length) : null;
+  const plain = adaptive === null ? options : { ...options, draws: adaptive.max };
+  const settings = checkOptions(where, schema, plain);
+  const plan = predictPlan(where, settings, families);
   // In mode mean there is nothing to draw.
-  return { ...settings, adaptive: settings.mode === 'mean' ? null : adaptive };
-}
-
-export function readPredictOptions(
-  where: string,
-  posterior: AnyPosterior,
-  options: PredictOptions,
-): PredictSettings {
-  const settings = checkOptions(where, predictOptions, options);
-  return { ...settings, ...predictPlan(where, settings, familiesOf(posterior)) };
+  return { ...settings, ...plan, adaptive: plan.mode === 'mean' ? null : adaptive };
 }
 
 /** The arguments of an evaluation, checked and copied. */
@@ -133,5 +125,6 @@ export function readEvaluation(posterior: AnyPosterior, data: TrainingData, opti
   const { model, likelihood } = posterior;
   const { x, y } = checkData('evaluate', model, likelihood, data);
   checkInputs('evaluate', model, featureUnits(posterior), unchangingMatrix(x));
-  return { x, y, settings: readPredictOptions('evaluate', posterior, options) };
+  const settings = checkOptions('evaluate', predictOptions, options);
+  return { x, y, settings: { ...settings, ...predictPlan('evaluate', settings, familiesOf(posterior)) } };
 }

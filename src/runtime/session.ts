@@ -12,12 +12,13 @@ import { readable } from '../options/readable.ts';
 import type { Platform } from '../platform/platform.ts';
 import { SessionThread } from '../scheduler/prediction/sessionThread.ts';
 import type { SessionRequest } from '../workers/protocol.ts';
-import { readAdaptive, rowsAreAlike, untilTolerance } from './adaptiveDraws.ts';
+import { rowsAreAlike, untilTolerance } from './adaptiveDraws.ts';
 import { namedInputs } from './namedInputs.ts';
 import { sessionOptions, sessionPredictOptions } from './optionSchemas.ts';
 import type { PredictOptions, RowsLike } from './options.ts';
 import { checkInputs, featureUnits } from './prepare.ts';
-import { familiesOf, predictPlan } from './settings.ts';
+import { readAdaptiveOptions } from './readArguments.ts';
+import { familiesOf } from './settings.ts';
 
 export interface SessionOptions {
   /** As of `createRuntime`; default `auto`. */
@@ -93,20 +94,15 @@ class ThreadSession implements Session {
   ) {}
 
   async predict(x: RowsLike, options: SessionPredictOptions = {}): Promise<Prediction> {
-    const { settings, adaptive, features, table } = readable('predict', () => {
-      const given: unknown = options?.draws;
-      const isAdaptive = typeof given === 'object' && given !== null;
-      const adaptive = isAdaptive ? readAdaptive('predict', given, this.families.length) : null;
-      const plain = adaptive === null ? options : { ...options, draws: adaptive.max };
-      const settings = checkOptions('predict', sessionPredictOptions, plain);
-      const plan = predictPlan('predict', settings, this.families);
+    const { settings, features, table } = readable('predict', () => {
+      const settings = readAdaptiveOptions('predict', this.families, sessionPredictOptions, options);
       const { model, columns } = this.posterior;
       const features = namedInputs('predict', columns, x);
       const table = checkInputs('predict', model, this.units, features);
-      return { settings: { ...settings, ...plan }, adaptive, features, table };
+      return { settings, features, table };
     });
-    const { mode, draws, quantiles: levels } = settings;
-    if (adaptive === null || mode === 'mean')
+    const { mode, draws, quantiles: levels, adaptive } = settings;
+    if (adaptive === null)
       // What is not a copy already must not be moved.
       return this.#ask(table === features ? copyOf(table) : table, draws, mode, levels);
     // One copy now, for the caller may change what it gave; another for each call, for it is moved.

@@ -9,8 +9,6 @@ import type { predictOptions, trainOptions } from './optionSchemas.ts';
 
 export type TrainSettings = z.output<typeof trainOptions>;
 export type PredictSettings = z.output<typeof predictOptions>;
-/** How a prediction is made whose rows draw as long as they need; `draws` is then the most. */
-export type AdaptiveSettings = PredictSettings & { readonly adaptive: Required<AdaptiveDraws> | null };
 
 /**
  * How a prediction is made from members of these families: in mode `mean`, as where all draws of every member are one network, one draw a
