@@ -376,9 +376,7 @@ describe('a thread that dies', () => {
       const error = (result as PromiseRejectedResult).reason;
       expect(error).toBeInstanceOf(WorkerLostError);
       expect(error.code).toBe('VARPOOL_WORKER_LOST');
-      expect(error.message).toBe(
-        `session: expected its thread to live, got the loss of it (${reason}) — open another session`,
-      );
+      expect(error.message).toBe(`session: its worker thread died (${reason}); open another session`);
     }
     await thread.close();
   });

@@ -105,10 +105,7 @@ export class SessionThread {
 
 function lostError(cause: unknown): WorkerLostError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new WorkerLostError(
-    `session: expected its thread to live, got the loss of it (${reason}) — open another session`,
-    { cause },
-  );
+  return new WorkerLostError(`session: its worker thread died (${reason}); open another session`, { cause });
 }
 
 /** Errors a session's thread raises on purpose. Of others, name, code and message arrive, on a plain Error. */
