@@ -1,5 +1,6 @@
 // What a request can be refused with: an HTTP status, one line that names the field, and when to try again.
 
+import { WorkerLostError } from '../errors.ts';
 import { mismatch } from '../messages.ts';
 
 /** A refusal on purpose. Its message reads `<field>: expected …, got … — <next step>`. */
@@ -31,6 +32,12 @@ export function tooLarge(field: string, expected: string, got: string, next: str
 /** 503: the server is alive and right, but cannot take this now. */
 export function busy(message: string, retryAfter: number): RequestProblem {
   return new RequestProblem(503, message, retryAfter);
+}
+
+/** An error of computing an answer: a thread that died is 503, because another takes its place; others are returned as they are. */
+export function asProblem(error: unknown): unknown {
+  if (!(error instanceof WorkerLostError)) return error;
+  return busy('server: the thread that computed the answer died; try again in 1 s', 1);
 }
 
 /** What `work` gives; the library's own refusals, which name what was wrong, become 400. */

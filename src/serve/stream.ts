@@ -7,7 +7,7 @@ import { drawSteps } from '../runtime/adaptiveDraws.ts';
 import type { ServerCore } from './core.ts';
 import { type Caller, compute, encode, type Plan } from './infer.ts';
 import type { ServedModel } from './models/served.ts';
-import { badField, RequestProblem } from './problem.ts';
+import { asProblem, badField, RequestProblem } from './problem.ts';
 import type { InferRequest } from './protocol/request.ts';
 
 /** Draws of the first event. Twice as many each time: all events together cost less than twice the last. */
@@ -53,11 +53,13 @@ export async function streamAnswer(core: ServerCore, streamed: Streamed): Promis
       queueMs += computed.queueMs;
       computeMs += computed.computeMs;
       event = `data: ${encode(served, parsed, part, computed).body.toString()}\n\n`;
-    } catch (error) {
-      if (!raw.headersSent) throw error;
-      if (!(error instanceof RequestProblem)) reply.log.error(error);
+    } catch (thrown) {
+      const error = asProblem(thrown);
+      if (!raw.headersSent) throw thrown;
+      if (error !== thrown) reply.log.warn(thrown);
+      else if (!(error instanceof RequestProblem)) reply.log.error(error);
       const message =
-        error instanceof RequestProblem ? error.message : `server: a fault of its own — see the log`;
+        error instanceof RequestProblem ? error.message : 'server: a fault of its own — see the log';
       raw.end(`event: error\ndata: ${JSON.stringify({ error: message })}\n\n`);
       return reply;
     }

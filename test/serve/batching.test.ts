@@ -1,14 +1,15 @@
 // Which rows are computed together, in which turns, and what becomes of requests that come late, come too many, or lose their thread.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Matrix } from '../../src/core/matrix.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
 import { WorkerLostError } from '../../src/errors.ts';
 import { nodePlatform } from '../../src/platform/node.ts';
-import { openSession as openOn } from '../../src/runtime/session.ts';
+import { openSession as openOn, type Session } from '../../src/runtime/session.ts';
 import { Batcher, type BatcherOptions } from '../../src/serve/batching/batcher.ts';
 import { type Engine, type PredictionSettings, SessionEngine } from '../../src/serve/batching/engine.ts';
 import { FairQueue, type Waiting } from '../../src/serve/batching/queue.ts';
+import { asProblem } from '../../src/serve/problem.ts';
 import { POSTERIORS, rowsFor, runtime } from './harness.ts';
 
 const SETTINGS: PredictionSettings = { draws: 10, mode: 'sample', levels: [0.5], seed: null };
@@ -282,7 +283,8 @@ describe('the batcher', () => {
 
 describe('an engine whose threads die', () => {
   const entry = new URL('../support/mortalSession.mjs', import.meta.url).href;
-  /** Sessions that die of 13 draws; `healthy` of them after that do not. */
+  const OPENING = { threads: 1, backend: 'wasm', cacheBytes: 0, capacity: 32 };
+  /** An engine whose first `deadly` sessions die of 13 draws. */
   function mortal(deadly: number) {
     let opened = 0;
     const open: typeof import('../../src/index.ts').openSession = (posterior, options) => {
@@ -297,14 +299,7 @@ describe('an engine whose threads die', () => {
       );
     };
     const warnings: string[] = [];
-    const options = {
-      threads: 1,
-      backend: 'wasm',
-      cacheBytes: 0,
-      capacity: 32,
-      onWarning: (text: string) => warnings.push(text),
-      open,
-    };
+    const options = { ...OPENING, onWarning: (text: string) => warnings.push(text), open };
     return { warnings, engine: SessionEngine.open(POSTERIORS.pair, runtime, options), count: () => opened };
   }
   const settings = { ...SETTINGS, draws: 13, levels: [] };
@@ -320,6 +315,43 @@ describe('an engine whose threads die', () => {
     expect(engine.ready).toBe(true);
     await engine.close();
     expect(engine.ready).toBe(false);
+  });
+
+  test('closes a session that was still opening when the engine was closed', async () => {
+    let opened = 0;
+    const closed: number[] = [];
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const open = async (): Promise<Session> => {
+      const number = opened++;
+      if (number > 0) await held;
+      const close = async () => void closed.push(number);
+      const predict = () => Promise.reject(new WorkerLostError('session: its worker thread died'));
+      return { backend: 'wasm', predict, close, [Symbol.asyncDispose]: close };
+    };
+    const warnings: string[] = [];
+    const options = { ...OPENING, onWarning: (text: string) => warnings.push(text), open };
+    const engine = await SessionEngine.open(POSTERIORS.pair, runtime, options);
+    const refused = expect(engine.predict(x, settings)).rejects.toMatchObject({ status: 503 });
+    await vi.waitUntil(() => opened === 2);
+    await engine.close();
+    release();
+    await refused;
+    expect(closed).toEqual([0, 1]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('a thread that died is 503 to a caller, who cannot open a session', () => {
+    const lost = new WorkerLostError('session: its worker thread died (exit 1); open another session');
+    expect(asProblem(lost)).toMatchObject({
+      status: 503,
+      retryAfter: 1,
+      message: 'server: the thread that computed the answer died; try again in 1 s',
+    });
+    const other = new Error('broken');
+    expect(asProblem(other)).toBe(other);
   });
 
   test('gives up after three, and is ready for the next', async () => {

@@ -8,6 +8,7 @@ import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { WorkerLostError } from '../../errors.ts';
 import { openSession, type Runtime, type Session } from '../../index.ts';
+import { busy, type RequestProblem } from '../problem.ts';
 
 /** What an answer depends on besides the posterior and the row. */
 export interface PredictionSettings {
@@ -105,8 +106,7 @@ export class SessionEngine implements Engine {
   /** A session for one batch; opens one where some were lost. */
   async #take(): Promise<Session> {
     for (;;) {
-      if (this.#closed)
-        throw new WorkerLostError('serve: expected an open model, got one that was unloaded — load it');
+      if (this.#closed) throw unloaded();
       const session = this.#idle.pop();
       if (session !== undefined) return session;
       if (this.#all.size + this.#opening < this.options.threads) return this.#open();
@@ -119,6 +119,7 @@ export class SessionEngine implements Engine {
     try {
       this.#idle.push(await this.#open());
     } catch (error) {
+      if (this.#closed) throw error;
       this.options.onWarning(`no thread could be opened: ${(error as Error).message}`);
     }
   }
@@ -128,6 +129,10 @@ export class SessionEngine implements Engine {
     this.#opening++;
     try {
       const session = await open(this.posterior, { backend, cacheBytes, capacity });
+      if (this.#closed) {
+        await session.close();
+        throw unloaded();
+      }
       this.#all.add(session);
       return session;
     } finally {
@@ -143,4 +148,8 @@ export class SessionEngine implements Engine {
     this.#idle.length = 0;
     await Promise.all(sessions.map((session) => session.close()));
   }
+}
+
+function unloaded(): RequestProblem {
+  return busy('model: it was unloaded; load it through /v2/repository', 1);
 }

@@ -1,12 +1,10 @@
 // POST …/infer and …/infer_stream: from the bytes of a body to the bytes of an answer, with what metrics and statistics want to know.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { WorkerLostError } from '../../errors.ts';
-import { oneLine } from '../../messages.ts';
 import type { ServerCore } from '../core.ts';
 import { type Caller, compute, encode, planInfer } from '../infer.ts';
 import type { ServedModel } from '../models/served.ts';
-import { badField, busy, RequestProblem } from '../problem.ts';
+import { asProblem, badField, RequestProblem } from '../problem.ts';
 import { type InferRequest, parseInfer, rawInfer } from '../protocol/request.ts';
 import { streamAnswer } from '../stream.ts';
 import { headerLength } from './body.ts';
@@ -50,7 +48,8 @@ export function inferRoute(core: ServerCore, form: 'whole' | 'stream') {
       core.answered(served, plan.x.rows, total, 200);
       return sent;
     } catch (thrown) {
-      const error = thrown instanceof WorkerLostError ? busy(oneLine(thrown.message), 1) : thrown;
+      const error = asProblem(thrown);
+      if (error !== thrown) request.log.warn(thrown);
       const status = error instanceof RequestProblem ? error.status : 500;
       served?.statistics.failure(performance.now() - start);
       // A name there is no model of would make a series of its own.
