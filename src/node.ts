@@ -6,7 +6,7 @@ import type { RuntimeOptions } from './runtime/options.ts';
 import { Runtime } from './runtime/runtime.ts';
 import { openSession as openSessionOn, type Session, type SessionOptions } from './runtime/session.ts';
 
-export type { Runtime, RuntimeOptions, Session, SessionOptions };
+export type { Runtime, RuntimeOptions, SessionOptions };
 
 /**
  * Starts a runtime.

@@ -166,8 +166,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'messages.ts',
     'errors.ts',
   ],
-  'browser.ts': ['backend', 'core', 'scheduler', 'runtime', 'browser', 'experiment', 'errors.ts'],
-  'index.ts': ['backend', 'columns', 'core', 'scheduler', 'runtime', 'node.ts', 'experiment', 'errors.ts'],
+  'portable.ts': ['backend', 'columns', 'core', 'scheduler', 'runtime', 'experiment', 'errors.ts'],
+  'browser.ts': ['portable.ts', 'browser'],
+  'index.ts': ['portable.ts', 'node.ts', 'experiment'],
 };
 
 /** What a room may see of another, where that is less than all of it. */
