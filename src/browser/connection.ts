@@ -20,14 +20,19 @@ interface Pending {
 
 export class Connection {
   readonly #worker: WebWorker;
+  readonly #onWarning: (message: string) => void;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #heard = false;
   #lost: Error | null = null;
   #onClosed: () => void = () => undefined;
 
-  /** @param setup what the worker's runtime is made of */
-  constructor(start: () => WebWorker, setup: object) {
+  /**
+   * @param setup what the worker's runtime is made of
+   * @param onWarning called with the warnings that belong to no call
+   */
+  constructor(start: () => WebWorker, setup: object, onWarning: (message: string) => void) {
+    this.#onWarning = onWarning;
     try {
       this.#worker = start();
     } catch (cause) {
@@ -92,6 +97,7 @@ export class Connection {
   async #hear(message: ToPage): Promise<void> {
     this.#heard = true;
     if (message.kind === 'closed') return this.#onClosed();
+    if (message.kind === 'warning') return this.#onWarning(message.message);
     const { id } = message;
     const call = this.#pending.get(id);
     if (message.kind === 'event') {

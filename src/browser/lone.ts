@@ -81,7 +81,8 @@ function heard({ settings, progress }: PredictCall, { signal, tell }: Line): Pre
 export function answerRuntimeCalls(scope: WorkerScope, { backend, compiled }: RuntimeSetup): void {
   const say = (message: ToPage) => scope.postMessage(message);
   const platform = lonePlatform(backend, compiled);
-  const engine = new LoneEngine(platform, { backend, workers: 1 });
+  const onWarning = (message: string) => say({ kind: 'warning', message });
+  const engine = new LoneEngine(platform, { backend, workers: 1, onWarning });
   const aborts = new Map<number, AbortController>();
   /** The one question of each call that waits for its answer. */
   const questions = new Map<number, (error: SentError | null) => void>();
@@ -130,8 +131,9 @@ function lonePlatform(backend: string, compiled: unknown): Platform {
     cores: () => 1,
     availableMemory: browserMemory,
     adviseHugePages: () => undefined,
-    // A call that warns passes the warning on.
-    warn: () => undefined,
+    warn: () => {
+      throw new Error('runtime: expected warnings to go to the page, got one here — report this as a bug');
+    },
     beforeExit: () => () => undefined,
     startPool: () => new LonePool(host),
     startSession: () => {

@@ -25,6 +25,8 @@ export type ToPage =
     }
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: SentError }
+  /** A warning that belongs to no call. */
+  | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'closed' };
 
 /** An error on its way: a structured clone would lose class, code and fields. */

@@ -28,7 +28,7 @@ export class RemoteRuntime extends Runtime {
 
   #remote({ factory, compiled }: TrainerHost): Connection {
     const setup: RuntimeSetup = { backend: factory.name, compiled };
-    this.#connection ??= new Connection(this.#start, setup);
+    this.#connection ??= new Connection(this.#start, setup, this.warn);
     return this.#connection;
   }
 
@@ -112,7 +112,6 @@ export class RemoteRuntime extends Runtime {
     return this.job((host) =>
       this.#remote(host).call<T>(method, call, signal, {
         progress: onProgress ?? (() => undefined),
-        warn: host.warn,
         draw,
       }),
     );

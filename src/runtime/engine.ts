@@ -44,7 +44,8 @@ export class Engine implements AsyncDisposable {
   /** What the backend is made of, where its name does not say. */
   readonly backendNote: string | null;
   readonly #factory: BackendFactory;
-  readonly #warn: (message: string) => void;
+  /** @internal where warnings go */
+  protected readonly warn: (message: string) => void;
   readonly #testing: RuntimeTesting | undefined;
   readonly #workerHeapMb: number | undefined;
   readonly #workerHook: string | undefined;
@@ -76,7 +77,7 @@ export class Engine implements AsyncDisposable {
     this.#workerHeapMb = settings.workerHeapMb;
     this.#workerHook = settings.workerHook;
     this.#testing = settings.testing;
-    this.#warn = settings.onWarning ?? ((message) => platform.warn(message));
+    this.warn = settings.onWarning ?? ((message) => platform.warn(message));
   }
 
   /** Its workers load a module that tests give. */
@@ -222,7 +223,7 @@ export class Engine implements AsyncDisposable {
       nextJobId: () => ++this.#jobs,
       arenas: this.#arenas,
       seats: this.#seats,
-      warn: this.#warn,
+      warn: this.warn,
       patience: this.#testing?.patience,
     };
   }

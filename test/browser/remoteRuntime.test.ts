@@ -151,6 +151,21 @@ test('a worker that dies ends its calls, and one that never loaded says what to 
   await never.close();
 });
 
+test('warnings of a prediction reach the page', async () => {
+  const posterior = await runtime.train(model, data, options);
+  // A module without kernels: it compiles, and every request fails.
+  const compiled = new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+  const broken = new RemoteRuntime(
+    platform,
+    () => new FakeWorker((scope) => answerRuntimeCalls(scope, { backend: 'wasm', compiled })),
+    { backend: 'wasm', onWarning: (message) => void warnings.push(message) },
+  );
+  await expect(broken.predict(posterior, data.x)).rejects.toThrow(WorkerLostError);
+  expect(warnings.length).toBeGreaterThan(0);
+  for (const warning of warnings) expect(warning).toMatch(/^predict: a worker was lost \(worker: /);
+  await broken.close();
+});
+
 test('after close there is nothing left to call', async () => {
   await runtime.train(model, data, { ...options, epochs: 1 });
   await runtime.close();
