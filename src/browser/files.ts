@@ -3,13 +3,11 @@
 
 import { checkPosterior } from '../core/arguments.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import { membersOf } from '../core/posteriors/mixture.ts';
 import { checkStateShape, type TrainingState } from '../core/training/trainingState.ts';
 import { CheckpointError } from '../errors.ts';
 import { type Checkpoint, checkpointRecord, decodeCheckpoint } from '../experiment/checkpoint/checkpoint.ts';
-import { decodeAnyPosterior, encodeAnyPosterior } from '../experiment/posterior/ensembleFile.ts';
-import { posteriorTensors } from '../experiment/posterior/posteriorFile.ts';
-import { dataSection, decodeSafetensors, encodeSafetensors } from '../files/safetensors.ts';
+import { decodeAnyPosterior, digestOf, encodeAnyPosterior } from '../experiment/posterior/ensembleFile.ts';
+import { decodeSafetensors, encodeSafetensors } from '../files/safetensors.ts';
 import { describeValue } from '../messages.ts';
 import { readable } from '../options/readable.ts';
 import { browserFileHost } from './fileHost.ts';
@@ -46,25 +44,24 @@ export function load(source: Uint8Array | ArrayBuffer | FileSource): AnyPosterio
  * @throws TypeError or RangeError for what is no posterior, CheckpointError for a number that is not finite
  */
 export function posteriorBytes(posterior: AnyPosterior): Uint8Array<ArrayBuffer> {
-  const whole = readable('posteriorBytes', () => checkPosterior('posteriorBytes', posterior));
-  return joined(encodeAnyPosterior(whole, 'posteriorBytes', browserFileHost));
+  return bytesFor('posteriorBytes', checked('posteriorBytes', posterior));
 }
 
 /**
  * Writes a posterior or an ensemble to a file, whole or not at all.
  * @returns its posteriorDigest
- * @throws CheckpointError if the file cannot be written
+ * @throws TypeError or RangeError for what is no posterior, CheckpointError if the file cannot be written
  */
 export async function save(file: FileHandle, posterior: AnyPosterior): Promise<string> {
-  const digest = posteriorDigest(posterior);
-  await write('save', file, posteriorBytes(posterior));
+  const whole = checked('save', posterior);
+  const digest = digestOf(whole, browserFileHost);
+  await write('save', file, bytesFor('save', whole));
   return digest;
 }
 
 /** SHA-256, in hex, of the data section of the file it is saved as: of an ensemble, the bytes of its members in their order. */
 export function posteriorDigest(posterior: AnyPosterior): string {
-  const whole = readable('posteriorDigest', () => checkPosterior('posteriorDigest', posterior));
-  return browserFileHost.sha256(dataSection(membersOf(whole).flatMap(posteriorTensors)));
+  return digestOf(checked('posteriorDigest', posterior), browserFileHost);
 }
 
 /**
@@ -93,6 +90,14 @@ export function checkpointBytes(state: TrainingState): Uint8Array<ArrayBuffer> {
 /** @internal the checkpoint in the bytes of a file */
 export function checkpointFrom(bytes: Uint8Array, where: string): Checkpoint {
   return decodeCheckpoint(decodeSafetensors(bytes, where), where, browserFileHost);
+}
+
+function checked(where: string, posterior: unknown): AnyPosterior {
+  return readable(where, () => checkPosterior(where, posterior));
+}
+
+function bytesFor(where: string, posterior: AnyPosterior): Uint8Array<ArrayBuffer> {
+  return joined(encodeAnyPosterior(posterior, where, browserFileHost));
 }
 
 function ownBytes(source: unknown): Uint8Array<ArrayBuffer> | null {

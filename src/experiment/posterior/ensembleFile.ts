@@ -3,18 +3,23 @@
 
 import { MAX_MEMBERS } from '../../core/limits.ts';
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
+
 import { ensembleOf } from '../../core/posteriors/ensembleOf.ts';
+import { membersOf } from '../../core/posteriors/mixture.ts';
 import { CheckpointError } from '../../errors.ts';
 import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
 import type { FileHost } from '../../files/fileHost.ts';
-import { encodeSafetensors, type Safetensors, type Tensor } from '../../files/safetensors.ts';
+import { checkFormatVersion } from '../../files/formatVersion.ts';
+import { dataSection, encodeSafetensors, type Safetensors, type Tensor } from '../../files/safetensors.ts';
 import { describeValue, mismatch, oneLine } from '../../messages.ts';
 import {
+  checkFormat,
   decodePosterior,
   encodePosterior,
   formatVersionOf,
   POSTERIOR_FORMAT,
   posteriorRecord,
+  posteriorTensors,
 } from './posteriorFile.ts';
 
 /** Later than that of a single posterior, so that readers which know no ensembles ask for a newer varpool. */
@@ -45,6 +50,11 @@ export function encodeAnyPosterior(posterior: AnyPosterior, where: string, host:
   return encodeSafetensors(tensors, metadata);
 }
 
+/** SHA-256, in hex, of the data section of the file it is saved as: of an ensemble, the bytes of its members in their order. */
+export function digestOf(posterior: AnyPosterior, { sha256 }: FileHost): string {
+  return sha256(dataSection(membersOf(posterior).flatMap(posteriorTensors)));
+}
+
 /** The posterior or ensemble in a file that was read; `where` starts the message of an error. @throws CheckpointError */
 export function decodeAnyPosterior(
   file: Safetensors,
@@ -59,24 +69,8 @@ export function decodeAnyPosterior(
 }
 
 function decodeEnsemble({ metadata, tensors }: Safetensors, where: string): AnyPosterior {
-  if (metadata.format !== POSTERIOR_FORMAT) {
-    fail(
-      `${where}: metadata: format`,
-      POSTERIOR_FORMAT,
-      describeValue(metadata.format),
-      'is it the posterior of a run?',
-    );
-  }
-  const version = Number(metadata.formatVersion);
-  if (version !== ENSEMBLE_VERSION) {
-    const next = version > ENSEMBLE_VERSION ? 'use a newer varpool' : 'the file is damaged';
-    fail(
-      `${where}: metadata: formatVersion`,
-      `${ENSEMBLE_VERSION}`,
-      describeValue(metadata.formatVersion),
-      next,
-    );
-  }
+  checkFormat(metadata, where);
+  checkFormatVersion(metadata, ENSEMBLE_VERSION, where);
   const M = Number(metadata.members);
   if (!Number.isInteger(M) || M < 1 || M > MAX_MEMBERS) {
     fail(`${where}: metadata: members`, 'a count', describeValue(metadata.members), 'the file is damaged');

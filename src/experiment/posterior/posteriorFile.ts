@@ -63,16 +63,20 @@ export function encodePosterior(posterior: Posterior, where: string) {
   return { tensors, metadata };
 }
 
+/** Checks that a file is that of a posterior or an ensemble; `where` starts the message of an error. @throws CheckpointError */
+export function checkFormat({ format }: Safetensors['metadata'], where: string): void {
+  if (format === POSTERIOR_FORMAT) return;
+  fail(
+    `${where}: metadata: format`,
+    POSTERIOR_FORMAT,
+    describeValue(format),
+    'is it the posterior of a run?',
+  );
+}
+
 /** The posterior in the tensors and metadata of a file; `where` starts the message of an error. @throws CheckpointError */
 export function decodePosterior({ metadata, tensors }: Safetensors, where: string): Posterior {
-  if (metadata.format !== POSTERIOR_FORMAT) {
-    fail(
-      `${where}: metadata: format`,
-      POSTERIOR_FORMAT,
-      describeValue(metadata.format),
-      'is it the posterior of a run?',
-    );
-  }
+  checkFormat(metadata, where);
   if (Object.hasOwn(metadata, 'members'))
     fail(where, 'one posterior', `an ensemble of ${metadata.members}`, 'load it as an ensemble');
   checkFormatVersion(metadata, formatVersionOf(metadata), where);

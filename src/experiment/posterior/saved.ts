@@ -1,12 +1,11 @@
 // posterior.safetensors on disk: writing and reading posteriors and ensembles, and their digests.
 
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
-import { membersOf } from '../../core/posteriors/mixture.ts';
 import { holdToChecksum, type LoadOptions } from '../../files/checksum.ts';
 import { dataSectionSha256, readSafetensors, writeSafetensors } from '../../files/safetensorsFile.ts';
 import { nodeFileHost } from '../fileHost.ts';
-import { anyPosteriorRecord, decodeAnyPosterior } from './ensembleFile.ts';
-import { decodePosterior, posteriorTensors } from './posteriorFile.ts';
+import { anyPosteriorRecord, decodeAnyPosterior, digestOf } from './ensembleFile.ts';
+import { decodePosterior } from './posteriorFile.ts';
 
 /**
  * Writes a posterior or an ensemble, whole or not at all.
@@ -40,7 +39,7 @@ export function loadPosterior(path: string, options: LoadOptions = {}): Posterio
 
 /** SHA-256, in hex, of the data section of the file it is saved as: of an ensemble, the bytes of its members in their order. */
 export function anyPosteriorDigest(posterior: AnyPosterior): string {
-  return dataSectionSha256(membersOf(posterior).flatMap(posteriorTensors));
+  return digestOf(posterior, nodeFileHost);
 }
 
 /** As anyPosteriorDigest, of one posterior. */

@@ -105,7 +105,7 @@ describe('damage', () => {
     [
       'a later version',
       ({ metadata }) => void (metadata.formatVersion = '3'),
-      /formatVersion: expected 2, got "3" — use a newer varpool$/,
+      /formatVersion: expected 2 or older, got 3 — use a newer varpool$/,
     ],
     [
       'a count that is none',
