@@ -119,31 +119,34 @@ function inDatabase(file: string): CheckpointStore {
   const { indexedDB } = globalThis as { indexedDB?: Databases };
   if (indexedDB === undefined) {
     throw new CheckpointError(
-      `${file}: expected a place for files, got a page without OPFS and IndexedDB — keep the state yourself`,
+      `${file}: expected a place for files, got a page without OPFS and IndexedDB — pass a checkpoint.save of your own`,
     );
   }
-  const opened = async () => {
+  const opened = async <T>(use: (database: Database) => Promise<T>): Promise<T> => {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => void request.result.createObjectStore(STORE);
-    return settled(request, file);
+    const database = await settled(request, file);
+    try {
+      return await use(database);
+    } finally {
+      database.close();
+    }
   };
-  const change = async (
-    work: (store: ReturnType<ReturnType<Database['transaction']>['objectStore']>) => void,
-  ) => {
-    const database = await opened();
-    const transaction = database.transaction(STORE, 'readwrite');
-    work(transaction.objectStore(STORE));
-    await new Promise<void>((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(problem(file, transaction.error));
-    }).finally(() => database.close());
-  };
+  const change = (work: (store: ReturnType<ReturnType<Database['transaction']>['objectStore']>) => void) =>
+    opened((database) => {
+      const transaction = database.transaction(STORE, 'readwrite');
+      work(transaction.objectStore(STORE));
+      return new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve();
+        transaction.onabort = () => reject(problem(file, transaction.error));
+      });
+    });
   return {
     save: (state) => change((store) => void store.put(checkpointBytes(state), file)),
     async load() {
-      const database = await opened();
-      const bytes = await settled(database.transaction(STORE, 'readonly').objectStore(STORE).get(file), file);
-      database.close();
+      const bytes = await opened((database) =>
+        settled(database.transaction(STORE, 'readonly').objectStore(STORE).get(file), file),
+      );
       return bytes === undefined ? null : checkpointFrom(bytes, file);
     },
     clear: () => change((store) => void store.delete(file)),
@@ -159,7 +162,7 @@ function settled<T>(request: Settling<T>, file: string): Promise<T> {
 
 function problem(file: string, cause: Error | null): CheckpointError {
   return new CheckpointError(
-    `${file}: expected a database that can be used, got ${cause === null ? 'an error' : `${cause.name}: ${cause.message}`} — free some space or allow it`,
+    `${file}: expected a database that can be used, got ${cause === null ? 'an error' : `${cause.name}: ${cause.message}`} — free some space or allow the page to store data`,
     { cause },
   );
 }

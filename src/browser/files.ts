@@ -163,7 +163,7 @@ async function write(where: string, file: FileHandle, bytes: Uint8Array<ArrayBuf
     await writable.close();
   } catch (cause) {
     throw new CheckpointError(
-      `${file.name}: expected a file that can be written, got ${messageOf(cause)} — free some space or allow it`,
+      `${file.name}: expected a file that can be written, got ${messageOf(cause)} — free some space or allow the page to write it`,
       { cause },
     );
   }
