@@ -1,10 +1,10 @@
 // The options of the library's calls as schemas: what is not in them is refused, what is left out has the default of the config.
 
 import type { TableColumns } from '../columns/tableColumns.ts';
-import { INITIAL_RHO } from '../core/gaussian.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { MatrixLike } from '../core/matrix.ts';
 import { PREDICTION_MODES } from '../core/prediction/predictionMode.ts';
+import { INITIAL_RHO } from '../core/training/initialParameters.ts';
 import type { TrainingState } from '../core/training/trainingState.ts';
 import {
   callback,

@@ -1,7 +1,6 @@
 // The options of a training that the library and the config share: said once, with one set of defaults.
 
 import { ESTIMATORS } from '../core/estimators/index.ts';
-import { INITIAL_RHO } from '../core/gaussian.ts';
 import { KL_WEIGHTINGS } from '../core/klWeightings/index.ts';
 import { LIKELIHOODS } from '../core/likelihoods/index.ts';
 import { VALIDATION_METRICS } from '../core/likelihoods/likelihood.ts';
@@ -9,6 +8,7 @@ import { DEFAULT_DRAWS, MAX_DRAWS } from '../core/limits.ts';
 import { OPTIMIZERS } from '../core/optimizers/index.ts';
 import { familyField, POSTERIORS } from '../core/posteriors/index.ts';
 import { SCHEDULES } from '../core/schedules/index.ts';
+import { INITIAL_RHO } from '../core/training/initialParameters.ts';
 import {
   between,
   count,

@@ -4,9 +4,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { Document, visit } from 'yaml';
-import { INITIAL_RHO } from '../../core/gaussian.ts';
 import { createLikelihood, DEFAULT_LIKELIHOOD, LIKELIHOODS } from '../../core/likelihoods/index.ts';
 import type { Likelihood } from '../../core/likelihoods/likelihood.ts';
+import { INITIAL_RHO } from '../../core/training/initialParameters.ts';
 import type { DataSpec } from '../../data/spec.ts';
 import { ConfigError } from '../../errors.ts';
 import { readTextFile } from '../../files/fileProblems.ts';

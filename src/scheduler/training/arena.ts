@@ -5,12 +5,12 @@ import type { Arena } from '../../backend/arena.ts';
 import type { BackendFactory } from '../../backend/backend.ts';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import type { TableColumns } from '../../columns/tableColumns.ts';
-import { initializeParameters } from '../../core/gaussian.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
 import { createFamily, familyField } from '../../core/posteriors/index.ts';
 import { standardizeInto } from '../../core/standardize.ts';
+import { initializeParameters } from '../../core/training/initialParameters.ts';
 import { TrainingStep } from '../../core/training/step.ts';
 import { CONTROL_WORDS, type TrainingMemory } from '../../core/training/trainingMemory.ts';
 import {

@@ -1,9 +1,9 @@
 // Where training starts from: mu, and rho where weights have a sigma = softplus(rho).
 
-import type { Kernels } from '../backend/backend.ts';
-import { LANES } from '../backend/backend.ts';
-import { PURPOSE, stream } from '../random/stream.ts';
-import type { LayerLayout, ParameterLayout } from './parameters.ts';
+import type { Kernels } from '../../backend/backend.ts';
+import { LANES } from '../../backend/backend.ts';
+import { PURPOSE, stream } from '../../random/stream.ts';
+import type { LayerLayout, ParameterLayout } from '../parameters.ts';
 
 /** sigma = softplus(−5) ≈ .0067: small beside initial weights, so that early gradients are not drowned in noise. */
 export const INITIAL_RHO = -5;
