@@ -8,14 +8,19 @@ import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
 import type { Objection } from '../core/objection.ts';
-import { createOptimizer, type OptimizerSettings } from '../core/optimizers/index.ts';
+import {
+  createOptimizer,
+  OPTIMIZERS,
+  type OptimizerSettings,
+  type OptimizerSpec,
+} from '../core/optimizers/index.ts';
 import type { AnyPosterior, Standardization } from '../core/posterior.ts';
 import { createFamily, type FamilySpec, familyField } from '../core/posteriors/index.ts';
 import { membersOf } from '../core/posteriors/mixture.ts';
 import { createPrior } from '../core/priors/index.ts';
 import { firstBeyondFloat32, learnStandardization } from '../core/standardize.ts';
 import type { TrainingProblem } from '../core/training/problem.ts';
-import { describeValue, mismatch } from '../messages.ts';
+import { describeValue, listed, mismatch } from '../messages.ts';
 import { isEarlier } from '../random/earlierEpochs.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
 import type { TrainingData } from './options.ts';
@@ -99,6 +104,13 @@ function checkOptimizer(
   refuse(found);
 }
 
+/** Optimizers that update means alone. */
+function meansOptimizers(): string[] {
+  return (Object.keys(OPTIMIZERS) as OptimizerSpec['kind'][]).filter(
+    (kind) => createOptimizer({ kind, learningRate: 1 }).updateMeans !== undefined,
+  );
+}
+
 /** What does not go with a family whose weights have no sigma. */
 function objectionToMeans(
   model: Model,
@@ -109,7 +121,12 @@ function objectionToMeans(
   if (createOptimizer(optimizer).updateMeans === undefined) {
     const { kind } = optimizer;
     const expected = `an optimizer of means alone for the posterior ${name}`;
-    return { option: 'optimizer', expected, got: `${kind}, which learns sigma`, next: 'use adam or sgd' };
+    return {
+      option: 'optimizer',
+      expected,
+      got: `${kind}, which learns sigma`,
+      next: `use ${listed(meansOptimizers())}`,
+    };
   }
   // A learned prior is fitted to mu and sigma of its weights.
   const learned = learnedPriors(model).findIndex((each) => each !== null);

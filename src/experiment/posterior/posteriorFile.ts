@@ -9,8 +9,8 @@ import { layerShape } from '../../core/layers/index.ts';
 import { createLikelihood, LIKELIHOODS } from '../../core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../../core/posterior.ts';
-import { createFamily, familyField, POSTERIORS } from '../../core/posteriors/index.ts';
-import type { ParameterName } from '../../core/posteriors/posteriorFamily.ts';
+import { familyField, POSTERIORS } from '../../core/posteriors/index.ts';
+import { layerTensors, tensorParameters } from '../../core/posteriors/layerTensors.ts';
 import { CheckpointError } from '../../errors.ts';
 import { withChecksum } from '../../files/checksum.ts';
 import type { FileHost } from '../../files/fileHost.ts';
@@ -120,15 +120,14 @@ export function posteriorTensors({ model, family, layers, noiseScale }: Posterio
     shape,
     data,
   });
-  const { parameters } = createFamily(family);
   const learned = learnedPriors(model);
   const tensors = layers.flatMap((layer, n) => {
     const shapes = tensorShapes(model, n);
     if (shapes === null) return [];
     const prior = layer.prior ?? new Float32Array(0);
     return [
-      ...TENSORS.flatMap((part) =>
-        parameters.map((name) => f32(`layers.${n}.${part}.${name}`, shapes[part], layer[part][name])),
+      ...tensorParameters(family).map(([tensor, name]) =>
+        f32(`layers.${n}.${tensor}.${name}`, shapes[tensor], layer[tensor][name]),
       ),
       ...(learned[n]?.names ?? []).map((name, i) =>
         f32(`layers.${n}.prior.${name}`, [1], prior.slice(i, i + 1)),
@@ -138,8 +137,6 @@ export function posteriorTensors({ model, family, layers, noiseScale }: Posterio
   if (noiseScale !== null) tensors.push(f32('likelihood.scale', [model.outputSize], noiseScale));
   return tensors;
 }
-
-const TENSORS = ['weight', 'bias'] as const;
 
 /** Shapes of the tensors of layer n, null where it has no weights. */
 function tensorShapes(model: Model, n: number): Record<'weight' | 'bias', readonly number[]> | null {
@@ -156,7 +153,6 @@ function assemble(
   where: string,
 ): Posterior {
   const { model, family, likelihood } = rest;
-  const { parameters } = createFamily(family);
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const names: string[] = [];
   const take = (name: string, shape: readonly number[]): Float32Array => {
@@ -179,15 +175,10 @@ function assemble(
   const learned = learnedPriors(model);
   const layers = model.layers.map((_, n): LayerPosterior => {
     const shapes = tensorShapes(model, n);
-    const part = (which: 'weight' | 'bias') => {
-      const of = (name: ParameterName) =>
-        shapes === null || !parameters.includes(name)
-          ? new Float32Array(0)
-          : take(`layers.${n}.${which}.${name}`, shapes[which]);
-      return { mu: of('mu'), rho: of('rho') };
-    };
+    const both = layerTensors(family, (tensor, name) =>
+      shapes === null ? new Float32Array(0) : take(`layers.${n}.${tensor}.${name}`, shapes[tensor]),
+    );
     const names = learned[n]?.names;
-    const both = { weight: part('weight'), bias: part('bias') };
     if (names === undefined) return both;
     return { ...both, prior: Float32Array.from(names, (name) => take(`layers.${n}.prior.${name}`, [1])[0]) };
   });

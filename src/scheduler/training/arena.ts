@@ -9,6 +9,7 @@ import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
 import { createFamily, familyField } from '../../core/posteriors/index.ts';
+import { layerTensors } from '../../core/posteriors/layerTensors.ts';
 import { standardizeInto } from '../../core/standardize.ts';
 import { initializeParameters } from '../../core/training/initialParameters.ts';
 import { TrainingStep } from '../../core/training/step.ts';
@@ -153,15 +154,10 @@ export class TrainingArena {
       ...familyField(problem.family),
       likelihood: problem.likelihood,
       layers: layout.layers.map((layer) => {
-        const [mu, rho] = (['mu', 'rho'] as const).map((wanted) => {
-          const found = parameters.find(({ name }) => name === wanted);
-          if (found !== undefined) return unpackLayer(found.data, layer);
-          return { weight: new Float32Array(0), bias: new Float32Array(0) };
-        });
+        const unpacked = new Map(parameters.map(({ name, data }) => [name, unpackLayer(data, layer)]));
         const own = learned[layer.index];
         return {
-          weight: { mu: mu.weight, rho: rho.weight },
-          bias: { mu: mu.bias, rho: rho.bias },
+          ...layerTensors(problem.family, (tensor, name) => unpacked.get(name)![tensor]),
           ...(own === null ? {} : { prior: Float32Array.from(own) }),
         };
       }),

@@ -4,7 +4,7 @@
 import { learnedPriors } from '../../core/layerPriors.ts';
 import { layerShape } from '../../core/layers/index.ts';
 import type { LayerPosterior } from '../../core/posterior.ts';
-import { createFamily } from '../../core/posteriors/index.ts';
+import { layerTensors, tensorParameters } from '../../core/posteriors/layerTensors.ts';
 import type { ParameterName } from '../../core/posteriors/posteriorFamily.ts';
 import type { TrainingProblem } from '../../core/training/problem.ts';
 import type { StateTensor, TrainingState } from '../../core/training/trainingState.ts';
@@ -32,7 +32,7 @@ export function selectionExtra(
   const selection: SavedSelection = { by: selector.by, ...numbers };
   if (kept === null) return { tensors: [], extra: { selection } };
   const tensors = kept.layers.flatMap((layer, l) =>
-    namesOf(family).map(([part, name]): StateTensor => {
+    tensorParameters(family).map(([part, name]): StateTensor => {
       const { weightShape, O } = layerShape(layers[l]);
       const shape = part === 'weight' ? weightShape : [O];
       return { name: tensorName(l, part, name), shape, data: layer[part][name] };
@@ -67,11 +67,6 @@ export function resumeSelection(
   selector.restore({ best, improved, stopped, kept: best === null ? null : keptOf(state, problem) });
 }
 
-function namesOf(family: TrainingProblem['family']) {
-  const { parameters } = createFamily(family);
-  return (['weight', 'bias'] as const).flatMap((part) => parameters.map((name) => [part, name] as const));
-}
-
 function tensorName(layer: number, part: 'weight' | 'bias', name: ParameterName): string {
   return `${PREFIX}layers.${layer}.${part}.${name}`;
 }
@@ -82,7 +77,6 @@ function priorName(layer: number): string {
 
 function keptOf({ tensors }: TrainingState, { model, family }: Parameterized): SelectionState['kept'] {
   const { layers, outputSize } = model;
-  const { parameters } = createFamily(family);
   const learned = learnedPriors(model);
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor.data]));
   const take = (name: string, size: number): Float32Array => {
@@ -96,14 +90,12 @@ function keptOf({ tensors }: TrainingState, { model, family }: Parameterized): S
   return {
     layers: layers.map((spec, l): LayerPosterior => {
       const { I, O } = layerShape(spec);
-      const part = (which: 'weight' | 'bias', size: number) => {
-        const of = (name: ParameterName) =>
-          parameters.includes(name) ? take(tensorName(l, which, name), size) : new Float32Array(0);
-        return { mu: of('mu'), rho: of('rho') };
-      };
+      const layer = layerTensors(family, (tensor, name) =>
+        take(tensorName(l, tensor, name), tensor === 'weight' ? I * O : O),
+      );
       const own = learned[l];
       const prior = own === null ? {} : { prior: take(priorName(l), own.names.length) };
-      return { weight: part('weight', I * O), bias: part('bias', O), ...prior };
+      return { ...layer, ...prior };
     }),
     noiseScale: found.has(NOISE) ? take(NOISE, outputSize) : null,
   };
