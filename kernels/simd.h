@@ -20,7 +20,7 @@
 #define LANES 16         // columns of a panel
 #define VPR (LANES / VW) // vectors in a row of a panel
 #define SIDE 4           // vectors worked on side by side where chains of operations are long
-#define NARROW 4         // at most so many lanes of a panel are packed to full vectors
+#define NARROW 4         // up to this many lanes of a panel are packed into full vectors
 #define INLINE static inline __attribute__((always_inline))
 #define OUTLINE static __attribute__((noinline)) // for what is rare
 

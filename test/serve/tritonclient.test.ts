@@ -1,4 +1,4 @@
-// A client nobody here wrote: tritonclient from PyPI, its sync and its aio HTTP client, JSON and binary, gzip and deflate, gets the bits of
+// A third-party client: tritonclient from PyPI, its sync and its aio HTTP client, JSON and binary, gzip and deflate, gets the bits of
 // runtime.predict. VARPOOL_PYTHON names a Python that has it (pip install 'tritonclient[http]'); without one this is skipped.
 
 import { spawn, spawnSync } from 'node:child_process';
