@@ -2,6 +2,7 @@
 
 import { listed } from './dataset.ts';
 import { isDecimal, isMissing } from './formats/number.ts';
+import { grown } from './grown.ts';
 import { fail, show } from './message.ts';
 
 // Beyond this many classes, and more than a third as many as there are rows, a column is a number or a key rather than a label.
@@ -24,11 +25,7 @@ export class LabelCollector {
       this.#codes.set(text, code);
       this.#firstRow.push(this.#rows);
     }
-    if (this.#rows === this.#labels.length) {
-      const larger = new Int32Array(2 * this.#rows);
-      larger.set(this.#labels);
-      this.#labels = larger;
-    }
+    if (this.#rows === this.#labels.length) this.#labels = grown(this.#labels);
     this.#labels[this.#rows++] = code;
   }
 

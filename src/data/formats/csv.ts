@@ -6,6 +6,7 @@ import { MODEL_FEATURES, resolveColumns, resolveTable } from '../columns.ts';
 import type { Standardized, Table, Targets, Task } from '../dataset.ts';
 import type { DataFile } from '../files.ts';
 import { openDataFile, provenance } from '../files.ts';
+import { grown } from '../grown.ts';
 import { LabelCollector } from '../labels.ts';
 import { count, fail, show } from '../message.ts';
 import type { TextFormat } from './delimited.ts';
@@ -129,9 +130,7 @@ class Cells {
   row(cells: readonly string[], line: number): void {
     if (cells.length !== this.columns) this.#ragged(cells.length, line);
     if (this.#size + this.chosen.length > this.#data.length) {
-      const larger = new Float64Array(Math.max(2 * this.#data.length, this.chosen.length));
-      larger.set(this.#data);
-      this.#data = larger;
+      this.#data = grown(this.#data, Math.max(2 * this.#data.length, this.chosen.length));
     }
     for (const column of this.chosen) {
       const text = cells[column];
@@ -225,11 +224,7 @@ class TableSink {
       fail(at, 'a class label', 'an empty cell', 'drop rows without a label');
     }
     this.#labels.push(cells[column]);
-    if (this.#rows === this.#lines.length) {
-      const larger = new Int32Array(2 * this.#rows);
-      larger.set(this.#lines);
-      this.#lines = larger;
-    }
+    if (this.#rows === this.#lines.length) this.#lines = grown(this.#lines);
     this.#lines[this.#rows++] = line;
   }
 

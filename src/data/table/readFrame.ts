@@ -12,6 +12,7 @@ import { type DataFile, openDataFile, provenance } from '../files.ts';
 import { cellPlace, columnPlace } from '../formats/header.ts';
 import { type Role, toNumber, whyNotNumber } from '../formats/number.ts';
 import { scanTable } from '../formats/scan.ts';
+import { grown } from '../grown.ts';
 import { LabelCollector } from '../labels.ts';
 import { count, fail, show } from '../message.ts';
 import type { Frame, FrameColumn, TextColumn } from './frame.ts';
@@ -109,8 +110,8 @@ class FrameBuilder {
     this.#all++;
     if (this.#dropping.some((column) => this.#isMissing(cells[column]))) return;
     if (this.#rows === this.#lines.length) {
-      this.#lines = doubled(this.#lines);
-      this.#numbers = doubled(this.#numbers);
+      this.#lines = grown(this.#lines);
+      this.#numbers = grown(this.#numbers);
     }
     this.#lines[this.#rows] = line;
     this.#numbers[this.#rows++] = this.#all - 1;
@@ -293,10 +294,4 @@ function put(sink: ColumnSink, cell: unknown): void {
 function said(cell: unknown): string {
   if (typeof cell !== 'string') return describeValue(cell);
   return cell === '' ? 'an empty cell' : show(cell);
-}
-
-function doubled(values: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(2 * values.length);
-  larger.set(values);
-  return larger;
 }

@@ -1,6 +1,7 @@
 // Cells of one column gathered row by row into typed arrays: numbers, or codes into the distinct texts. No cell is an object of its own.
 
 import type { RawColumn, Refused } from '../../columns/column.ts';
+import { grown } from '../grown.ts';
 
 /** Takes the cells of a column in the order of the rows. */
 export interface ColumnSink {
@@ -43,11 +44,7 @@ export class NumberSink implements ColumnSink {
   }
 
   #push(value: number): void {
-    if (this.#size === this.#values.length) {
-      const larger = new Float64Array(2 * this.#size);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
+    if (this.#size === this.#values.length) this.#values = grown(this.#values);
     this.#values[this.#size++] = value;
   }
 }
@@ -70,11 +67,7 @@ export class TextSink implements ColumnSink {
       code = known ?? this.#codeOf.size;
       if (known === undefined) this.#codeOf.set(cell, code);
     }
-    if (this.#size === this.#codes.length) {
-      const larger = new Int32Array(2 * this.#size);
-      larger.set(this.#codes);
-      this.#codes = larger;
-    }
+    if (this.#size === this.#codes.length) this.#codes = grown(this.#codes);
     this.#codes[this.#size++] = code;
   }
 
