@@ -6,7 +6,7 @@ import { arePlain, type TableColumns } from '../columns/tableColumns.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { takesFloat64 } from '../core/standardize.ts';
-import type { ColumnRef } from '../data/columns.ts';
+import type { ColumnRef, TrainingLayout } from '../data/columns.ts';
 import { alignClasses, type Table } from '../data/dataset.ts';
 import { contentHead, defaultMaxBytes, openDataFile } from '../data/files.ts';
 import { readCsv } from '../data/formats/csv.ts';
@@ -202,7 +202,10 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
 }
 
 /** Columns of the training file, and which of them the config names. */
-function layoutOf({ manifest }: Run, data: Run['config']['data'] & { readonly kind: 'csv' }) {
+function layoutOf(
+  { manifest }: Run,
+  data: Run['config']['data'] & { readonly kind: 'csv' },
+): TrainingLayout | undefined {
   const width = manifest.data.find(({ shape }) => shape.length === 2)?.shape[1];
   if (width === undefined) return undefined;
   const features = data.features === undefined ? null : fieldColumns(data.features);

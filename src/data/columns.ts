@@ -18,6 +18,13 @@ export interface FileColumns {
   readonly count: number;
 }
 
+/** How the training file was laid out: its columns, and what its config says of them. */
+export interface TrainingLayout {
+  readonly columns: number;
+  readonly target: readonly ColumnRef[];
+  readonly features: readonly ColumnRef[] | null;
+}
+
 /**
  * Indices of the columns meant by `refs`; `option` is what the config calls the list.
  * @throws DataError for an unknown name (with the nearest one), an index outside, a column named twice or an empty list

@@ -1,7 +1,7 @@
 // Tables from delimited text: which columns are features and targets, every cell a finite number or a class label.
 
 import type { Matrix } from '../../core/matrix.ts';
-import type { ColumnRef, FileColumns } from '../columns.ts';
+import type { ColumnRef, FileColumns, TrainingLayout } from '../columns.ts';
 import { MODEL_FEATURES, resolveColumns, resolveTable } from '../columns.ts';
 import type { Standardized, Table, Targets, Task } from '../dataset.ts';
 import type { DataFile } from '../files.ts';
@@ -34,13 +34,7 @@ export interface FeatureOptions extends TextFormat {
   /** Take these columns of the file instead. */
   readonly features?: readonly ColumnRef[] | undefined;
   /** How the training file was laid out: one of as many columns may be given with its target, named or not. */
-  readonly trainedOn?:
-    | {
-        readonly columns: number;
-        readonly target: readonly ColumnRef[];
-        readonly features: readonly ColumnRef[] | null;
-      }
-    | undefined;
+  readonly trainedOn?: TrainingLayout | undefined;
   /** Whether they will be; otherwise they must fit float32. Default: false. */
   readonly standardized?: boolean | undefined;
 }

@@ -9,6 +9,7 @@ import {
   MODEL_FEATURES,
   resolveColumns,
   resolveTable,
+  type TrainingLayout,
 } from '../columns.ts';
 import type { Standardized, Task } from '../dataset.ts';
 import type { TextFormat } from '../formats/delimited.ts';
@@ -34,13 +35,7 @@ export interface FrameOptions extends TextFormat {
   readonly classNames?: readonly string[] | undefined;
   readonly standardized?: Standardized | undefined;
   /** How the training file was laid out, for files without names. */
-  readonly trainedOn?:
-    | {
-        readonly columns: number;
-        readonly target: readonly ColumnRef[];
-        readonly features: readonly ColumnRef[] | null;
-      }
-    | undefined;
+  readonly trainedOn?: TrainingLayout | undefined;
 }
 
 /** Name of a column: that of the header, else its number. */
