@@ -7,10 +7,12 @@ import { listed, nearest } from '../messages.ts';
 /**
  * A map with known keys only; an unknown one names the nearest known.
  * @param inside sections whose own keys are worth naming when they stand here by mistake
+ * @param above keys of the section around this one that may stand here by mistake
  */
 export function section<Shape extends z.ZodRawShape>(
   shape: Shape,
   inside: Readonly<Record<string, readonly string[]>> = {},
+  above: readonly string[] = [],
 ) {
   const keys = Object.keys(shape).filter((key) => key !== '$schema');
   return z.strictObject(shape, {
@@ -19,6 +21,7 @@ export function section<Shape extends z.ZodRawShape>(
       const key = (issue.keys as string[])[0];
       const home = Object.keys(inside).find((name) => inside[name].includes(key));
       if (home !== undefined) return `a known key — put it under ${home}`;
+      if (above.includes(key)) return 'a known key — put it one level up';
       const near = nearest(key, keys);
       return `a known key — ${near === null ? `known here: ${keys.join(', ')}` : `did you mean ${near}?`}`;
     },

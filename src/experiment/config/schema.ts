@@ -109,17 +109,21 @@ const synthetic = section({
   ...split,
 });
 
-const model = section({
-  hiddenSizes: networkFields.hiddenSizes.unwrap().optional(),
-  activation: networkFields.activation.unwrap().optional(),
-  inputShape: shapeField.optional(),
-  layers: layersField.optional(),
-  priors: list(
-    oneOfKind(PRIORS, 'Prior.'),
-    'a list of priors',
-    'Prior of each layer with weights in their order, that of the outputs last. Default: prior for all that name none.',
-  ).optional(),
-}).describe(
+const model = section(
+  {
+    hiddenSizes: networkFields.hiddenSizes.unwrap().optional(),
+    activation: networkFields.activation.unwrap().optional(),
+    inputShape: shapeField.optional(),
+    layers: layersField.optional(),
+    priors: list(
+      oneOfKind(PRIORS, 'Prior.'),
+      'a list of priors',
+      'Prior of each layer with weights in their order, that of the outputs last. Default: prior for all that name none.',
+    ).optional(),
+  },
+  {},
+  ['prior', 'likelihood', 'posterior'],
+).describe(
   'The network: hiddenSizes and activation, or layers of any kind between the features and the outputs, which are a dense layer of their own.',
 );
 

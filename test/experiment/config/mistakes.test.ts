@@ -49,6 +49,10 @@ describe('mistakes, each in one line', () => {
     ['data: {path: x}', `: data.kind: expected idx, csv, npy or synthetic, ${ADD}`],
     ['data: {kind: csv}', `: data.path: expected a path, ${ADD}`],
     [`${CSV}epochs: 3`, ': epochs: expected a known key, got "epochs" — put it under training'],
+    [
+      `${CSV}model: {prior: laplace}`,
+      ': model.prior: expected a known key, got "prior" — put it one level up',
+    ],
     [`${CSV}xyz: 3`, `: xyz: expected a known key, got "xyz" — known here: ${KNOWN}`],
     [`${CSV}"x\\ny": 1`, `: "x\\ny": expected a known key, got "x\\ny" — known here: ${KNOWN}`],
     [
