@@ -80,7 +80,12 @@ function numberFormat({ columns }: TableSurvey): { decimal: DecimalMark; thousan
   ];
   const only = (mark: readonly boolean[], other: readonly boolean[]) => mark.some((is, c) => is && !other[c]);
   // 1,234 alone may be a fraction or a group: a column that is both ways is settled by the others.
-  const decimal = only(comma, groupedPoint) || (only(comma, point) && !only(groupedPoint, comma)) ? ',' : '.';
+  // 1.234,5 is a number by both marks together alone; where other columns need a point it is text.
+  const isComma =
+    only(comma, groupedPoint) ||
+    (only(comma, point) && !only(groupedPoint, comma)) ||
+    (only(groupedComma, groupedPoint) && !only(groupedPoint, groupedComma));
+  const decimal = isComma ? ',' : '.';
   if (decimal === '.') return { decimal, thousands: only(groupedPoint, point) ? ',' : null };
   return { decimal, thousands: only(groupedComma, comma) ? '.' : null };
 }
