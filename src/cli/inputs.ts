@@ -10,6 +10,7 @@ import type { ColumnRef, TrainingLayout } from '../data/columns.ts';
 import { alignClasses, type Table } from '../data/dataset.ts';
 import { contentHead, defaultMaxBytes, openDataFile } from '../data/files.ts';
 import { readCsv } from '../data/formats/csv.ts';
+import type { TextFormat } from '../data/formats/delimited.ts';
 import { idxTable, looksLikeIdx, readIdxParts } from '../data/formats/idx.ts';
 import { looksLikeNpy, npyMatrix, npyOf, npyTargets, readNpy } from '../data/formats/npy.ts';
 import { hasTypedCells } from '../data/formats/scan.ts';
@@ -51,17 +52,8 @@ export function runInputs(run: Run, posterior: AnyPosterior, path: string): RunI
     const features = encodeFrame(frame, columns as TableColumns, sequence(frame.rows), defaultMaxBytes());
     return { features, passThrough: frame.texts };
   }
-  // The line that is skipped in the training file may not be there in this one: rows are not to be lost in silence.
-  const header = data.kind === 'csv' && data.header === 'skip' ? 'auto' : undefined;
-  const layout =
-    data.kind === 'csv'
-      ? {
-          ...textFormat(data),
-          header: header ?? data.header,
-        }
-      : {};
   const { features } = readInputs(path, {
-    ...layout,
+    ...(data.kind === 'csv' ? inputFormat(data) : {}),
     columns: posterior.model.inputSize,
     names: run.manifest.featureNames ?? null,
     ...(data.kind === 'csv' ? { trainedOn: layoutOf(run, data) } : {}),
@@ -87,13 +79,22 @@ function learnedFrame(run: Run, posterior: AnyPosterior, path: string, withTarge
   );
 }
 
+/** The text of rows to predict: as that of the training file, which may have a line above its rows that these lack. */
+function inputFormat(data: Parameters<typeof textFormat>[0]): TextFormat {
+  const format = textFormat(data);
+  return {
+    ...format,
+    header: format.header === 'skip' ? 'skipUnlessRow' : format.header,
+    authority: 'file',
+  };
+}
+
 /** How a file is read for a posterior that knows its columns. */
 function frameOptions(run: Run, posterior: AnyPosterior, withTargets: boolean, drops: boolean): FrameOptions {
   const { data } = run.config as { data: Run['config']['data'] & { readonly kind: 'csv' } };
   const columns = posterior.columns as TableColumns;
   return {
-    ...textFormat(data),
-    header: data.header === 'skip' && !drops ? 'auto' : data.header,
+    ...(drops ? { ...textFormat(data), authority: 'file' } : inputFormat(data)),
     task: dataTask(run.config),
     target: withTargets ? fieldColumns(data.target) : null,
     columns: data.columns ?? {},
@@ -182,6 +183,7 @@ function readTable(run: Run, posterior: AnyPosterior, path: string, targets: str
     data.kind === 'csv'
       ? {
           ...textFormat(data),
+          authority: 'file' as const,
           target: fieldColumns(data.target),
         }
       : { target: [-1] };

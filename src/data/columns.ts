@@ -2,6 +2,7 @@
 
 import { nearest } from '../messages.ts';
 import { listed } from './dataset.ts';
+import { type Authority, fieldName, setting } from './formats/authority.ts';
 import { columnPlace } from './formats/header.ts';
 import { count, fail, show } from './message.ts';
 
@@ -16,6 +17,8 @@ export interface FileColumns {
   readonly where: string;
   readonly names: readonly string[] | null;
   readonly count: number;
+  /** Where the layout of the file can be set. */
+  readonly authority?: Authority | undefined;
 }
 
 /** How the training file was laid out: its columns, and what its config says of them. */
@@ -97,7 +100,8 @@ export function resolveTable(
  */
 function byName(name: string, file: FileColumns, option: string, others: readonly string[]): number {
   if (file.names === null) {
-    const next = `give an index from 0 to ${file.count - 1}, or set data.header to true if line 1 names the columns`;
+    const set = setting('header', 'true', file.authority);
+    const next = `give an index from 0 to ${file.count - 1}${set === null ? '' : `, or ${set} if line 1 names the columns`}`;
     fail(`${file.where}: ${option}`, 'a column index (the file has no header)', show(name), next);
   }
   const column = file.names.indexOf(name);
@@ -121,5 +125,10 @@ function byIndex(index: number, file: FileColumns, option: string): number {
   const column = index < 0 ? file.count + index : index;
   if (Number.isInteger(column) && column >= 0 && column < file.count) return column;
   const expected = `a column index from ${-file.count} to ${file.count - 1} (the file has ${count(file.count, 'column')})`;
-  return fail(`${file.where}: ${option}`, expected, `${index}`, 'check the index and data.delimiter');
+  return fail(
+    `${file.where}: ${option}`,
+    expected,
+    `${index}`,
+    `check the index and ${fieldName('delimiter', file.authority)}`,
+  );
 }

@@ -190,6 +190,7 @@ export function readRows(
   }
   const frame = readFrame(path, {
     ...checkOptions('readRows', rowsSchema, options),
+    authority: 'file',
     task: 'regression',
     target: null,
     columns: {},

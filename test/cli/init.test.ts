@@ -56,7 +56,9 @@ describe('a table', () => {
 
   test('in Windows-1252 says what to do, and then is read', () => {
     put('alt.csv', Buffer.from(GERMAN.replace('Größe m²', 'Größe'), 'latin1'));
-    expect(varpool(dir, 'init', 'alt.csv', '--target', 'Preis').stderr).toMatch(/windows-1252/);
+    expect(varpool(dir, 'init', 'alt.csv', '--target', 'Preis').stderr).toMatch(
+      /or pass --encoding windows-1252 if an older Excel wrote it$/m,
+    );
     const ended = varpool(dir, 'init', 'alt.csv', '--target', 'Preis', '--encoding', 'windows-1252');
     expect(ended.status, ended.stderr).toBe(0);
     expect(written('alt.yaml')).toMatchObject({ encoding: 'windows-1252' });
@@ -85,6 +87,26 @@ describe('a table', () => {
     expect(readFileSync(join(dir, 'pandas.yaml'), 'utf8')).toMatch(/^# order: at +# to forecast/m);
   });
 
+  test('of prices with groups and a comma, and no other fraction', () => {
+    const rows = (small: (i: number) => string) =>
+      range(40).map((i) => `${i % 7};${i % 3 ? `${4 + i}.${379 - i},8${i % 10}` : small(i)}`);
+    const text = (lines: string[]) => `Zimmer;Preis\n${lines.join('\n')}\n`;
+    put('preise.csv', text(rows((i) => `${i},5`)));
+    put('groups.csv', text(rows((i) => `1.${100 + i},5`)));
+    for (const name of ['preise', 'groups']) {
+      const ended = varpool(dir, 'init', `${name}.csv`, '--target', 'Preis');
+      expect(ended.status, ended.stderr).toBe(0);
+      expect(written(`${name}.yaml`)).toMatchObject({ task: 'regression', decimal: ',', thousands: '.' });
+    }
+  });
+
+  test('of versions: points between digits make no number of them where others have a fraction', () => {
+    const rows = range(40).map((i) => `1.${100 + (i % 3)}.200,${i / 2},${i + 0.5}`);
+    put('versions.csv', `version,x,y\n${rows.join('\n')}\n`);
+    expect(varpool(dir, 'init', 'versions.csv', '--target', 'y').status).toBe(0);
+    expect(written('versions.yaml')).not.toHaveProperty('decimal');
+  });
+
   test('of nothing but text: a header is told from a row by whether its words come again', () => {
     const rows = range(30).map((i) => `${'ab'[i % 2]},${'xyz'[i % 3]},${['yes', 'no'][(i >> 1) % 2]}`);
     put('named.csv', `letter,other,answer\n${rows.join('\n')}\n`);
@@ -99,6 +121,8 @@ describe('a table', () => {
     });
   });
 
+  put('empty.csv', 'a,b\n1,\n2,NA\n3,\n');
+  put('mixed.csv', '1,x\n2,3\n');
   test.each([
     [
       ['nothing.csv', '--target', 'y'],
@@ -118,6 +142,14 @@ describe('a table', () => {
       /wohnungen\.yaml: expected no file there yet, got one — .*--out.*--force/,
     ],
     [['wohnungen.csv', '--target', 'Land', '--out', 'x.yaml'], /at least 2 classes/],
+    [
+      ['empty.csv', '--target', 'b', '--out', 'x.yaml'],
+      /--target: expected a column with values, got "b", which is empty in every row — name another column$/m,
+    ],
+    [
+      ['mixed.csv', '--target', '0', '--out', 'x.yaml'],
+      /pass --header true if line 1 names the columns, false if it is data, skip to pass over it$/m,
+    ],
   ])('is refused in a line: %j', (args, message) => {
     const ended = varpool(dir, 'init', ...args);
     expect(ended.status).toBe(2);

@@ -70,6 +70,42 @@ describe('rows of a table', () => {
     expect(varpool(dir, 'predict', RUN, '--data', 'people.jsonl').stdout).toBe(file);
   });
 
+  test.each([
+    ['numbers', ''],
+    ['more than numbers', ', columns: { 1: categorical }'],
+  ])('of %s are those of the training file, whose first line the run skips', (name, columns) => {
+    const cells = (i: number) => `${i % 5},${columns === '' ? i % 3 : 'ab'[i % 2]},${(i * 7) % 11}`;
+    const rows = Array.from({ length: 30 }, (_, i) => cells(i));
+    const [own, bare] = [`${name}.csv`.replaceAll(' ', '-'), 'bare.csv'];
+    writeFileSync(join(dir, own), `2020,x,y\n${rows.join('\n')}\n`);
+    writeFileSync(join(dir, bare), `${rows.join('\n')}\n`);
+    const data = `{ kind: csv, path: ${own}, header: skip, encoding: windows-1252${columns}, testFraction: 0.2 }`;
+    writeConfig(dir, 'skip.yaml', data);
+    const run = own.replace('.csv', '');
+    const trained = varpool(dir, 'train', 'skip.yaml', '--quiet', '--out', run);
+    expect(trained.status, trained.stderr).toBe(0);
+    const [first, second] = [own, bare].map((file) => varpool(dir, 'predict', run, '--data', file));
+    expect(first.status, first.stderr).toBe(0);
+    expect(first.stdout.trimEnd().split('\n')).toHaveLength(31);
+    // A file that lacks the line loses no row.
+    expect(second.stdout, second.stderr).toBe(first.stdout);
+  });
+
+  test('are refused with advice that predict can take', () => {
+    writeFileSync(join(dir, 'latin.csv'), Buffer.from(`${HEADER}\np1,grün,30,yes,1.1.2024,2,1\n`, 'latin1'));
+    expect(varpool(dir, 'predict', RUN, '--data', 'latin.csv').stderr).toMatch(
+      /got bytes that are not UTF-8 — save the file as UTF-8\n$/,
+    );
+    const piped = spawnSync(process.execPath, [MAIN, 'predict', RUN, '--data', '-'], {
+      cwd: dir,
+      input: JSON.stringify(rows),
+      encoding: 'utf8',
+    });
+    expect(piped.stderr).toMatch(
+      /^varpool: stdin: .* got a JSON list of objects — write one object a line\n$/,
+    );
+  });
+
   test('have their id in front of their predictions', () => {
     const { stdout } = varpool(dir, 'predict', RUN, '--data', 'people.csv');
     const [header, first] = stdout.split('\n');

@@ -127,6 +127,16 @@ describe('layouts', () => {
     expect(labels(read('1,cat\n2,dog', classes))).toEqual(['cat', 'dog']);
   });
 
+  it.each([
+    ['1,2,y\n4,5,6', 1], // no header of text, and no row like the next
+    ['0,1,2\n4.5,5,6', 1], // numbers of columns
+    ['a,b,c\n4,5,6', 1],
+    ['1,2,3\n4,5,6', 2],
+    ['1,2,3', 1],
+  ])('skips a line that is no row: %j', (text, rows) => {
+    expect(read(text, { header: 'skipUnlessRow' }).features.rows).toBe(rows);
+  });
+
   it('chooses columns by name, by index and from the end, in the order asked for', () => {
     const text = 'a,b,c,d\n1,2,3,4\n5,6,7,8';
     const table = read(text, { target: ['b', -1], features: ['c', 0] });

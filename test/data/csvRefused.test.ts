@@ -150,7 +150,25 @@ describe('bad files, each with its place', () => {
       'header or not?',
       '1,x\n2,3\n',
       {},
-      'f.csv: line 1: expected a header of text or a row like the next, got "1 x" above "2 3" — set data.header',
+      'f.csv: line 1: expected a header of text or a row like the next, got "1 x" above "2 3" — set data.header to true if line 1 names the columns, false if it is data, skip to pass over it',
+    ],
+    [
+      'header or not, below an empty line, where flags say it',
+      '\n1,x\n2,3\n',
+      { authority: 'flags' },
+      'got "1 x" above "2 3" — pass --header true if line 2 names the columns, false if it is data, skip to pass over it',
+    ],
+    [
+      'header or not, where only the file can say it',
+      '1,x\n2,3\n',
+      { authority: 'file' },
+      'got "1 x" above "2 3" — delete the line if it names the columns; if it is data, put another row first',
+    ],
+    [
+      'JSON list',
+      '\uFEFF[\n  {"x": 1, "y": 2}]',
+      {},
+      'f.csv: expected delimited text or JSON lines, got a JSON list of objects — write one object a line',
     ],
     [
       'open quote',
@@ -192,7 +210,7 @@ describe('bad files, each with its place', () => {
       'not UTF-8',
       Buffer.from('1,2\n3,\xe9\n', 'latin1'),
       {},
-      'f.csv: line 2: expected UTF-8 text, got bytes that are not UTF-8 — ',
+      'f.csv: line 2: expected UTF-8 text, got bytes that are not UTF-8 — save the file as UTF-8, or set data.encoding to windows-1252 if an older Excel wrote it',
     ],
     [
       '0 or 1',

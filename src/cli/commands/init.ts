@@ -78,7 +78,7 @@ function writeStarter(path: string, flags: InitFlags): void {
   const { task, delimiter, encoding } = flags;
   const header =
     flags.header === 'skip' ? 'skip' : flags.header === undefined ? undefined : flags.header === 'true';
-  const survey = surveyTable(path, { delimiter, header, encoding });
+  const survey = surveyTable(path, { delimiter, header, encoding, authority: 'flags' });
   const target = targetOf(path, survey, flags.target);
   const out =
     flags.out ??
@@ -135,10 +135,18 @@ function targetOf(path: string, { columns }: TableSurvey, given: string | undefi
   const ref = !names.includes(given) && /^-?\d+$/.test(given) ? Number(given) : given;
   const [column] = resolveColumns(
     [ref],
-    { where: path, names: hasNames ? names : null, count: columns.length },
+    { where: path, names: hasNames ? names : null, count: columns.length, authority: 'flags' },
     '--target',
   );
-  return columns[column];
+  const target = columns[column];
+  if (target.missing === target.cells)
+    throw bad(
+      '--target',
+      'a column with values',
+      `${describeValue(given)}, which is empty in every row`,
+      'name another column',
+    );
+  return target;
 }
 
 /** Copies an example and the data in the package that it names, so that its relative paths hold. */

@@ -11,7 +11,7 @@ import { LabelCollector } from '../labels.ts';
 import { count, fail, show } from '../message.ts';
 import type { TextFormat } from './delimited.ts';
 import { scanRecords } from './delimited.ts';
-import { cellPlace, columnPlace } from './header.ts';
+import { cellPlace, columnPlace, refuseWidth } from './header.ts';
 import { type Role, toNumber, whyNotNumber } from './number.ts';
 
 export interface CsvOptions extends TextFormat {
@@ -70,13 +70,14 @@ export function readFeatures(
 /** readFeatures of a file that is open already. */
 export function featuresOf(
   file: DataFile,
-  options: FeatureOptions,
+  given: FeatureOptions,
 ): { features: Matrix; source: Table['source'] } {
+  const options: FeatureOptions = { ...given, authority: 'file' };
   const known = options.names ?? null;
   let cells: Cells | null = null;
   const sink = {
     start(names: readonly string[] | null, columns: number, line: number): void {
-      const all = { where: file.where, names, count: columns };
+      const all = { where: file.where, names, count: columns, authority: options.authority };
       let chosen: number[];
       if (options.features !== undefined) chosen = resolveColumns(options.features, all, 'features');
       else if (names !== null && known !== null) chosen = resolveColumns(known, all, MODEL_FEATURES);
@@ -92,7 +93,7 @@ export function featuresOf(
     },
     row: (record: readonly string[], line: number): void => cells!.row(record, line),
   };
-  const rows = scanRecords(file, options, sink, options.features === undefined ? known : null, 'file');
+  const rows = scanRecords(file, options, sink, options.features === undefined ? known : null);
   const { columns } = cells! as Cells;
   return { features: (cells! as Cells).matrix(rows), source: [provenance(file, [rows, columns])] };
 }
@@ -122,7 +123,9 @@ class Cells {
   ) {}
 
   row(cells: readonly string[], line: number): void {
-    if (cells.length !== this.columns) this.#ragged(cells.length, line);
+    const { file, columns, names } = this;
+    if (cells.length !== columns)
+      refuseWidth(file.where, line, cells.length, columns, names, this.format.authority);
     if (this.#size + this.chosen.length > this.#data.length) {
       this.#data = grown(this.#data, Math.max(2 * this.#data.length, this.chosen.length));
     }
@@ -151,15 +154,6 @@ class Cells {
     const got = text === '' ? 'an empty cell' : show(text);
     fail(cellPlace(this.file.where, line, column, this.names), expected, got, next);
   }
-
-  #ragged(got: number, line: number): never {
-    const like = this.names === null ? 'as in the first row' : 'as in the header';
-    const next =
-      this.names === null
-        ? 'check the delimiter and the quotes in this line'
-        : 'check this line, or set data.header to skip if the first line is no header';
-    fail(`${this.file.where}: line ${line}`, `${count(this.columns, 'column')} ${like}`, `${got}`, next);
-  }
 }
 
 class TableSink {
@@ -181,7 +175,8 @@ class TableSink {
   start(names: readonly string[] | null, columns: number): void {
     this.#names = names;
     this.#columns = columns;
-    const all = { where: this.file.where, names, count: columns };
+    const { authority } = this.options;
+    const all = { where: this.file.where, names, count: columns, authority };
     const chosen = resolveTable(all, this.target, this.options.features ?? null);
     const { task, standardized } = this.options;
     this.#features = new Cells(

@@ -6,16 +6,17 @@ import { parse } from 'csv-parse/sync';
 import type { DataFile, ReadOptions } from '../files.ts';
 import { contentWhole } from '../files.ts';
 import { count, fail, show } from '../message.ts';
+import { type Authority, fieldName } from './authority.ts';
 import { type Encoding, utf8Content } from './encoding.ts';
-import { type HeaderAuthority, HeaderDecision, type RecordSink } from './header.ts';
+import { HeaderDecision, type HeaderMode, type RecordSink } from './header.ts';
 import { type DecimalMark, isDecimal, type ThousandsMark } from './number.ts';
 
 /** How a text table is laid out. */
 export interface TextFormat extends ReadOptions {
   /** One character, `tab`, or `whitespace` (any run of blanks and tabs); found from the first line if not given. */
   readonly delimiter?: string | undefined;
-  /** Whether the first record names the columns; `skip`: it is there but is not to be used; default `auto`. */
-  readonly header?: boolean | 'auto' | 'skip' | undefined;
+  /** Default: `auto`. */
+  readonly header?: HeaderMode | undefined;
   /** What stands before the fraction of numbers; default a point. */
   readonly decimal?: DecimalMark | undefined;
   /** What stands between groups of three digits; default nothing. */
@@ -24,6 +25,8 @@ export interface TextFormat extends ReadOptions {
   readonly encoding?: Encoding | undefined;
   /** Lines starting with this are passed over; default none. */
   readonly comment?: string | undefined;
+  /** Where all this can be set, for messages; default: in a config. */
+  readonly authority?: Authority | undefined;
 }
 
 const WHITESPACE = 'whitespace';
@@ -49,14 +52,14 @@ export function scanRecords(
   format: TextFormat,
   sink: RecordSink,
   knownNames: readonly string[] | null = null,
-  authority: HeaderAuthority = 'config',
 ): number {
-  const { content, separator } = withoutSeparatorLine(checkedText(file, format.encoding));
+  const { authority } = format;
+  const { content, separator } = withoutSeparatorLine(checkedText(file, format));
   const comment = checkedComment(format.comment);
   const delimiter =
     format.delimiter === undefined && separator === null
       ? detect(file.path, content, comment, format.decimal ?? '.')
-      : checkedDelimiter((format.delimiter ?? separator)!);
+      : checkedDelimiter((format.delimiter ?? separator)!, authority);
   const header = new HeaderDecision(file.where, format.header ?? 'auto', sink, knownNames, authority);
   const blank = delimiter === WHITESPACE;
   let drift = separator === null ? 0 : -1; // csv-parse counts a CR LF inside quotes as two lines
@@ -91,7 +94,7 @@ export function scanRecords(
       ...(comment === null ? {} : { comment, comment_no_infix: true }),
     });
   } catch (error) {
-    if (isCsvError(error)) refuse(file.where, error, drift, lastLine);
+    if (isCsvError(error)) refuse(file.where, error, drift, lastLine, authority);
     throw error;
   }
   return header.end();
@@ -106,14 +109,17 @@ const NO_TEXT: ReadonlyArray<{ starts: string; has?: string; is: string; next: s
   { starts: 'PAR1', is: 'a Parquet file', next: 'end its name in .parquet' },
 ];
 
-function checkedText(file: DataFile, encoding: Encoding | undefined): Buffer {
+function checkedText(file: DataFile, format: TextFormat): Buffer {
   const content = contentWhole(file);
   const kind = NO_TEXT.find(
     ({ starts, has }) =>
       content.toString('latin1', 0, starts.length) === starts && (has === undefined || content.includes(has)),
   );
   if (kind !== undefined) fail(file.where, 'delimited text', kind.is, kind.next);
-  return utf8Content(file, encoding);
+  const text = utf8Content(file, format);
+  if (/^\uFEFF?\s*\[\s*\{/.test(text.toString('utf8', 0, 64)))
+    fail(file.where, 'delimited text or JSON lines', 'a JSON list of objects', 'write one object a line');
+  return text;
 }
 
 function checkedComment(comment: string | undefined): string | null {
@@ -129,11 +135,11 @@ function checkedComment(comment: string | undefined): string | null {
   return comment;
 }
 
-function checkedDelimiter(given: string): string {
+function checkedDelimiter(given: string, authority: Authority | undefined): string {
   const delimiter = Object.hasOwn(NAMED, given) ? NAMED[given] : given;
   if (delimiter === WHITESPACE || /^[^\w"\r\n.+-]$/u.test(delimiter)) return delimiter;
   return fail(
-    'data.delimiter',
+    fieldName('delimiter', authority),
     'one character, tab or whitespace',
     show(given),
     'use for instance "," or whitespace',
@@ -189,7 +195,13 @@ function isCsvError(error: unknown): error is CsvError {
   return error instanceof Error && /^(CSV_|INVALID_OPENING_QUOTE)/.test(String((error as CsvError).code));
 }
 
-function refuse(where: string, error: CsvError, drift: number, lastLine: number): never {
+function refuse(
+  where: string,
+  error: CsvError,
+  drift: number,
+  lastLine: number,
+  authority: Authority | undefined,
+): never {
   const line = `${where}: line ${Number(error.lines ?? 0) - drift}`;
   const cell = `${line}, column ${Number(error.column ?? 0) + 1}`;
   const quotes = 'write a quote inside a quoted field twice, and quote fields as a whole';
@@ -214,6 +226,11 @@ function refuse(where: string, error: CsvError, drift: number, lastLine: number)
         'check line ends, quotes and the delimiter',
       );
     default:
-      return fail(line, 'delimited text', show(error.message, 120), 'check the file and data.delimiter');
+      return fail(
+        line,
+        'delimited text',
+        show(error.message, 120),
+        `check the file and ${authority === 'file' ? 'its delimiter' : fieldName('delimiter', authority)}`,
+      );
   }
 }

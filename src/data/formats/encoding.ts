@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { contentWhole, type DataFile } from '../files.ts';
 import { fail } from '../message.ts';
+import { type Authority, setting } from './authority.ts';
 
 export const ENCODINGS = ['utf-8', 'utf-16', 'windows-1252'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
@@ -12,10 +13,16 @@ const WINDOWS = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘�
 
 /**
  * The content of a file as UTF-8.
- * @param encoding default: UTF-16 where a byte order mark says so, else UTF-8
+ * @param format encoding default: UTF-16 where a byte order mark says so, else UTF-8
  * @throws DataError at the line of the first byte that is no text
  */
-export function utf8Content(file: DataFile, encoding?: Encoding): Buffer {
+export function utf8Content(
+  file: DataFile,
+  {
+    encoding,
+    authority,
+  }: { readonly encoding?: Encoding | undefined; readonly authority?: Authority | undefined } = {},
+): Buffer {
   const content = contentWhole(file);
   const wide = utf16(content);
   if (wide !== null || encoding === 'utf-16') return fromUtf16(file, content, wide ?? 'utf-16le');
@@ -24,7 +31,8 @@ export function utf8Content(file: DataFile, encoding?: Encoding): Buffer {
     return Buffer.from(text.replace(/[\x80-\x9f]/g, (c) => WINDOWS[c.charCodeAt(0) - 0x80]));
   }
   if (!isUtf8(content)) {
-    const next = 'save the file as UTF-8, or set data.encoding to windows-1252 if an older Excel wrote it';
+    const set = setting('encoding', 'windows-1252', authority);
+    const next = `save the file as UTF-8${set === null ? '' : `, or ${set} if an older Excel wrote it`}`;
     fail(`${file.where}: line ${lineOfBadUtf8(content)}`, 'UTF-8 text', 'bytes that are not UTF-8', next);
   }
   return content;

@@ -1,6 +1,7 @@
 // Whether the first record of a text table is a header, and how places in such a table are called. Records come from delimited.ts.
 
-import { fail, show } from '../message.ts';
+import { count, fail, show } from '../message.ts';
+import { type Authority, setting } from './authority.ts';
 import { isMissing, isNumberLike, looksNumeric } from './number.ts';
 
 /** Who receives the records: `start` once before the first row, then `row` for each, in the order of the file. */
@@ -17,6 +18,24 @@ export function cellPlace(
   names: readonly string[] | null,
 ): string {
   return `${where}: line ${line}, ${columnPlace(column, names)}`;
+}
+
+/** Refuses a row that has not the columns of the first record. */
+export function refuseWidth(
+  where: string,
+  line: number,
+  got: number,
+  expected: number,
+  names: readonly string[] | null,
+  authority: Authority | undefined,
+): never {
+  const skip = names === null ? null : setting('header', 'skip', authority);
+  const next =
+    skip === null
+      ? 'check the delimiter and the quotes in this line'
+      : `check this line, or ${skip} if the first line is no header`;
+  const like = names === null ? 'as in the first row' : 'as in the header';
+  return fail(`${where}: line ${line}`, `${count(expected, 'column')} ${like}`, `${got}`, next);
 }
 
 export function columnPlace(column: number, names: readonly string[] | null): string {
@@ -36,6 +55,22 @@ function countsColumns(cells: readonly string[], second: readonly string[] | nul
   return fromOne && (second ?? []).some((cell) => cell !== '' && !/^\d+$/.test(cell));
 }
 
+function isText(cell: string): boolean {
+  return cell !== '' && !isNumberLike(cell) && !isMissing(cell);
+}
+
+/** Whether two records have texts in the same columns, as far as their cells are filled. */
+function areAlike(first: readonly string[], second: readonly string[]): boolean {
+  return first.every(
+    (cell, c) =>
+      cell === '' ||
+      !second[c] ||
+      isMissing(cell) ||
+      isMissing(second[c]) ||
+      isText(cell) === isText(second[c]),
+  );
+}
+
 /** Cells of a record without the empty ones at its end that the other record has too, or ends before. */
 function filledWidth(record: readonly string[], other: readonly string[] | null): number {
   let width = record.length;
@@ -43,8 +78,11 @@ function filledWidth(record: readonly string[], other: readonly string[] | null)
   return width;
 }
 
-/** Who can still say whether there is a header: the config that data are trained by, or only the file that is predicted from. */
-export type HeaderAuthority = 'config' | 'file';
+/**
+ * Whether the first record names the columns, which `auto` finds out. `skip` passes over it; `skipUnlessRow` too, unless it has numbers
+ * where the next record has them: a file to predict from may lack the line that was skipped in training.
+ */
+export type HeaderMode = boolean | 'auto' | 'skip' | 'skipUnlessRow';
 
 /** Holds the first record back until the second shows whether it is a header, and cuts off what stands behind the last delimiter. */
 export class HeaderDecision {
@@ -56,10 +94,10 @@ export class HeaderDecision {
 
   constructor(
     readonly where: string,
-    readonly header: boolean | 'auto' | 'skip',
+    readonly header: HeaderMode,
     readonly sink: RecordSink,
     readonly knownNames: readonly string[] | null,
-    readonly authority: HeaderAuthority,
+    readonly authority: Authority | undefined,
   ) {}
 
   record(cells: readonly string[], line: number): void {
@@ -75,10 +113,9 @@ export class HeaderDecision {
     if (this.#first === null) fail(this.where, 'at least 1 row', 'no rows', 'check how the file was written');
     if (!this.#started) this.#start(null, 0);
     if (this.#rows === 0) {
+      const set = setting('header', 'false', this.authority);
       const next =
-        this.authority === 'config'
-          ? 'add data, or set data.header to false if line 1 is data'
-          : 'add rows to predict from';
+        set === null ? 'add rows to predict from' : `add data, or ${set} if line ${this.#first.line} is data`;
       fail(this.where, 'at least 1 row', 'a header and no rows', next);
     }
     return this.#rows;
@@ -94,7 +131,7 @@ export class HeaderDecision {
   #start(second: readonly string[] | null, secondLine: number): void {
     const first = this.#first!;
     this.#started = true;
-    const mode = this.header === 'auto' ? this.#guess(first.cells, second) : this.header;
+    const mode = this.#mode(first.cells, second);
     if (mode === 'skip' && second !== null) {
       this.#width = filledWidth(second, first.cells);
       this.sink.start(null, this.#width, secondLine);
@@ -111,41 +148,40 @@ export class HeaderDecision {
     }
   }
 
+  #mode(first: readonly string[], second: readonly string[] | null): boolean | 'skip' {
+    if (this.header === 'auto') return this.#guess(first, second);
+    if (this.header !== 'skipUnlessRow') return this.header;
+    const isRow = first.some(isNumberLike) && !countsColumns(first, second) && areAlike(first, second ?? []);
+    return isRow ? false : 'skip';
+  }
+
   #guess(all: readonly string[], second: readonly string[] | null): boolean {
     if (this.knownNames?.length && this.knownNames.every((name) => all.includes(name))) return true;
     const first = all.slice(0, filledWidth(all, second));
     if (countsColumns(first, second)) {
-      const next = this.#next('if it names the columns', 'if it is a row');
+      const next = this.#next('if it is a row');
       this.#refuse(
         'a header of names or a row of data',
         `${show(first.join(' '))}, the numbers of columns`,
         next,
       );
     }
-    const isText = (cell: string): boolean => cell !== '' && !isNumberLike(cell) && !isMissing(cell);
     const text = first.filter(isText).length;
     const filled = first.filter((cell) => cell !== '' && !isMissing(cell)).length;
     if (text === 0) return false;
     if (second === null) return text === filled;
     if (text === filled && second.some(looksNumeric)) return true;
-    const alike = first.every(
-      (cell, c) =>
-        cell === '' ||
-        !second[c] ||
-        isMissing(cell) ||
-        isMissing(second[c]) ||
-        isText(cell) === isText(second[c]),
-    );
-    if (alike) return false;
+    if (areAlike(first, second)) return false;
     const got = `${show(first.join(' '))} above ${show(second.join(' '))}`;
-    const next = this.#next('if line names the columns', 'if it is data', ', skip to pass over it');
+    const next = this.#next('if it is data', ', skip to pass over it');
     return this.#refuse('a header of text or a row like the next', got, next);
   }
 
-  #next(names: string, data: string, more = ''): string {
-    return this.authority === 'config'
-      ? `set data.header to true ${names}, false ${data}${more}`
-      : `delete the line ${names.replace('line ', 'it ')}; ${data}, put another row first`;
+  #next(isData: string, more = ''): string {
+    const set = setting('header', 'true', this.authority);
+    return set === null
+      ? `delete the line if it names the columns; ${isData}, put another row first`
+      : `${set} if line ${this.#first!.line} names the columns, false ${isData}${more}`;
   }
 
   #refuse(expected: string, got: string, next: string): never {

@@ -3,7 +3,8 @@
 import { describeValue, listed } from '../../messages.ts';
 import type { DataFile } from '../files.ts';
 import { fail, show } from '../message.ts';
-import { type Encoding, utf8Content } from './encoding.ts';
+import type { TextFormat } from './delimited.ts';
+import { utf8Content } from './encoding.ts';
 
 /** Who receives typed records: `start` once before the first row, then `row` for each, in the order of the file. */
 export interface TypedSink {
@@ -17,8 +18,8 @@ export function looksLikeJsonLines(path: string, head: Buffer): boolean {
 }
 
 /** Hands every object to `sink` as the cells of the first one's names; returns how many there were. @throws DataError naming the line */
-export function scanJsonLines(file: DataFile, encoding: Encoding | undefined, sink: TypedSink): number {
-  const text = utf8Content(file, encoding)
+export function scanJsonLines(file: DataFile, format: TextFormat, sink: TypedSink): number {
+  const text = utf8Content(file, format)
     .toString('utf8')
     .replace(/^\uFEFF/, '');
   let names: string[] | null = null;

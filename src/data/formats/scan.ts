@@ -2,7 +2,6 @@
 
 import { contentHead, type DataFile } from '../files.ts';
 import { scanRecords, type TextFormat } from './delimited.ts';
-import type { HeaderAuthority } from './header.ts';
 import { looksLikeJsonLines, scanJsonLines, type TypedSink } from './jsonLines.ts';
 import { looksLikeParquet, scanParquet } from './parquet.ts';
 
@@ -26,10 +25,9 @@ export function scanTable(
   format: TextFormat,
   sink: TypedSink,
   knownNames: readonly string[] | null = null,
-  authority: HeaderAuthority = 'config',
 ): number {
   const head = contentHead(file, HEAD);
   if (looksLikeParquet(head)) return scanParquet(file, sink);
-  if (looksLikeJsonLines(file.path, head)) return scanJsonLines(file, format.encoding, sink);
-  return scanRecords(file, format, sink, knownNames, authority);
+  if (looksLikeJsonLines(file.path, head)) return scanJsonLines(file, format, sink);
+  return scanRecords(file, format, sink, knownNames);
 }

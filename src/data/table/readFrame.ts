@@ -9,12 +9,12 @@ import { describeValue } from '../../messages.ts';
 import { type FileColumns, resolveColumns } from '../columns.ts';
 import type { Targets } from '../dataset.ts';
 import { type DataFile, openDataFile, provenance } from '../files.ts';
-import { cellPlace, columnPlace } from '../formats/header.ts';
+import { cellPlace, columnPlace, refuseWidth } from '../formats/header.ts';
 import { type Role, toNumber, whyNotNumber } from '../formats/number.ts';
 import { scanTable } from '../formats/scan.ts';
 import { grown } from '../grown.ts';
 import { LabelCollector } from '../labels.ts';
-import { count, fail, show } from '../message.ts';
+import { fail, show } from '../message.ts';
 import type { Frame, FrameColumn, TextColumn } from './frame.ts';
 import { columnName, columnSpecs, type FrameOptions, featureColumns, textColumns } from './frameColumns.ts';
 import { type ColumnSink, NumberSink, TextSink } from './sinks.ts';
@@ -29,7 +29,7 @@ export function readFrame(path: string, options: FrameOptions): Frame {
 export function frameOf(file: DataFile, options: FrameOptions): Frame {
   const builder = new FrameBuilder(file, options);
   const known = options.learned?.map(({ name }) => name) ?? null;
-  scanTable(file, options, builder, known, options.target === null ? 'file' : 'config');
+  scanTable(file, options, builder, known);
   return builder.frame();
 }
 
@@ -72,7 +72,8 @@ class FrameBuilder {
     this.#names = names;
     this.#width = columns;
     const { target, missing, drops } = this.options;
-    const all: FileColumns = { where: this.file.where, names, count: columns };
+    const { authority } = this.options;
+    const all: FileColumns = { where: this.file.where, names, count: columns, authority };
     const texts = textColumns(all, this.options);
     this.#keys = (this.options.keys ?? []).map(
       (ref) => resolveColumns([ref], all, 'data.groups or order')[0],
@@ -106,7 +107,9 @@ class FrameBuilder {
   }
 
   row(cells: readonly unknown[], line: number): void {
-    if (cells.length !== this.#width) this.#ragged(cells.length, line);
+    const { file, options } = this;
+    if (cells.length !== this.#width)
+      refuseWidth(file.where, line, cells.length, this.#width, this.#names, options.authority);
     this.#all++;
     if (this.#dropping.some((column) => this.#isMissing(cells[column]))) return;
     if (this.#rows === this.#lines.length) {
@@ -254,17 +257,6 @@ class FrameBuilder {
 
   #place(line: number, column: number): string {
     return cellPlace(this.file.where, line, column, this.#names);
-  }
-
-  #ragged(got: number, line: number): never {
-    const like = this.#names === null ? 'as in the first row' : 'as in the header';
-    const next = 'check the delimiter and the quotes in this line';
-    return fail(
-      `${this.file.where}: line ${line}`,
-      `${count(this.#width, 'column')} ${like}`,
-      `${got}`,
-      next,
-    );
   }
 }
 
