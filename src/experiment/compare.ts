@@ -38,6 +38,8 @@ export interface Comparison {
 const COUNTS = new Set(['rows', 'draws']);
 /** Fields that say what is kept on the way. */
 const HABITS = ['checkpoint', 'logging', 'training.diagnostics'];
+/** Maps of the columns of one table: of another they differ as a whole. */
+const TABLES = ['data.columns'];
 
 /** @throws ConfigError for fewer than two runs */
 export function compareRuns(runs: readonly Run[]): Comparison {
@@ -47,7 +49,9 @@ export function compareRuns(runs: readonly Run[]): Comparison {
   const habit = ({ field }: { field: string }) => HABITS.includes(field);
   const fields = [
     ...new Set(
-      configs.slice(1).flatMap((config) => changes(configs[0], config, habit).map(({ field }) => field)),
+      configs
+        .slice(1)
+        .flatMap((config) => changes(configs[0], config, habit).map(({ field }) => wholeField(field))),
     ),
   ];
   const metrics = [...new Set(runs.flatMap(({ manifest }) => Object.keys(manifest.test ?? {})))].filter(
@@ -73,6 +77,10 @@ export function compareRuns(runs: readonly Run[]): Comparison {
       best: notes.length === 0 && r === least,
     })),
   };
+}
+
+function wholeField(field: string): string {
+  return TABLES.find((table) => field.startsWith(`${table}.`)) ?? field;
 }
 
 /** What keeps the metrics of runs from being compared. */

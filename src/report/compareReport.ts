@@ -1,6 +1,8 @@
 // The report of several runs: one table, and their curves in one chart.
 
 import type { ComparedRun, Comparison } from '../experiment/compare.ts';
+import { shortNames, valueText } from '../experiment/config/fieldText.ts';
+import { isMap } from '../experiment/config/setField.ts';
 import type { EpochMetrics } from '../experiment/run/metricsLog.ts';
 import type { ChartSpec, Color } from './charts/chartSpec.ts';
 import { epochChart } from './charts/trainingCharts.ts';
@@ -11,9 +13,14 @@ import type { DataTable, ReportData, ReportSection } from './reportData.ts';
 const COLORS: readonly Color[] = ['blue', 'orange', 'green', 'purple', 'ink', 'muted'];
 /** More points than pixels say nothing. */
 const MAX_POINTS = 300;
+/** Characters of what a map holds; all of it is in the JSON and the configs. */
+const LONGEST_MAP = 40;
 
 /** The table, for a terminal or a page. @param short names of fields as the table has room for */
-export function comparisonTable({ runs, fields, metrics }: Comparison, short = shortest(fields)): DataTable {
+export function comparisonTable(
+  { runs, fields, metrics }: Comparison,
+  short = shortNames(fields),
+): DataTable {
   const statuses = runs.some(({ status }) => status !== 'finished');
   return {
     corner: 'run',
@@ -29,13 +36,20 @@ export function comparisonTable({ runs, fields, metrics }: Comparison, short = s
       strong: run.best,
       values: [
         ...(statuses ? [run.status] : []),
-        ...fields.map((field) => valueText(run.config[field])),
+        ...fields.map((field) => fieldText(run.config[field])),
         ...metrics.map((name) => metricText(name, run.test?.[name])),
         String(run.epochs),
         seconds(run.wallSeconds),
       ],
     })),
   };
+}
+
+/** A value in the table; of a long map its beginning. */
+function fieldText(value: unknown): string {
+  const text = valueText(value);
+  const isLong = isMap(value) && text.length > LONGEST_MAP;
+  return isLong ? `${text.slice(0, LONGEST_MAP)}… (${Object.keys(value).length})` : text;
 }
 
 /** @param curves the epochs of each run, in the order of the comparison */
@@ -111,24 +125,4 @@ function curveCharts(runs: readonly ComparedRun[], all: readonly (readonly Epoch
     ...chart('compare-nll', 'Training NLL', 'Misfit to the training rows.', (one) => one.nll),
     ...chart('compare-kl', 'KL', 'Distance from the prior, per training row.', (one) => one.kl),
   ];
-}
-
-/** The last parts of dotted paths that tell them apart. */
-function shortest(fields: readonly string[]): Map<string, string> {
-  return new Map(
-    fields.map((field) => {
-      const parts = field.split('.');
-      for (let n = 1; n < parts.length; n++) {
-        const tail = parts.slice(-n).join('.');
-        if (fields.every((other) => other === field || !`.${other}`.endsWith(`.${tail}`)))
-          return [field, tail];
-      }
-      return [field, field];
-    }),
-  );
-}
-
-export function valueText(value: unknown): string {
-  if (value === undefined) return '–';
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -1,11 +1,11 @@
 // report.html of a sweep: the table of settings, what failed, and how the metric depends on each field that varies.
 
 import { meanAndErrorText } from '../core/metrics/meanAndStandardError.ts';
+import { shortNames, valueText } from '../experiment/config/fieldText.ts';
 import type { CellResult } from '../experiment/sweep/directory.ts';
 import type { Averaged, SweepTable, TableRow } from '../experiment/sweep/table.ts';
 import type { ChartSpec } from './charts/chartSpec.ts';
 import { extent, padded, round } from './charts/values.ts';
-import { valueText } from './compareReport.ts';
 import { metricLabel } from './metrics.ts';
 import { number, seconds } from './numbers.ts';
 import type { DataTable, ReportData } from './reportData.ts';
@@ -149,8 +149,9 @@ function failures(failed: readonly CellResult[]): DataTable {
 }
 
 function settingText({ setting }: TableRow): string {
+  const short = shortNames(Object.keys(setting));
   return Object.entries(setting)
-    .map(([field, value]) => `${field.split('.').at(-1)} ${valueText(value)}`)
+    .map(([field, value]) => `${short.get(field)} ${valueText(value)}`)
     .join(', ');
 }
 

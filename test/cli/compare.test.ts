@@ -61,6 +61,33 @@ describe('compare', () => {
     expect(runs.some(({ best }) => best)).toBe(false);
   });
 
+  test('of two tables has one column for what their columns hold, and says of what a kind is', () => {
+    const line = (i: number) => `${Array.from({ length: 12 }, (_, c) => (i * (c + 3)) % 7)},${i % 5}`;
+    const rows = Array.from({ length: 40 }, (_, i) => line(i));
+    for (const [name, letter] of [
+      ['one', 'a'],
+      ['two', 'b'],
+    ]) {
+      const names = Array.from({ length: 12 }, (_, c) => `${letter}${c}`);
+      writeFileSync(join(dir, `${name}.csv`), `${names},y\n${rows.join('\n')}\n`);
+      const columns = names.map((column) => `${column}: { kind: categorical, unseen: ignore }`).join(', ');
+      const data = `{ kind: csv, path: ${name}.csv, target: y, testFraction: 0.2, columns: { ${columns} } }`;
+      writeConfig(dir, `${name}.yaml`, data, '{ epochs: 1, batchSize: 16 }');
+      const prior = `prior={ kind: ${name === 'one' ? 'gaussian' : 'laplace'} }`;
+      const ended = varpool(dir, 'train', `${name}.yaml`, '--out', name, '--quiet', '--set', prior);
+      expect(ended.status, ended.stderr).toBe(0);
+    }
+    const { runs, fields } = jsonOf(varpool(dir, 'compare', 'one', 'two', '--json')) as {
+      runs: { config: Record<string, object> }[];
+      fields: string[];
+    };
+    expect(fields.filter((field) => field.startsWith('data.'))).toEqual(['data.path', 'data.columns']);
+    expect(Object.keys(runs[1].config['data.columns'])).toHaveLength(12);
+    const lines = varpool(dir, 'compare', 'one', 'two').stdout.split('\n');
+    expect(lines[0]).toMatch(/^ +run +path +columns +prior\.kind /);
+    expect(lines[1].length).toBeLessThan(300);
+  });
+
   test('--out writes a report with the table and the curves, and nothing over a run', () => {
     const ended = varpool(dir, 'compare', 'short', 'long', '--out', 'both.html');
     expect(ended.stdout).toMatch(/report → both\.html\n$/);

@@ -4,7 +4,8 @@ import { Command } from 'commander';
 import { meanAndErrorText } from '../../core/metrics/meanAndStandardError.ts';
 import { ConfigError } from '../../errors.ts';
 import { runName } from '../../experiment/config/config.ts';
-import { readSweep, type Sweep, type SweepCell, shortNames } from '../../experiment/sweep/cells.ts';
+import { shortNames, valueText } from '../../experiment/config/fieldText.ts';
+import { readSweep, type Sweep, type SweepCell } from '../../experiment/sweep/cells.ts';
 import {
   type CellResult,
   isSweep,
@@ -200,10 +201,6 @@ function terminalTable({ select, fields, rows }: SweepTable): string {
 
 function label(name: string): string {
   return { nll: 'NLL', rmse: 'RMSE', mae: 'MAE', ece: 'ECE', brier: 'Brier' }[name] ?? name;
-}
-
-function valueText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function shown(averaged: Averaged | undefined): string {

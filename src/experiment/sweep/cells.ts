@@ -9,6 +9,7 @@ import { describeProblems } from '../../options/problems.ts';
 import { validationMetrics } from '../../scheduler/training/earlyStopping.ts';
 import { configOf, configReads, type ResolvedConfig } from '../config/config.ts';
 import { configWith } from '../config/configWith.ts';
+import { shortNames } from '../config/fieldText.ts';
 import { type FieldValues, isMap, setField } from '../config/setField.ts';
 import { type ParsedSweep, sweepSchema } from './schema.ts';
 import { type Setting, settings } from './search.ts';
@@ -212,20 +213,6 @@ function selection({ select }: ParsedSweep, cells: readonly SweepCell[], file: s
     throw problem(where, expected, describeValue(chosen.metric), 'use one of these');
   }
   return chosen;
-}
-
-/** The last parts of dotted paths that tell them apart. */
-export function shortNames(fields: readonly string[]): Map<string, string> {
-  const short = new Map<string, string>();
-  for (const field of fields) {
-    const parts = field.split('.');
-    let n = 1;
-    const tail = () => parts.slice(-n).join('.');
-    while (n < parts.length && fields.some((other) => other !== field && `.${other}`.endsWith(`.${tail()}`)))
-      n++;
-    short.set(field, tail());
-  }
-  return short;
 }
 
 function problem(where: string, expected: string, got: string, next: string): ConfigError {

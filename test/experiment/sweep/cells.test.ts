@@ -8,8 +8,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { ConfigError } from '../../../src/errors.ts';
+import { shortNames } from '../../../src/experiment/config/fieldText.ts';
 import type { PerceptronConfig } from '../../../src/experiment/config/network.ts';
-import { readSweep, shortNames } from '../../../src/experiment/sweep/cells.ts';
+import { readSweep } from '../../../src/experiment/sweep/cells.ts';
 import { sweepJsonSchema } from '../../../src/experiment/sweep/schema.ts';
 import { settings } from '../../../src/experiment/sweep/search.ts';
 
@@ -255,6 +256,10 @@ test.each([
   [
     ['training.draws', 'prediction.draws', 'draws'],
     ['training.draws', 'prediction.draws', 'draws'],
+  ],
+  [
+    ['prior.kind', 'training.epochs'],
+    ['prior.kind', 'epochs'],
   ],
 ])('short names of %j', (fields, short) => {
   expect([...shortNames(fields).values()]).toEqual(short);
