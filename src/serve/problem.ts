@@ -3,7 +3,7 @@
 import { WorkerLostError } from '../errors.ts';
 import { mismatch } from '../messages.ts';
 
-/** A refusal on purpose. Its message reads `<field>: expected …, got … — <next step>`. */
+/** A deliberate refusal. Its message reads `<field>: expected …, got … — <next step>`. */
 export class RequestProblem extends Error {
   constructor(
     readonly status: number,
@@ -29,7 +29,19 @@ export function tooLarge(field: string, expected: string, got: string, next: str
   return new RequestProblem(413, mismatch(field, expected, got, next));
 }
 
-/** 503: the server is alive and right, but cannot take this now. */
+/** 499: the connection was closed before the answer; for the log and the metrics. */
+export function callerGone(): RequestProblem {
+  return new RequestProblem(499, mismatch('request', 'an open connection', 'a closed one', 'send it again'));
+}
+
+/** 504: there was no answer within `ms`. */
+export function tooLate(ms: number): RequestProblem {
+  const expected = `an answer within ${Math.max(0, Math.round(ms))} ms`;
+  const next = 'allow more time or ask for less';
+  return new RequestProblem(504, mismatch('deadline_ms', expected, 'none', next));
+}
+
+/** 503: the server works, but cannot take this request now. */
 export function busy(message: string, retryAfter: number): RequestProblem {
   return new RequestProblem(503, message, retryAfter);
 }
@@ -37,10 +49,11 @@ export function busy(message: string, retryAfter: number): RequestProblem {
 /** An error of computing an answer: a thread that died is 503, because another takes its place; others are returned as they are. */
 export function asProblem(error: unknown): unknown {
   if (!(error instanceof WorkerLostError)) return error;
-  return busy('server: the thread that computed the answer died; try again in 1 s', 1);
+  const next = 'try again in 1 s';
+  return busy(mismatch('server', 'a thread that answers', 'one that died', next), 1);
 }
 
-/** What `work` gives; the library's own refusals, which name what was wrong, become 400. */
+/** The result of `work`; the library's own refusals, which name the mistake, become 400. */
 export function asRefusal<T>(work: () => T, rename: (message: string) => string = (message) => message): T {
   try {
     return work();

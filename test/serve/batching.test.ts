@@ -1,4 +1,4 @@
-// Which rows are computed together, in which turns, and what becomes of requests that come late, come too many, or lose their thread.
+// Which rows are computed together, in which turns, and what happens to requests that are late, too many, or lose their thread.
 
 import { describe, expect, test, vi } from 'vitest';
 import type { Matrix } from '../../src/core/matrix.ts';
@@ -111,7 +111,7 @@ describe('the queue', () => {
   });
 });
 
-/** Computes when it is told to; row r of a batch answers 10·x. */
+/** Computes a batch when the test calls its `done`; row r of a batch answers 10·x. */
 class HeldEngine implements Engine {
   readonly ready = true;
   readonly batches: { x: Matrix; done: (error?: Error) => void }[] = [];
@@ -348,7 +348,7 @@ describe('an engine whose threads die', () => {
     expect(asProblem(lost)).toMatchObject({
       status: 503,
       retryAfter: 1,
-      message: 'server: the thread that computed the answer died; try again in 1 s',
+      message: 'server: expected a thread that answers, got one that died — try again in 1 s',
     });
     const other = new Error('broken');
     expect(asProblem(other)).toBe(other);

@@ -1,10 +1,10 @@
-// Answers requests to one posterior: puts small ones together, cuts large ones, keeps the queue bounded and every deadline. What a row is
-// answered depends on the posterior, its numbers and its settings, never on what was computed beside it.
+// Answers requests to one posterior: joins small ones, cuts large ones, bounds the queue and keeps every deadline. A row's
+// answer depends on the posterior, its numbers and its settings, never on the rows computed beside it.
 
 import type { Matrix } from '../../core/matrix.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { PredictionParts, rowsOf } from '../../core/predictive/predictionRows.ts';
-import { busy, RequestProblem } from '../problem.ts';
+import { busy, callerGone, tooLate } from '../problem.ts';
 import type { Engine, PredictionSettings } from './engine.ts';
 import { type BatchBudget, FairQueue, type Slice, type Waiting } from './queue.ts';
 
@@ -29,7 +29,7 @@ export interface Asked {
   readonly divisible: boolean;
   /** Milliseconds. */
   readonly deadlineMs: number;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the caller no longer waits for the answer. */
   readonly signal?: AbortSignal;
 }
 
@@ -60,7 +60,7 @@ export class Batcher {
   /** Rows that were taken from the queue and are not done. */
   #flying = 0;
   #timer: NodeJS.Timeout | null = null;
-  /** Milliseconds a row has taken lately, of all threads together; null before the first batch. */
+  /** Recent milliseconds per row, of all threads together; null before the first batch. */
   #rowMs: number | null = null;
 
   constructor(
@@ -129,9 +129,8 @@ export class Batcher {
         this.#queue.remove(request);
         request.reject(error);
       };
-      const timer = setTimeout(() => giveUp(lateProblem(deadlineMs)), deadlineMs);
-      const leave = () =>
-        giveUp(new RequestProblem(499, 'request: expected a caller who waits, got none — nothing to do'));
+      const timer = setTimeout(() => giveUp(tooLate(deadlineMs)), deadlineMs);
+      const leave = () => giveUp(callerGone());
       signal?.addEventListener('abort', leave);
       this.#queue.push(request);
       this.#pump();
@@ -192,14 +191,6 @@ export class Batcher {
     const whole = request.parts.add(firstRow, part);
     if (whole !== null) request.resolve(whole);
   }
-}
-
-function lateProblem(deadlineMs: number): RequestProblem {
-  const expected = `an answer within ${Math.round(deadlineMs)} ms`;
-  return new RequestProblem(
-    504,
-    `deadline_ms: expected ${expected}, got none — allow more time or ask for less`,
-  );
 }
 
 /** The rows of a batch in one table. */

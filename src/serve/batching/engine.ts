@@ -8,6 +8,7 @@ import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { WorkerLostError } from '../../errors.ts';
 import { openSession, type Runtime, type Session } from '../../index.ts';
+import { mismatch } from '../../messages.ts';
 import { busy, type RequestProblem } from '../problem.ts';
 
 /** What an answer depends on besides the posterior and the row. */
@@ -24,7 +25,7 @@ export interface Engine {
   readonly threads: number;
   /** Whether every thread can compute. */
   readonly ready: boolean;
-  /** What computes jobs that are not batches. */
+  /** Computes jobs that are not batches. */
   readonly runtime: Pick<Runtime, 'draws'>;
   predict(x: Matrix, settings: PredictionSettings): Promise<Prediction>;
   close(): Promise<void>;
@@ -151,5 +152,6 @@ export class SessionEngine implements Engine {
 }
 
 function unloaded(): RequestProblem {
-  return busy('model: it was unloaded; load it through /v2/repository', 1);
+  const next = 'load it through /v2/repository';
+  return busy(mismatch('model', 'one that is loaded', 'one that was unloaded', next), 1);
 }

@@ -3,7 +3,7 @@
 
 /** What rows of a batch share: their answers depend on it and on nothing else of the batch. */
 export interface Waiting {
-  /** Who asks. */
+  /** Turns go over callers first. */
   readonly caller: string;
   /** Requests of equal keys can be computed together. */
   readonly key: string;
@@ -26,7 +26,7 @@ export interface BatchBudget {
   readonly rows: number;
   /** Rows of one request before others have their turn. */
   readonly sliceRows: number;
-  /** Rows × draws of a batch; MIN_ROWS may always go. */
+  /** Rows × draws of a batch; MIN_ROWS are always allowed. */
   readonly rowDraws: number;
 }
 
@@ -66,7 +66,7 @@ export class FairQueue<T extends Waiting> {
     this.#requests++;
   }
 
-  /** Forgets a request; of one that has left nothing happens. */
+  /** Removes a request; idempotent. */
   remove(request: T): void {
     const own = this.#callers.get(request.caller);
     const at = own?.findIndex((entry) => entry.request === request) ?? -1;
@@ -119,7 +119,7 @@ export class FairQueue<T extends Waiting> {
     return null;
   }
 
-  /** An entry that had its turn goes behind the others of its caller, or leaves when all its rows are taken. */
+  /** Moves an entry that had its turn behind the others of its caller, or removes it when all its rows are taken. */
   #behind(caller: string, entry: Entry<T>): void {
     const own = this.#callers.get(caller) as Entry<T>[];
     own.splice(own.indexOf(entry), 1);
@@ -131,7 +131,7 @@ export class FairQueue<T extends Waiting> {
     if (own.length === 0) this.#callers.delete(caller);
   }
 
-  /** A caller who had a turn goes behind the others. */
+  /** Moves a caller that had its turn behind the others. */
   #rotate(caller: string): void {
     const own = this.#callers.get(caller);
     if (own === undefined) return;

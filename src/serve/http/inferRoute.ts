@@ -1,10 +1,10 @@
-// POST …/infer and …/infer_stream: from the bytes of a body to the bytes of an answer, with what metrics and statistics want to know.
+// POST …/infer and …/infer_stream: from the bytes of a body to the bytes of an answer, and what metrics and statistics record.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerCore } from '../core.ts';
 import { type Caller, compute, encode, planInfer } from '../infer.ts';
 import type { ServedModel } from '../models/served.ts';
-import { asProblem, badField, RequestProblem } from '../problem.ts';
+import { asProblem, badField, callerGone, RequestProblem } from '../problem.ts';
 import { type InferRequest, parseInfer, rawInfer } from '../protocol/request.ts';
 import { streamAnswer } from '../stream.ts';
 import { headerLength } from './body.ts';
@@ -52,7 +52,7 @@ export function inferRoute(core: ServerCore, form: 'whole' | 'stream') {
       if (error !== thrown) request.log.warn(thrown);
       const status = error instanceof RequestProblem ? error.status : 500;
       served?.statistics.failure(performance.now() - start);
-      // A name there is no model of would make a series of its own.
+      // The name of an unknown model would create a series of its own.
       metrics.requests.add({
         model: served?.name ?? '',
         version: served?.version ?? '',
@@ -77,12 +77,11 @@ function parse(served: ServedModel, request: FastifyRequest, { settings }: Serve
   return parseInfer(body, length, limits);
 }
 
-/** Who asks: the address at the other end. Behind a proxy all requests are of one caller, and turns are by request. */
+/** The address at the other end. Behind a proxy all requests have one caller, so turns go over requests alone. */
 function callerOf(request: FastifyRequest, reply: FastifyReply): Caller {
   const gone = new AbortController();
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished)
-      gone.abort(new RequestProblem(499, 'request: expected a caller who waits, got none — nothing to do'));
+    if (!reply.raw.writableFinished) gone.abort(callerGone());
   });
   return { name: request.socket.remoteAddress ?? '', signal: gone.signal };
 }
