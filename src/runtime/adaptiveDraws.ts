@@ -1,5 +1,5 @@
-// Draws until the mean is exact enough: min, 2·min, 4·min … up to max, for each row by itself. How many a row takes is a property of the row
-// and the posterior, and its answer is that of the same number of draws asked for outright.
+// Draws until the mean is exact enough: min, 2·min, 4·min … up to max, for each row by itself. The number depends on the row
+// and the posterior alone, and the answer is that of the same number of draws asked for outright.
 
 import { MAX_DRAWS } from '../core/limits.ts';
 import type { Matrix } from '../core/matrix.ts';
@@ -14,7 +14,7 @@ import { count, positive, section } from '../options/fields.ts';
 import { isEarlier } from '../random/earlierEpochs.ts';
 
 export interface AdaptiveDraws {
-  /** Monte Carlo standard error of every output's mean, in the data's units (of classes: of every probability), at most. */
+  /** Largest Monte Carlo standard error of any output's mean, in the data's units (of classes: of any probability). */
   readonly tolerance: number;
   /** Draws that every row takes; default 32. */
   readonly min?: number;
@@ -40,7 +40,7 @@ export function readAdaptive(where: string, given: unknown, members: number): Re
   return { tolerance, min, max };
 }
 
-/** Numbers of draws after which it is looked whether they are enough. */
+/** Numbers of draws after which the error is compared with the tolerance. */
 export function drawSteps(min: number, max: number): number[] {
   const steps: number[] = [];
   for (let n = min; n < max; n *= 2) steps.push(n);
@@ -53,7 +53,7 @@ export function rowsAreAlike(posterior: AnyPosterior, mode: PredictionMode): boo
 }
 
 /**
- * The prediction of every row by as few draws as its tolerance takes: sqrt(epistemic / (draws − 1)) ≤ tolerance for every output. Of an
+ * The prediction of every row by the first number of draws that reaches the tolerance: sqrt(epistemic / (draws − 1)) ≤ tolerance for every output. Of an
  * ensemble, whose draws go over its members in turn, that is an upper bound.
  * @param alike whether rows may be predicted apart from each other; else all are, every time
  * @param predict by a fixed number of draws

@@ -28,7 +28,7 @@ export interface Plan {
 
 export interface Caller {
   readonly name: string;
-  /** Aborted when the caller has gone. */
+  /** Aborted when the caller has disconnected. */
   readonly signal: AbortSignal;
 }
 

@@ -12,9 +12,11 @@ export const limitFields = section({
   draws: count('Draws of a request.').default(10_000),
   rowDraws: count('Rows × draws of a request.').default(4_000_000),
   outputValues: count('Numbers in the outputs of a request.').default(16 << 20),
-  concurrency: count('Requests under way at once, bodies that are still coming in included.').default(1024),
+  concurrency: count('Requests under way at once, including those whose bodies are still arriving.').default(
+    1024,
+  ),
   queueRows: count('Rows that wait or are being computed, of each model.').default(65_536),
-  bodyMs: positive('Milliseconds in which a body must have come in.').default(30_000),
+  bodyMs: positive('Milliseconds within which a body must arrive.').default(30_000),
   deadlineMs: positive('Milliseconds after which a request without a deadline is given up.').default(60_000),
   drainMs: positive('Milliseconds in which accepted requests may finish when the server stops.').default(
     30_000,

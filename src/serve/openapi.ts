@@ -21,14 +21,14 @@ const VERSION: Json = {
 };
 
 const COMMON = {
-  401: problem('A token is asked for, and this is none or another.'),
+  401: problem('A token is required; it is missing or wrong.'),
   404: problem('No such model, version or path.'),
   503: problem('Busy, not ready, or stopping; Retry-After says when to try again.'),
 };
 const POSTED = {
   400: problem('A field is wrong; the message names it.'),
   403: problem('A page of another site asked.'),
-  408: problem('The body did not come in in time.'),
+  408: problem('The body did not arrive in time.'),
   413: problem('Beyond a limit of the server; the message names the field.'),
   415: problem('An unknown Content-Encoding.'),
 };
@@ -112,7 +112,7 @@ const SCHEMAS: Json = {
           tolerance: {
             type: 'number',
             exclusiveMinimum: 0,
-            description: 'Draws go on until the Monte Carlo error of every mean of a row is at most this.',
+            description: 'Draws continue until the Monte Carlo error of every mean of a row is at most this.',
           },
           min_draws: COUNT,
           max_draws: COUNT,

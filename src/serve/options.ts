@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly threads?: number;
   /** Bytes of drawn weights that each thread keeps; default 256 MiB. */
   readonly cacheBytes?: number;
-  /** A bearer token that every request but those for health and the page must bring. Default: none is asked for. */
+  /** A bearer token that every request but those for health and the page must carry. Default: none is required. */
   readonly token?: string;
   readonly limits?: Partial<Limits>;
   readonly batching?: { readonly [Name in keyof z.output<typeof batchFields>]?: number };
@@ -61,7 +61,7 @@ const schema = section({
   backend: text('a name such as auto, native or wasm', 'What computes.').default('auto'),
   threads: count('Threads of each model.', 1024).optional(),
   cacheBytes: wholeNumber('Bytes of drawn weights that each thread keeps.').default(256 << 20),
-  token: text('a token', 'What every request must bring.').optional(),
+  token: text('a token', 'What every request must carry.').optional(),
   limits: limitFields.prefault({}),
   batching: batchFields.prefault({}),
   reloadSeconds: wholeNumber('Seconds between looks at the run directories; 0 never looks.').default(2),

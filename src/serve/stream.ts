@@ -1,4 +1,4 @@
-// An answer that comes in while draws do: server-sent events with the statistics of the first 8, 16, 32 … draws, the last event equal to the
+// An answer that grows with its draws: server-sent events with the statistics of the first 8, 16, 32 … draws, the last event equal to the
 // plain answer. Draw s does not depend on how many are asked for, so each event is the answer to a request for fewer draws.
 
 import { once } from 'node:events';

@@ -170,7 +170,7 @@ describe('varpool serve', () => {
     expect(models).toEqual(['run1', 'two=run2']);
     const wanted = await means('run2');
     let answers = 0;
-    // Each goes on until it is told that the server stops, or finds it gone.
+    // Each asks until the server refuses, or no longer listens.
     const client = async (): Promise<string> => {
       for (;;) {
         const answer = await post(`${url}/v2/models/two/infer`, ONE).catch((error: Error) => error);

@@ -25,7 +25,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
 const HELP = `
 RUN is a run directory, or a directory of runs 1, 2, … that are versions of one model; NAME=RUN gives it another name.
 The server speaks the Open Inference Protocol v2: see docs/serving.md, and the page at /. It listens on this machine alone
-unless --host says otherwise; encryption is a proxy's business. Where ${TOKEN} is set, requests must bring it as a bearer
+unless --host says otherwise; for TLS, put a proxy in front. Where ${TOKEN} is set, requests must carry it as a bearer
 token. SIGTERM: not ready at once, answers what was accepted, refuses the rest, ends with status 0.
 Limits (--limit NAME=N): bodyBytes, inflatedBytes, rows, draws, rowDraws, outputValues, concurrency, queueRows, bodyMs,
 deadlineMs, drainMs. Batches (--batch NAME=N): rows, sliceRows, rowDraws, delayMs.`;
@@ -53,7 +53,9 @@ export function serveCommand(): Command {
     .addOption(
       new Option('--limit <name=n>', 'a limit; may be given several times').argParser(assignment('--limit')),
     )
-    .addOption(new Option('--batch <name=n>', 'how rows are put together').argParser(assignment('--batch')))
+    .addOption(
+      new Option('--batch <name=n>', 'how rows are computed together').argParser(assignment('--batch')),
+    )
     .addHelpText('after', HELP);
   return withOutput(command).action(serve);
 }
@@ -80,7 +82,7 @@ async function serve(runs: string[], flags: ServeFlags): Promise<void> {
   try {
     const { url, port } = await listening(server, flags);
     if (!LOOPBACK.test(flags.host) && token === undefined)
-      warn(`serve: everyone who reaches ${flags.host} may ask — set ${TOKEN} to ask for a token`);
+      warn(`serve: anyone who can reach ${flags.host} can send requests — set ${TOKEN} to require a token`);
     printResult(
       flags,
       () => [

@@ -27,7 +27,7 @@ export class SessionThread {
   #lost: { readonly cause: unknown } | null = null;
   #closed: Promise<void> | null = null;
 
-  /** A counter that the thread increments as it works; where memory cannot be shared, a copy of it, which tells nothing here. */
+  /** A counter that the thread increments as it works; where memory cannot be shared, a copy that does not change here. */
   readonly pulse: Int32Array;
   /** Settles once no call is waiting. */
   #idle: { readonly promise: Promise<void>; readonly settle: () => void } | null = null;

@@ -1,4 +1,4 @@
-// The HTTP application: Fastify with a body parser, an error handler and hooks of our own. What the routes do is said in routes.ts.
+// The HTTP application: Fastify with a body parser, an error handler and hooks of its own. The routes are in routes.ts.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -12,7 +12,7 @@ import { sendProblem } from './reply.ts';
 
 /** What the hooks need of the server. */
 export interface Gatekeeper {
-  /** True once the server is to end. */
+  /** True once the server is stopping. */
   draining(): boolean;
   /** Counts a request in; false where too many are under way. */
   enter(): boolean;
@@ -21,7 +21,7 @@ export interface Gatekeeper {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Answers while the server drains, and to those without a token. */
+    /** Answers while the server drains, and without a token. */
     open?: boolean;
     /** Counts as inference. */
     counted?: boolean;
@@ -75,8 +75,7 @@ export async function createApp(settings: ServerSettings, gatekeeper: Gatekeeper
     reply.header('x-request-id', request.id);
     const { open = false, counted = false } = request.routeOptions.config;
     if (gatekeeper.draining()) {
-      if (!open)
-        throw busy('server: expected a server that goes on, got one that is stopping — ask another', 1);
+      if (!open) throw busy('server: expected a running server, got one that is stopping — ask another', 1);
     }
     if (!open && wanted !== null) checkToken(request, wanted);
     if (request.method === 'POST') refuseForeignPages(request);
@@ -112,7 +111,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Compares digests, so that neither the time nor the length tells anything of the token. */
+/** Compares digests, so that neither the time nor the length reveals anything about the token. */
 function checkToken(request: FastifyRequest, wanted: Buffer): void {
   const given = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
   if (timingSafeEqual(digest(given.trim()), wanted)) return;
@@ -131,7 +130,7 @@ function refuseForeignPages(request: FastifyRequest): void {
   throw new RequestProblem(403, mismatch('Origin', 'this server', describeValue(origin), next));
 }
 
-/** Bytes that are no HTTP request: answered on the bare socket. */
+/** Bytes that are not an HTTP request are answered on the socket itself. */
 function answerBadHttp(error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const [status, phrase] =

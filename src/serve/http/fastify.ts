@@ -21,6 +21,6 @@ export function fastifyVersion(): string | null {
   try {
     return (createRequire(import.meta.url)('fastify/package.json') as { version: string }).version;
   } catch {
-    return null; // Not installed: that is the answer.
+    return null; // Not installed.
   }
 }

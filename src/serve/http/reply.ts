@@ -20,7 +20,7 @@ export function sendJson(reply: FastifyReply, status: number, value: unknown): F
     .send(Buffer.from(JSON.stringify(value)));
 }
 
-/** An error of any kind as an answer; what is no refusal on purpose is a fault of ours, told to `log` in full. */
+/** An error of any kind as an answer; all but deliberate refusals are faults of the server, which `log` gets in full. */
 export function sendProblem(
   reply: FastifyReply,
   error: unknown,
@@ -29,7 +29,7 @@ export function sendProblem(
   if (error instanceof RequestProblem) {
     if (error.retryAfter !== null) reply.header('retry-after', String(error.retryAfter));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-    // What is left of the body is not read.
+    // The rest of the body is not read.
     if ([408, 413, 415].includes(error.status)) reply.header('connection', 'close');
     return sendJson(reply, error.status, { error: error.message });
   }

@@ -1,4 +1,4 @@
-// The endpoints of the Open Inference Protocol and those beside it. Each is a few lines: what is computed is said elsewhere.
+// The endpoints of the Open Inference Protocol and a few beside it. Each is a few lines; the work is done elsewhere.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { describeValue, mismatch } from '../../messages.ts';
@@ -107,7 +107,7 @@ export function addRoutes(app: FastifyInstance, core: ServerCore): void {
       const next = 'see /openapi.json';
       throw new RequestProblem(405, mismatch('method', methods.join(' or '), request.method, next));
     };
-    // Before a body is read: whether it could be, is not the question.
+    // Refused before a body is read.
     app.route({
       method: others,
       url,

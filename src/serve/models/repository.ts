@@ -1,5 +1,5 @@
 // The models of a server by name and version: which are ready, and how they are loaded, replaced by what changed on disk, and unloaded. A
-// version that is replaced or unloaded still answers those who had it.
+// version that is replaced or unloaded still answers the requests that hold it.
 
 import { describeValue, mismatch, nearest } from '../../messages.ts';
 import { busy, RequestProblem } from '../problem.ts';
@@ -120,7 +120,7 @@ export class Repository {
     });
   }
 
-  /** Reads a model again. @throws RequestProblem 404 for one there is not, 400 when it cannot be served; an old version of it goes on */
+  /** Reads a model again. @throws RequestProblem 404 for one there is not, 400 when it cannot be served; an old version of it stays in service */
   load(name: string): Promise<void> {
     return this.#change(async () => {
       const model = this.#known(name);
@@ -144,14 +144,14 @@ export class Repository {
     });
   }
 
-  /** Takes over what has changed on disk; what cannot be read leaves the version that was served. */
+  /** Loads what has changed on disk; a version that cannot be read leaves the old one in service. */
   poll(): Promise<void> {
     return this.#change(async () => {
-      for (const model of this.#models.values()) if (model.wanted) await this.#refresh(model, 'tell');
+      for (const model of this.#models.values()) if (model.wanted) await this.#refresh(model, 'warn');
     });
   }
 
-  /** Ends all, once those who use them are answered. */
+  /** Closes all versions once the requests that hold them are answered. */
   async close(): Promise<void> {
     await this.#change(async () => {
       for (const { versions } of this.#models.values())
@@ -167,7 +167,7 @@ export class Repository {
     throw new RequestProblem(404, mismatch('model', 'a model of this server', describeValue(name), next));
   }
 
-  async #refresh(model: Model, problems: 'throw' | 'tell'): Promise<void> {
+  async #refresh(model: Model, problems: 'throw' | 'warn'): Promise<void> {
     const { source, versions } = model;
     try {
       const found = source.versions();
@@ -183,7 +183,7 @@ export class Repository {
     }
   }
 
-  async #refreshVersion(model: Model, from: VersionSource, problems: 'throw' | 'tell'): Promise<void> {
+  async #refreshVersion(model: Model, from: VersionSource, problems: 'throw' | 'warn'): Promise<void> {
     const { name } = model.source;
     const fingerprint = from.fingerprint();
     const version: Version = model.versions.get(from.version) ?? {
@@ -193,7 +193,7 @@ export class Repository {
     };
     const isNew = !model.versions.has(from.version);
     const changed = isNew || fingerprint !== version.fingerprint;
-    if (!changed && (version.served !== null || problems === 'tell')) return;
+    if (!changed && (version.served !== null || problems === 'warn')) return;
     version.fingerprint = fingerprint;
     if (isNew) {
       model.versions.set(from.version, version);
@@ -208,12 +208,12 @@ export class Repository {
     } catch (error) {
       version.reason = (error as Error).message;
       if (problems === 'throw') throw error;
-      const kept = version.served === null ? '' : '; the version loaded before goes on';
+      const kept = version.served === null ? '' : '; the version loaded before stays in service';
       this.onWarning(`model ${name}, version ${from.version}: ${version.reason}${kept}`);
     }
   }
 
-  /** Takes a version out of service; it is closed when the last who had it is answered. */
+  /** Takes a version out of service; it is closed once the last request that holds it is answered. */
   #retire(version: Version): void {
     const { served } = version;
     version.served = null;

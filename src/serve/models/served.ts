@@ -1,4 +1,4 @@
-// One version of a model that is being served: what it takes and gives, the engine and the batcher that answer for it, and who is using it.
+// One version of a model that is being served: what it takes and gives, the engine and the batcher that answer for it, and how many requests hold it.
 
 import { type LearnedColumn, plainColumns } from '../../columns/tableColumns.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
@@ -14,7 +14,7 @@ import { ModelInputs } from './inputs.ts';
 import { type OutputKind, outputKinds } from './outputs.ts';
 import type { LoadedModel } from './source.ts';
 
-/** What metrics want to know of a batch. */
+/** Called after each batch, for metrics. */
 export type OnBatch = (
   served: ServedModel,
   rows: number,
@@ -79,7 +79,7 @@ export class ServedModel {
     };
   }
 
-  /** Waits for those who use it, then ends its threads. */
+  /** Waits for the requests that hold it, then ends its threads. */
   async close(): Promise<void> {
     if (this.#users > 0) {
       await new Promise<void>((resolve) => {
@@ -98,7 +98,7 @@ export class ServedModel {
     );
   }
 
-  /** The metadata of the protocol, and what a person wants to know besides. */
+  /** The metadata of the protocol; its parameters hold further facts about the model. */
   metadata(versions: readonly string[]): object {
     const { posterior, targetNames, draws, test, posteriorDigest } = this.loaded;
     const { table } = this.inputs;
@@ -130,7 +130,7 @@ export class ServedModel {
   }
 }
 
-/** A column by its name and kind, with the texts it knows where it has such. */
+/** A column's name and kind, and its levels if it has any. */
 function columnMetadata(column: LearnedColumn): object {
   const { levels } = column as { levels?: unknown };
   return { name: column.name, kind: column.kind, ...(Array.isArray(levels) ? { levels } : {}) };

@@ -106,7 +106,7 @@ function runVersion(version: string, dir: string): VersionSource {
           })
           .join(' ');
       } catch {
-        return null; // Not there or not readable; `load` says which.
+        return null; // Missing or not readable; `load` says which.
       }
     },
     load: (onWarning) => {

@@ -1,4 +1,4 @@
-// The page at `/`, in one answer: what it looks like, what it does and nothing from elsewhere.
+// The page at `/`, in one answer: its look and its script, with nothing loaded from elsewhere.
 
 import type { FastifyReply } from 'fastify';
 import { SCRIPT } from './script.ts';

@@ -39,7 +39,9 @@ export const parameterFields = section({
   quantiles: unchecked<unknown>(
     'Levels of predictive quantiles: a list, or a string such as 0.05,0.95.',
   ).optional(),
-  tolerance: positive('Monte Carlo error of the means at most: draws go on until it is reached.').optional(),
+  tolerance: positive(
+    'Monte Carlo error of the means at most: draws continue until it is reached.',
+  ).optional(),
   min_draws: count('Draws that every row takes, with tolerance.', MAX_DRAWS).optional(),
   max_draws: count('Draws of a row at most, with tolerance.', MAX_DRAWS).optional(),
   deadline_ms: positive('Milliseconds in which the answer is of use.').optional(),

@@ -1,5 +1,5 @@
-// An inference request as it comes in: JSON, and the bytes of binary tensors behind it. What of it can be checked without a model is checked
-// here; which inputs, outputs and parameters a model takes, others say.
+// An inference request as it comes in: JSON, and the bytes of binary tensors behind it. Checks here need no model;
+// infer.ts and models/inputs.ts hold the request to one.
 
 import { describeValue, nearest } from '../../messages.ts';
 import { badField } from '../problem.ts';
@@ -16,7 +16,7 @@ import {
 export interface RequestedOutput {
   readonly name: string;
   readonly binary: boolean;
-  /** Where it stands in the request. */
+  /** Its place in the request, for messages: `outputs[0]`. */
   readonly at: string;
 }
 

@@ -54,7 +54,7 @@ export function checkDatatype(datatype: unknown, at: string): asserts datatype i
   );
 }
 
-/** The values in `data`, a flat list or lists nested as the shape says. Null is a missing value: whether there may be one, the model says. */
+/** The values in `data`, a flat list or lists nested as the shape says. Null is a missing value; the model decides whether it may be. */
 export function readJson(
   data: unknown,
   datatype: string,
