@@ -1,5 +1,5 @@
 // @ts-check
-// The training behind the pictures: one at a time, with a prediction from its state some times a second and a better one at the end.
+// The training behind the pictures: one at a time, with a prediction from its state several times a second and a better one at the end.
 
 import { build, createRuntime, posteriorDigest } from 'varpool/browser';
 import { RANGE, trainingOf } from './state.mjs';
@@ -12,7 +12,7 @@ import { RANGE, trainingOf } from './state.mjs';
 
 export const runtime = createRuntime({ onWarning: () => undefined });
 
-/** How finely is looked while training, and at the end. */
+/** Resolution and draws of the pictures while training, and of the last one. */
 const LIVE = { columns: 121, side: 40, draws: 24, lines: 0 };
 const FINAL = { columns: 241, side: 72, draws: 128, lines: 8 };
 
@@ -63,7 +63,7 @@ export async function train(state, signal, onFrame) {
   const given = /** @type {any} */ (options);
   const model = build(/** @type {any} */ (network));
   const start = performance.now();
-  // What a state has not: the units of the columns.
+  // A saved state lacks the standardization: it comes from this posterior.
   const first = await runtime.train(model, data, { ...given, epochs: 1, signal });
   const steps = given.epochs * Math.ceil(data.x.length / given.batchSize);
   const frame = (/** @type {Picture} */ picture, /** @type {number} */ step) =>
@@ -82,9 +82,9 @@ export async function train(state, signal, onFrame) {
 }
 
 /**
- * The posterior that a training has come to in a state of it.
+ * The posterior that a saved state of a training holds.
  * @param {any} saved
- * @param {any} like another of the same training
+ * @param {any} like a posterior of the same training
  */
 function posteriorOf(saved, like) {
   const tensors = new Map(saved.tensors.map((/** @type {any} */ tensor) => [tensor.name, tensor.data]));

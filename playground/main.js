@@ -322,14 +322,19 @@ new ResizeObserver(draw).observe(canvas);
 addEventListener('hashchange', () => open());
 
 function open() {
+  /** @type {string | null} */
+  let problem = null;
   try {
     if (location.hash.length > 1) state = fromLink(location.hash);
   } catch (error) {
-    status(/** @type {Error} */ (error).message);
+    problem = /** @type {Error} */ (error).message;
   }
   show();
   draw();
-  void begin();
+  if (problem === null) return void begin();
+  // A training would overwrite the message.
+  under?.abort();
+  status(problem);
 }
 
 await isolate();

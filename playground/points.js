@@ -1,5 +1,5 @@
 // @ts-check
-// Points from text: numbers in two columns, for spirals with a class of 0 or 1 behind them, scaled to what is shown.
+// Points from text: two columns of numbers, for spirals a third with the class 0 or 1, scaled to the visible range.
 
 import { MAX_POINTS, RANGE } from './state.mjs';
 

@@ -1,5 +1,5 @@
 // @ts-check
-// What a link of the playground says: the points and every choice, and the training they make. The page and Node read it alike, so
+// Links of the playground: the points and every choice, and the training they make. The page and Node read them alike, so
 // both come to the same digest. Numbers are made by + and × alone, which every engine rounds alike.
 
 /** @typedef {'curve' | 'spirals'} Task */
@@ -13,7 +13,7 @@
  * @property {number} priorScale
  * @property {'gaussian' | 'studentT'} likelihood of a curve
  * @property {number | null} noise its scale, null where it is learned
- * @property {number} temperature of the posterior: 1 is Bayes' rule, less counts the data more often than they were seen
+ * @property {number} temperature of the posterior: 1 is Bayes' rule, less counts every row more than once
  * @property {number} steps
  * @property {number} learningRate
  * @property {string} seed
@@ -51,7 +51,7 @@ export const DEFAULTS = {
   },
 };
 
-/** Half the side of what is shown, in the data's units. */
+/** Half the side of the visible square, in the data's units. */
 export const RANGE = 3;
 export const MAX_POINTS = 2000;
 
@@ -102,7 +102,7 @@ export function pointsOf({ task, points }) {
   return points ?? (task === 'curve' ? curvePoints() : spiralPoints());
 }
 
-/** @param {State} state what a link says: the task and what is not its default */
+/** The link of a state: its task, and every choice that is not the default. @param {State} state */
 export function toLink(state) {
   const defaults = DEFAULTS[state.task];
   const own = Object.entries(state).filter(
@@ -138,6 +138,14 @@ export function fromLink(link) {
   return checked(state);
 }
 
+/** What a state chooses from. */
+const CHOICES = {
+  task: ['curve', 'spirals'],
+  activation: ['tanh', 'relu', 'gelu', 'silu'],
+  prior: ['gaussian', 'laplace', 'scaleMixture'],
+  likelihood: ['gaussian', 'studentT'],
+};
+
 /** @param {State} state */
 function checked(state) {
   const { points, hidden, steps, learningRate, priorScale, noise, temperature, seed } = state;
@@ -145,6 +153,9 @@ function checked(state) {
     typeof value === 'number' && value >= low && value <= high;
   const width = state.task === 'curve' ? 2 : 3;
   const good =
+    Object.entries(CHOICES).every(([key, names]) =>
+      names.includes(state[/** @type {keyof typeof CHOICES} */ (key)]),
+    ) &&
     (points === null ||
       (Array.isArray(points) &&
         points.length <= MAX_POINTS &&
@@ -163,7 +174,7 @@ function checked(state) {
     typeof seed === 'string';
   if (good) return state;
   throw new TypeError(
-    'playground: expected a link within its limits, got one beyond them — begin with a new one',
+    'playground: expected a link within the limits, got one beyond them — copy another from the playground',
   );
 }
 

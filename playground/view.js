@@ -8,7 +8,7 @@ import { pointsOf, RANGE } from './state.mjs';
 /** @typedef {{ x: Float64Array, mean: Float64Array, total: Float64Array, epistemic: Float64Array, draws: Float64Array[] }} Curve */
 /** @typedef {{ side: number, probability: Float64Array, epistemic: Float32Array, aleatoric: Float32Array }} Maps */
 
-/** 90 % of a normal distribution lies within so many standard deviations. */
+/** 90 % of a normal distribution lies within this many standard deviations. */
 const Z90 = 1.6448536269514722;
 const LN2 = Math.log(2);
 
@@ -130,7 +130,7 @@ function cross(context, cursor, px, py) {
   context.stroke();
 }
 
-/** The colors of the two classes and of the two kinds of doubt, red, green and blue. */
+/** The colors of the two classes and of the two kinds of uncertainty, red, green and blue. */
 const CLASSES = [
   [23, 162, 152],
   [236, 92, 122],

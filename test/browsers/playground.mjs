@@ -90,6 +90,15 @@ export async function tryPlayground() {
     expect((await paste('x,y\n100,2000\n200;2100\n300 1900\n')) === '', 'expected the points to be taken');
     expect((await evaluate(POINTS)) === 3, `expected 3 points, got ${await evaluate(POINTS)}`);
   };
+  checks['a link that is damaged is named, and nothing trains'] = async () => {
+    await chromium.goto('about:blank');
+    await chromium.goto(`${served.url}/#damaged`);
+    await until("document.querySelector('#status').textContent !== ''");
+    const status = await evaluate("document.querySelector('#status').textContent");
+    expect(status.startsWith('playground: expected a link'), `expected the link to be named, got ${status}`);
+    const button = await evaluate("document.querySelector('#train').textContent");
+    expect(button === 'Train', `expected no training, got the button ${button}`);
+  };
   checks['on a phone nothing is wider than the screen'] = async () => {
     for (const task of /** @type {const} */ (['curve', 'spirals'])) {
       await chromium.resize({ width: 360, height: 740, mobile: true });

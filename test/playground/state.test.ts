@@ -31,6 +31,8 @@ test.each([
   'nothing',
   toLink({ ...changed, points: [[1, 2]] }),
   toLink({ ...changed, steps: 1e9 }),
+  toLink({ ...changed, prior: 'cauchy' }),
+  toLink({ ...changed, activation: 'sine' }),
 ])('what is no link says so: %s', (link) =>
   expect(() => fromLink(link)).toThrow(/^playground: expected a link/),
 );
