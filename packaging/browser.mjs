@@ -19,7 +19,7 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
     platform: 'browser',
     format: 'esm',
     target: 'es2022',
-    // Names stay: errors are told apart by them, and a stack shows them.
+    // Names stay: errors are distinguished by them, and a stack shows them.
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'eof',

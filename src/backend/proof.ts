@@ -1,5 +1,5 @@
-// The bits of compiled kernels held to the reference's, in the thread that will use them. An engine may compile a kernel again, for
-// speed, once it is warm; relaxed SIMD asks it to go on fusing or not, and this finds out whether it does.
+// Checks the bits of compiled kernels against the reference's, in the thread that will use them. An engine may compile a warm kernel
+// again, for speed; the standard of relaxed SIMD asks it to fuse as before, and this finds out whether it does.
 
 import { BackendUnavailableError } from '../errors.ts';
 import { Arena, ArenaLayout } from './arena.ts';
@@ -18,7 +18,7 @@ export class KernelProof {
   readonly #expected: Uint8Array;
   #asked = 0;
 
-  /** @param compiled what the factory's `compile` gave */
+  /** @param compiled the result of the factory's `compile` */
   constructor(factory: BackendFactory, compiled: unknown) {
     const layout = new ArenaLayout(1);
     const floats = (name: string, count: number) => layout.reserve(name, 4 * count);
@@ -39,7 +39,7 @@ export class KernelProof {
   }
 
   /**
-   * To be called before each use of the kernels: at the 1st, 2nd, 3rd, 5th, 9th … it holds them to the reference.
+   * Call it before each use of the kernels: at the 1st, 2nd, 3rd, 5th, 9th … it checks them against the reference.
    * @throws BackendUnavailableError when a bit differs
    */
   ask(): void {

@@ -6,7 +6,7 @@ import { startupProblem } from '../platform/browser/start.ts';
 import type { WebWorker } from '../platform/browser/web.ts';
 import { revived, sendable, type ToPage, type ToWorker } from './messages.ts';
 
-/** What is done with an event of a call; one that asks waits for it. What it throws ends the call with that error. */
+/** Listeners of a call by the names of its events; an event that asks waits for its listener. An error thrown by one ends the call. */
 export type Listeners = Readonly<Record<string, (value: never) => unknown>>;
 
 interface Pending {
@@ -14,7 +14,7 @@ interface Pending {
   readonly signal: AbortSignal | undefined;
   resolve(value: unknown): void;
   reject(error: unknown): void;
-  /** What a listener threw, once one has. */
+  /** The first error that a listener threw. */
   thrown: { readonly error: unknown } | null;
 }
 
@@ -28,7 +28,7 @@ export class Connection {
   #onClosed: () => void = () => undefined;
 
   /**
-   * @param setup what the worker's runtime is made of
+   * @param setup backend and kernels of the worker's runtime
    * @param onWarning called with the warnings that belong to no call
    */
   constructor(start: () => WebWorker, setup: object, onWarning: (message: string) => void) {
@@ -49,7 +49,7 @@ export class Connection {
 
   /**
    * @param signal ends the call
-   * @throws what was thrown there, by a listener here, or the signal's reason; WorkerLostError when the worker died
+   * @throws the error of the worker or of a listener, or the signal's reason; WorkerLostError when the worker died
    */
   async call<T>(
     method: string,
@@ -79,7 +79,7 @@ export class Connection {
     }
   }
 
-  /** Waits for what is being computed, then ends the worker; calls that are not finished then fail. */
+  /** Waits for running computations, then ends the worker; calls that are not finished then fail. */
   async close(): Promise<void> {
     if (this.#lost === null) {
       await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-// What the makers of a file's bytes ask of the host, in a browser. crypto.subtle would make every digest a promise.
+// The FileHost of a browser. crypto.subtle would make every digest a promise.
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { FileHost } from '../files/fileHost.ts';

@@ -1,4 +1,5 @@
-// The runtime in the one worker of a page that cannot share memory: it computes what was read on the page, in its own thread.
+// The runtime in the one worker of a page that cannot share memory: it computes in its own thread, with arguments that the
+// page has checked.
 
 import { Backends } from '../backend/registry.ts';
 import type { Matrix } from '../core/matrix.ts';
@@ -35,7 +36,7 @@ export interface PredictCall {
   readonly progress: boolean;
 }
 
-/** A call under way, as it is seen from what it calls back. */
+/** A call in progress, as its callbacks see it. */
 interface Line {
   readonly signal: AbortSignal;
   tell(name: string, value: unknown): void;

@@ -1,5 +1,5 @@
-// What a page and the runtime in its one worker say to each other, where memory cannot be shared. A call has a number; while it is
-// under way the worker tells events, some of which wait for an answer.
+// Messages between a page and the runtime in its one worker, where memory cannot be shared. A call has a number; while it runs, the
+// worker sends events, some of which wait for an answer.
 
 import {
   BackendUnavailableError,

@@ -37,11 +37,11 @@ export function openSession(posterior: AnyPosterior, options: BrowserSessionOpti
 
 let warned = false;
 
-function warnOfIsolation(told: ((message: string) => void) | undefined): void {
+function warnOfIsolation(onWarning: ((message: string) => void) | undefined): void {
   const message =
     'createRuntime: expected a page that is isolated from other origins, got one that is not: one worker instead of one a core — serve the page ' +
     'with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
-  if (told !== undefined) told(message);
+  if (onWarning !== undefined) onWarning(message);
   else if (!warned) console.warn(message);
   warned = true;
 }

@@ -1,4 +1,4 @@
-// What the makers of a file's bytes ask of the host, on Node.
+// The FileHost of Node: its fast hash, and its process warnings.
 
 import type { FileHost } from '../files/fileHost.ts';
 import { sha256 } from '../files/sha256.ts';

@@ -18,7 +18,7 @@ export function withChecksum(
 }
 
 export interface LoadOptions {
-  /** Told of a file from before there were checksums. Default: a warning of the host's. */
+  /** Called for a file from before there were checksums. Default: the host's `warn`. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 

@@ -1,4 +1,4 @@
-// What the makers of a file's bytes ask of the host: a fast hash, the version they sign with, a place for warnings.
+// What encoding and decoding files needs from the host: a fast hash, the version to record, a place for warnings.
 
 export interface FileHost {
   /** SHA-256, in hex, of chunks one after the other. */

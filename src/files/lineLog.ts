@@ -1,5 +1,5 @@
-// A file of lines that is only appended to: a line is in it whole or not at all, as far as the process lives to see to it. What a
-// kill or a full disk tears is cut off before the next line.
+// A file of lines that is only appended to: a line is in it whole or not at all, unless a kill or a power cut tears it. A torn
+// line is cut off before the next one.
 
 import {
   closeSync,
@@ -38,7 +38,7 @@ export class LineLog {
   append(text: string): void {
     const line = Buffer.from(`${text}\n`);
     try {
-      // Where cutting back failed, or another life left something, no line may follow half a line.
+      // Where cutting back failed, or another process left something, no line may follow half a line.
       cutTornLine(this.#fd);
       const { size } = fstatSync(this.#fd);
       try {
@@ -94,7 +94,7 @@ export interface ReadLinesOptions<T> {
   readonly expected: string;
   /** @throws CheckpointError for a line that is damaged */
   readonly parse: (line: Uint8Array, where: string) => T;
-  /** Told of each damaged line, which is then left out; without it the first one is an error. */
+  /** Called for each damaged line, which is then left out; without it the first one is an error. */
   readonly onDamage?: ((message: string) => void) | undefined;
 }
 

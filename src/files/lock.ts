@@ -1,5 +1,5 @@
-// One process at a time works on a run: a lock file says which, and a heartbeat shows that it is alive where its process cannot be looked up (on
-// another machine, in another container). What a killed process leaves behind is taken over by one process, not by two.
+// One process at a time works on a run: a lock file says which, and a heartbeat shows that it is alive where its process cannot be
+// looked up (on another machine, in another container). What a killed process leaves behind is taken over by one process, not by two.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -56,7 +56,7 @@ export class RunLock {
     );
   }
 
-  /** @param warn told when the lock cannot be removed; the next process sees that it is no longer held */
+  /** @param warn called when the lock cannot be removed; the next process sees that it is no longer held */
   release(warn: (message: string) => void = () => undefined): void {
     if (!this.#held) return;
     this.#held = false;
@@ -88,14 +88,14 @@ export class RunLock {
     try {
       writeSync(this.#fd, '\n', fstatSync(this.#fd).size - 1);
     } catch {
-      // A disk that does not take this tells so when the state is saved.
+      // If the disk refuses this, the next save fails and reports it.
     }
   }
 }
 
 /**
- * Takes the lock of a run directory. One left by a process that is no more is taken over, also one of another machine or container when
- * it has shown no life for a minute.
+ * Takes the lock of a run directory. One left by a process that has ended is taken over, also one of another machine or container when
+ * it has shown no heartbeat for a minute.
  * @throws CheckpointError when another process works on the run, or the lock cannot be written
  */
 export function lockRun(dir: string): RunLock {
@@ -120,7 +120,7 @@ export function checkUnlocked(dir: string): void {
   if (found !== null) refuseLiving(dir, found);
 }
 
-/** Removes a lock whose process is known to be no more: one that could not be removed when it was let go of. */
+/** Removes a lock whose process is known to have ended: one that could not be removed on release. */
 export function removeDeadLock(dir: string): void {
   const found = readLock(join(dir, LOCK_NAME));
   if (found?.holder && lives(found.holder) === false) takeAway(dir, found);

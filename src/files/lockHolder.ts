@@ -1,14 +1,14 @@
-// Who holds a lock, and whether that process lives: what the system tells of processes of this machine and of this container.
+// Who holds a lock, and whether that process is alive, from the system's list of processes of this machine and this container.
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 export interface Holder {
   readonly pid: number;
-  /** When the machine and the process began, where the system tells: a process number is used again one day. */
+  /** When the machine and the process began, where the system reports it: a process number is used again one day. */
   readonly began: string | null;
   readonly host: string;
-  /** The container, where the system tells: numbers of processes mean something only inside of it. */
+  /** The container, where the system reports it: numbers of processes mean something only inside of it. */
   readonly space: string | null;
 }
 
@@ -61,7 +61,7 @@ function space(): string | null {
   }
 }
 
-/** State of a process, and clock ticks from the machine's start to its own, with the machine's start; null where /proc does not tell. */
+/** State of a process, and clock ticks from the machine's start to its own, with the machine's start; null where /proc does not say. */
 function statusOf(pid: number): { state: string; began: string } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

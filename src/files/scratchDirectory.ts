@@ -57,7 +57,7 @@ function removeUnlocked(top: string): void {
   try {
     lockRun(top).release();
   } catch (error) {
-    if (error instanceof CheckpointError) return; // Somebody works in it.
+    if (error instanceof CheckpointError) return; // It is in use.
     throw error;
   }
   rmSync(top, { recursive: true, force: true });

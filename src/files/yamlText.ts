@@ -1,4 +1,4 @@
-// The text of a config as values: YAML (JSON is YAML too) of bounded size and nesting, its mistakes told by line and column.
+// The text of a config as values: YAML (JSON is YAML too) of bounded size and nesting, its mistakes reported by line and column.
 
 import { isScalar, parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';

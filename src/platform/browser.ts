@@ -8,7 +8,7 @@ import { web } from './browser/web.ts';
 import { browserHost } from './browser/workerHost.ts';
 import type { Platform } from './platform.ts';
 
-/** Where a page finds what varpool is made of. */
+/** How a page starts varpool's worker and reads its kernels. */
 export interface BrowserParts {
   readonly startWorker: StartWorker;
   readonly readKernels: ReadModule;
@@ -33,7 +33,7 @@ export function browserCores(): number {
   return web.navigator?.hardwareConcurrency ?? 1;
 }
 
-/** Half of what the browser tells, or of 4 GiB where it does not. */
+/** Half of the memory that the browser reports, or of 4 GiB where it reports none. */
 export function browserMemory(): number {
   return (web.navigator?.deviceMemory ?? 4) * 2 ** 29;
 }

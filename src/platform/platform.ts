@@ -6,7 +6,7 @@ import type { WorkerHost } from '../workers/host.ts';
 import type { Reply, Request } from '../workers/protocol.ts';
 
 export interface Platform extends WorkerHost {
-  /** Whether threads can be sent a shared memory. Without it there is no pool, and what a session does cannot be watched. */
+  /** Whether threads can be sent a shared memory. Without it there is no pool, and a session cannot be watched. */
   readonly sharesMemory: boolean;
   /** Threads that run at the same time, as far as this program may have them. */
   cores(): number;
@@ -14,11 +14,11 @@ export interface Platform extends WorkerHost {
   availableMemory(): number;
   /** Advises the host that an arena will be walked end to end, before its first write. Only speed depends on it: it never throws. */
   adviseHugePages(memory: ArenaMemory): void;
-  /** Where warnings go for which the caller has named no place. */
+  /** Where warnings go unless the caller gives an onWarning. */
   warn(message: string): void;
   /**
    * Calls `listener` when the program has nothing left to do, if its host can tell.
-   * @returns takes it back
+   * @returns removes the listener
    */
   beforeExit(listener: () => void): () => void;
   /** @param size threads there may be; they start when there are requests for them */

@@ -1,5 +1,5 @@
-// The work of a session's thread behind comlink: the arrays of its answers are moved, not copied, and errors keep what tells them
-// apart. The entry of each host's thread calls it.
+// The work of a session's thread behind comlink: the arrays of its answers are moved, not copied, and errors keep their
+// codes. The entry of each host's thread calls it.
 
 import { type Endpoint, expose, transfer, transferHandlers } from 'comlink';
 import type { WorkerHost } from '../workers/host.ts';
@@ -9,7 +9,7 @@ import type { Wire } from './platform.ts';
 
 /**
  * Answers the calls that come over `wire`, for as long as the thread lives.
- * @param prove called before each use of a backend with what it compiled
+ * @param prove called before each use of a backend, with its compiled kernels
  */
 export function answerSession(
   host: WorkerHost,

@@ -41,7 +41,7 @@ export class FakeWorker implements WebWorker {
     this.#channel.port1.close();
   }
 
-  /** What the owner of a worker sees when it dies. */
+  /** Fires the error event of a worker that dies. */
   die(message: string): void {
     for (const listener of this.#errors) listener({ data: null, message, preventDefault: () => undefined });
   }

@@ -119,7 +119,7 @@ test('saves, stops at a signal between two slices, and resumes to the same bits'
   expect(posteriorDigest(await runtime.train(model, data, { ...long, resume }))).toBe(expected);
 });
 
-test('errors keep their class and what they tell', async () => {
+test('errors keep their class and their fields', async () => {
   const wild = { ...options, optimizer: { kind: 'sgd', learningRate: 1e30 } } as const;
   const error = await runtime.train(model, data, wild).catch((thrown: unknown) => thrown);
   const expected = await onNode.train(model, data, wild).catch((thrown: unknown) => thrown);

@@ -1,5 +1,5 @@
 // Checkpoints: the state of a training as the bytes of a safetensors file, held to a checksum of all of it. On disk they are
-// checkpointFile.ts's; which files there are and which one to go on from is store.ts's business.
+// checkpointFile.ts's; which files there are and which one to resume from is store.ts's business.
 
 import * as z from 'zod';
 import type { StateTensor, TrainingState } from '../../core/training/trainingState.ts';

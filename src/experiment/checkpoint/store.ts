@@ -1,5 +1,5 @@
 // The checkpoints of one training in a directory: NAME.safetensors is the newest, NAME-000000123.safetensors an older one by its
-// step. At every instant of a save NAME.safetensors is there and whole; what a kill leaves behind is cleaned up by the next life.
+// step. At every instant of a save NAME.safetensors is there and whole; what a kill leaves behind is cleaned up by the next process.
 
 import { copyFileSync, existsSync, linkSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -60,7 +60,7 @@ export class CheckpointStore {
   }
 
   /**
-   * The newest checkpoint that is whole, or null where there is none at all. For each newer one that is damaged, `warn` is told.
+   * The newest checkpoint that is whole, or null where there is none at all. `warn` is called for each newer one that is damaged.
    * @throws CheckpointError when all there are are damaged, or the newest is of a later format
    */
   newest(warn: (message: string) => void): FoundCheckpoint | null {
@@ -68,7 +68,7 @@ export class CheckpointStore {
     for (const path of this.paths()) {
       try {
         const found = { ...readCheckpoint(path), path };
-        for (const { message } of damaged) warn(`${message}; going on from ${path}`);
+        for (const { message } of damaged) warn(`${message}; resuming from ${path}`);
         if (path === this.path) this.#newestStep = found.state.step;
         return found;
       } catch (error) {
@@ -107,7 +107,7 @@ export class CheckpointStore {
     return /^\d{9,15}$/.test(digits) ? Number(digits) : null;
   }
 
-  /** Steps from `newest` on belong to a life that was given up: its files were damaged, and the same steps have been done again. */
+  /** Steps from `newest` on are of an earlier attempt whose newest files were damaged: these steps have been done again. */
   #prune(newest: number): void {
     const older = this.paths().filter((path) => path !== this.path);
     const step = (path: string) => this.#stepOf(basename(path)) as number;
@@ -126,7 +126,7 @@ export function removeTemporaries(dir: string): void {
 function keepCopy(path: string, other: string): void {
   // A file of that name is one a kill left before it was needed, or one of the same step.
   remove(other);
-  // Somebody deleted it: there is nothing to keep.
+  // It was deleted: there is nothing to keep.
   if (!existsSync(path)) return;
   try {
     linkSync(path, other);

@@ -45,7 +45,11 @@ export function posteriorRecord(posterior: Posterior, where: string, host: FileH
   return { tensors, metadata: withChecksum(all, tensors, host) };
 }
 
-/** Tensors and metadata of a posterior's file, what all files have left out; `where` starts the message of an error. @throws CheckpointError */
+/**
+ * Tensors and metadata of a posterior's file, without the fields that every file has.
+ * @param where starts the message of an error
+ * @throws CheckpointError
+ */
 export function encodePosterior(posterior: Posterior, where: string) {
   const tensors = posteriorTensors(posterior);
   checkPosterior(posterior, tensors, where);

@@ -1,5 +1,5 @@
-// The pool of a runtime that runs in a worker itself, where memory cannot be shared: requests are computed in its own thread, cut
-// short enough for the messages in between, such as one to stop.
+// The pool of a runtime that runs in a worker itself, where memory cannot be shared: requests are computed in its own thread, in
+// slices short enough to handle messages in between, such as an abort.
 
 import { BackendUnavailableError } from '../../errors.ts';
 import type { WorkerHost } from '../../workers/host.ts';
@@ -7,7 +7,7 @@ import type { PhaseTimes, Reply, Request, TrainReply, TrainRequest } from '../..
 import { LostRequestError, type WorkerPool } from '../platform.ts';
 import { createProvenCompute } from './provenCompute.ts';
 
-/** Steps are computed for about so long before messages are looked at. */
+/** Steps are computed for about this long before messages are handled. */
 const SLICE_MS = 40;
 
 export class LonePool implements WorkerPool {

@@ -1,4 +1,5 @@
-// `compute` in a browser: engines there update themselves, so each worker holds its kernels to the reference, again when they are warm.
+// `compute` in a browser: engines there update themselves, so each worker checks its kernels against the reference, and again when
+// they are warm.
 
 import type { BackendFactory } from '../../backend/backend.ts';
 import { KernelProof } from '../../backend/proof.ts';
@@ -6,7 +7,7 @@ import { createCompute } from '../../workers/compute.ts';
 import type { WorkerHost } from '../../workers/host.ts';
 import type { Reply, Request } from '../../workers/protocol.ts';
 
-/** Throws before a request would be computed with other bits: BackendUnavailableError. */
+/** @throws BackendUnavailableError before a request would be computed with other bits */
 export function createProvenCompute(host: WorkerHost): (request: Request) => Reply {
   const compute = createCompute(host);
   const prove = prover(host);
@@ -16,7 +17,7 @@ export function createProvenCompute(host: WorkerHost): (request: Request) => Rep
   };
 }
 
-/** Holds what is about to be used to the reference, now and then. */
+/** Checks the kernels of a backend against the reference before some of their uses (KernelProof.ask). */
 export function prover(host: WorkerHost): (backend: string, compiled: unknown) => void {
   const proofs = new Map<BackendFactory, KernelProof>();
   return (backend, compiled) => {

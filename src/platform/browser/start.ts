@@ -6,7 +6,7 @@ import type { WebWorker } from './web.ts';
 /** Starts the program of all workers, or another in tests. @throws when the page may not */
 export type StartWorker = (entry?: string) => WebWorker;
 
-/** @param reason what was thrown, or the message of an error event, which is mostly empty */
+/** @param reason what was thrown, or the message of an error event, which is usually empty */
 export function startupProblem(reason: unknown): WorkerLostError {
   const said = reason instanceof Error ? reason.message : typeof reason === 'string' ? reason : '';
   return new WorkerLostError(

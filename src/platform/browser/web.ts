@@ -9,7 +9,7 @@ export interface WebWorker {
   terminate(): void;
 }
 
-/** A message from the other side, or what is known of an error there. */
+/** A message from the other side, or the description of an error there. */
 export interface WebEvent {
   readonly data: unknown;
   readonly message?: string;

@@ -1,4 +1,4 @@
-// What the work of a thread finds in a browser. Kernels arrive compiled with each job, so a worker needs no way to read them.
+// The host of a thread's work in a browser. Kernels arrive compiled with each job, so a worker needs no way to read them.
 
 import type { BackendFactory } from '../../backend/backend.ts';
 import { referenceFactory } from '../../backend/reference/reference.ts';
@@ -18,7 +18,7 @@ export function browserHost(read: ReadModule): WorkerHost {
   });
   return {
     backends: new Backends([compiledOnce(wasm), referenceFactory], READ_MORE),
-    // A page cannot ask for it. Arenas are lent again and again, so few are ever let go of.
+    // A page cannot ask for it. Arenas are lent again and again, so few are ever released.
     collectGarbage: () => undefined,
     noMemoryMessage,
   };

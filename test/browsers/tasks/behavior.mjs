@@ -1,6 +1,6 @@
 // @ts-check
-// What a page relies on besides equal bits: progress, cancellation, errors of the right class, help where a file is not found. Runs in
-// a page; each check is a name and what went wrong, or null.
+// The behavior that a page relies on besides equal bits: progress, cancellation, errors of the right class, help where a file is not
+// found. Runs in a page; each check is a name and what went wrong, or null.
 
 import {
   createRuntime,
@@ -36,11 +36,11 @@ const CHECKS = {
     /** @type {number[]} */
     const steps = [];
     /** @type {number[]} */
-    const told = [];
+    const reported = [];
     const run = runtime.train(model, data, {
       ...options,
       onProgress: ({ step }) => void steps.push(step),
-      onReport: ({ epoch }) => void told.push(epoch),
+      onReport: ({ epoch }) => void reported.push(epoch),
       validation: { x: data.x, y: data.y },
     });
     const epochs = [];
@@ -52,7 +52,10 @@ const CHECKS = {
       );
     }
     await run;
-    expect(`${epochs}` === '1,2,3' && `${told}` === '1,2,3', `expected 3 epochs, got ${epochs} and ${told}`);
+    expect(
+      `${epochs}` === '1,2,3' && `${reported}` === '1,2,3',
+      `expected 3 epochs, got ${epochs} and ${reported}`,
+    );
     expect(steps.at(-1) === 15, `expected progress to end at step 15, got ${steps}`);
     await runtime.close();
   },

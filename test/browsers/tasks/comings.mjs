@@ -1,5 +1,5 @@
 // @ts-check
-// Two hundred runtimes that come and go in one page; it tells when the first forty are gone, and when all are, so that memory can be
+// Two hundred runtimes that come and go in one page; it reports after every forty of them, so that memory can be
 // compared from outside.
 
 import { build, createRuntime } from '../../../dist/browser/varpool.js';

@@ -1,5 +1,5 @@
 // @ts-check
-// A training whose browser is killed. The first page tells when a state is kept and goes on; the second goes on from what it finds.
+// A training whose browser is killed. The first page reports that a state is kept and keeps training; the second resumes from it.
 
 import { checkpointStore, createRuntime, posteriorDigest } from '../../../dist/browser/varpool.js';
 import { longDigest, STEPS } from './longTraining.mjs';

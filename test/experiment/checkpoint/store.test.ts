@@ -123,7 +123,7 @@ describe('damage', () => {
     expect(found?.state).toEqual(madeState(20));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(
-      /checkpoint\.safetensors: expected SHA-256 .* — the file is damaged; going on from .*-000000020\.safetensors$/,
+      /checkpoint\.safetensors: expected SHA-256 .* — the file is damaged; resuming from .*-000000020\.safetensors$/,
     );
     next.save(madeState(25), null);
     expect(files()).toEqual([numbered(10), numbered(20), NEWEST]);

@@ -1,4 +1,4 @@
-// An ensemble in a file: the same members come back, the digest is that of their bytes in a row, damage is told in one line.
+// An ensemble in a file: the same members come back, the digest is that of their bytes in a row, damage is reported in one line.
 
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

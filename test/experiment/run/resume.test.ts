@@ -289,7 +289,7 @@ describe('a run cut short', () => {
     expect(point.state!.step % 7).toBe(0);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(
-      /checkpoint\.safetensors: .*; going on from .*checkpoint-\d{9}\.safetensors$/,
+      /checkpoint\.safetensors: .*; resuming from .*checkpoint-\d{9}\.safetensors$/,
     );
   });
 });
