@@ -23,21 +23,22 @@ describe('the queue', () => {
     draws,
     divisible: true,
   });
+  const queueOf = (...requests: Waiting[]) => {
+    const queue = new FairQueue(budget);
+    for (const request of requests) queue.push(request);
+    return queue;
+  };
   const sizes = (queue: FairQueue<Waiting>) =>
     queue.take().map(({ request, firstRow, rows }) => [request.caller, firstRow, rows]);
 
   test('gives callers turns, however many requests each has', () => {
-    const queue = new FairQueue(budget);
-    for (let n = 0; n < 20; n++) queue.push(waiting('many', 8));
-    queue.push(waiting('one', 8));
+    const queue = queueOf(...Array.from({ length: 20 }, () => waiting('many', 8)), waiting('one', 8));
     expect(sizes(queue).filter(([caller]) => caller === 'one')).toEqual([['one', 0, 8]]);
     expect(queue.rows).toBe(8 * 21 - 32);
   });
 
   test('a large request gives way after a slice, and its rows come in order', () => {
-    const queue = new FairQueue(budget);
-    queue.push(waiting('large', 100));
-    queue.push(waiting('small', 4));
+    const queue = queueOf(waiting('large', 100), waiting('small', 4));
     expect(sizes(queue)).toEqual([
       ['large', 0, 28],
       ['small', 0, 4],
@@ -58,18 +59,16 @@ describe('the queue', () => {
   });
 
   test('of one caller, requests have turns too', () => {
-    const queue = new FairQueue(budget);
-    queue.push(waiting('me', 1000));
-    queue.push(waiting('me', 2));
-    expect(sizes(queue)).toEqual([
+    expect(sizes(queueOf(waiting('me', 1000), waiting('me', 2)))).toEqual([
       ['me', 0, 30],
       ['me', 0, 2],
     ]);
   });
 
   test('puts only equal settings together, and every kind gets its turn', () => {
-    const queue = new FairQueue(budget);
-    for (let n = 0; n < 40; n++) queue.push(waiting(`a${n}`, 8, n % 2 === 0 ? 'even' : 'odd'));
+    const queue = queueOf(
+      ...Array.from({ length: 40 }, (_, n) => waiting(`a${n}`, 8, n % 2 === 0 ? 'even' : 'odd')),
+    );
     const keys: string[][] = [];
     for (let batch = queue.take(); batch.length > 0; batch = queue.take())
       keys.push(batch.map(({ request }) => request.key));
@@ -90,17 +89,14 @@ describe('the queue', () => {
   });
 
   test('what must stay whole goes alone', () => {
-    const queue = new FairQueue<Waiting>(budget);
-    queue.push({ ...waiting('old', 100), divisible: false });
-    queue.push(waiting('new', 3));
+    const queue = queueOf({ ...waiting('old', 100), divisible: false }, waiting('new', 3));
     expect(sizes(queue)).toEqual([['old', 0, 100]]);
     expect(sizes(queue)).toEqual([['new', 0, 3]]);
   });
 
   test('a request that is taken out leaves no rows behind, whole or half done', () => {
-    const queue = new FairQueue<Waiting>(budget);
     const [half, whole] = [waiting('a', 100), waiting('b', 5)];
-    queue.push(half);
+    const queue = queueOf(half);
     queue.take();
     queue.push(whole);
     queue.remove(half);
