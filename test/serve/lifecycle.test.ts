@@ -121,7 +121,7 @@ test('a server that is closed while it loads its models never listens', async ()
 });
 
 test('at its end a server is not ready, answers what it accepted, and refuses the rest', async () => {
-  const server = await start({ batching: { delayMs: 300 } });
+  const server = await start({ batching: { delayMs: 2000 } });
   const { hostname, port } = new URL(server.url);
   const infer = `${server.url}/v2/models/pair/infer`;
   const accepted = Array.from({ length: 20 }, (_, n) => post(infer, request(rowsFor('pair', 2, n))));

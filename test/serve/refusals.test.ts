@@ -16,7 +16,6 @@ beforeAll(async () => {
       draws: 100,
       rowDraws: 2000,
       outputValues: 4000,
-      bodyMs: 200,
     },
   });
 });
@@ -234,9 +233,10 @@ describe('a request beyond a limit', () => {
   });
 
   test('a body that does not come in: 408 by the clock', async () => {
+    const { url } = await start({ limits: { bodyMs: 100 } });
     const status = await new Promise((resolve, reject) => {
       const slow = httpRequest(
-        at('/v2/models/pair/infer'),
+        `${url}/v2/models/pair/infer`,
         { method: 'POST', headers: { 'content-length': 50 } },
         ({ statusCode }) => {
           resolve(statusCode);
