@@ -29,8 +29,10 @@ export class ServerCore {
     readonly runtime: Runtime,
     readonly warn: (message: string) => void,
   ) {
-    const sources = settings.models.map((model) =>
-      typeof model === 'string' ? directorySource(model) : posteriorSource(model),
+    const sources = settings.models.map((model, m) =>
+      typeof model === 'string'
+        ? directorySource(model)
+        : posteriorSource(model, `createServer: models[${m}]`),
     );
     this.repository = new Repository(sources, (...model) => this.#serve(...model), warn);
     const perModel = (read: (served: ServedModel) => number) => () =>

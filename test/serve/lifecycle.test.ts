@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { load } from '../../src/index.ts';
 import { createServer } from '../../src/serve/index.ts';
 import { CURVE, jsonOf, MAIN, temporaryDirectory, varpool, writeConfig } from '../cli/cli.ts';
-import { call, outputs, post, request, rowsFor, runtime, start } from './harness.ts';
+import { call, outputs, POSTERIORS, post, request, rowsFor, runtime, start } from './harness.ts';
 
 const dir = temporaryDirectory();
 const place = (...parts: string[]) => join(dir, ...parts);
@@ -110,6 +110,16 @@ describe('a repository', () => {
     );
     expect(lines.join('')).toContain('loaded anew');
   });
+});
+
+test.each<[object, RegExp]>([
+  [{ name: 'a/b' }, /^createServer: models\[0\]: name: expected a name of letters, .*, got "a\/b" — /],
+  [{ version: 'v1' }, /^createServer: models\[0\]: version: expected a whole number as text, got "v1" — /],
+  [{ draws: 0.5 }, /^createServer: models\[0\]: draws: expected a whole number/],
+  [{ featureName: ['x'] }, /^createServer: models\[0\]: featureName: expected .*did you mean featureNames\?/],
+])('a posterior given as %j is refused by the field', async (change, message) => {
+  const model = { name: 'one', posterior: POSTERIORS.pair, ...change };
+  await expect(createServer({ models: [model] })).rejects.toThrow(message);
 });
 
 test('a server that is closed while it loads its models never listens', async () => {

@@ -3,10 +3,13 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { DEFAULT_DRAWS, MAX_DRAWS } from '../../core/limits.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { CheckpointError } from '../../errors.ts';
 import { openRun, RUN_FILES } from '../../experiment/run/directory.ts';
 import { describeValue, mismatch } from '../../messages.ts';
+import { checkOptions } from '../../options/check.ts';
+import { count, list, section, text, unchecked } from '../../options/fields.ts';
 
 /** All a server needs of one version of a model. */
 export interface LoadedModel {
@@ -47,21 +50,32 @@ export interface PosteriorSource {
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,127}$/;
 const VERSION = /^[1-9]\d{0,14}$/;
-const DEFAULT_DRAWS = 100;
 
-/** @throws CheckpointError for a name that cannot stand in a URL */
-function checkName(name: string, where: string): string {
-  if (NAME.test(name)) return name;
-  const expected = 'a name of letters, digits, dots, - and _';
-  throw new CheckpointError(mismatch(where, expected, describeValue(name), 'write NAME=DIRECTORY'));
-}
+const NAME_EXPECTED = 'a name of letters, digits, dots, - and _';
+
+const names = (description: string) => list(text('a name', ''), 'a list of names', description).optional();
+
+const posteriorFields = section({
+  name: text(NAME_EXPECTED, 'Name in URLs.').regex(NAME, { error: NAME_EXPECTED }),
+  version: text('a whole number as text', 'Version.')
+    .regex(VERSION, { error: 'a whole number as text' })
+    .default('1'),
+  posterior: unchecked<AnyPosterior>('A fitted posterior.'),
+  featureNames: names('Names of the inputs.'),
+  targetNames: names('Names of the targets.'),
+  draws: count('Draws of a request that names none.', MAX_DRAWS).default(DEFAULT_DRAWS),
+});
 
 /** A source of what `varpool serve` is given: `DIRECTORY` or `NAME=DIRECTORY`. */
-export function directorySource(text: string): ModelSource {
-  const at = text.indexOf('=');
-  const named = at > 0 && NAME.test(text.slice(0, at));
-  const dir = named ? text.slice(at + 1) : text;
-  const name = checkName(named ? text.slice(0, at) : basename(resolve(dir)), `serve: ${dir}`);
+export function directorySource(given: string): ModelSource {
+  const at = given.indexOf('=');
+  const named = at > 0 && NAME.test(given.slice(0, at));
+  const dir = named ? given.slice(at + 1) : given;
+  const name = named ? given.slice(0, at) : basename(resolve(dir));
+  if (!NAME.test(name)) {
+    const got = describeValue(name);
+    throw new CheckpointError(mismatch(`serve: ${dir}`, NAME_EXPECTED, got, 'write NAME=DIRECTORY'));
+  }
   return {
     name,
     versions: () => {
@@ -76,13 +90,13 @@ export function directorySource(text: string): ModelSource {
   };
 }
 
-export function posteriorSource(given: PosteriorSource): ModelSource {
-  const { name, version = '1', posterior, featureNames, targetNames, draws = DEFAULT_DRAWS } = given;
-  checkName(name, 'createServer: models');
-  if (!VERSION.test(version)) {
-    const where = `createServer: models: ${name}: version`;
-    throw new CheckpointError(mismatch(where, 'a whole number as text', describeValue(version), "write '1'"));
-  }
+/** @throws TypeError or RangeError that names the field */
+export function posteriorSource(given: PosteriorSource, where: string): ModelSource {
+  const { name, version, posterior, featureNames, targetNames, draws } = checkOptions(
+    where,
+    posteriorFields,
+    given,
+  );
   const load = () => ({
     posterior,
     featureNames: featureNames ?? null,
