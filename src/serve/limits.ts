@@ -2,9 +2,6 @@
 
 import { count, positive, section } from '../options/fields.ts';
 
-export { MAX_DRAWS } from '../core/limits.ts';
-export { PREDICTION_MODES as MODES } from '../core/prediction/predictionMode.ts';
-
 export const limitFields = section({
   bodyBytes: count('Bytes of a request body as sent.').default(32 << 20),
   inflatedBytes: count('Bytes of a request body after decompression.').default(64 << 20),

@@ -1,5 +1,6 @@
 // The OpenAPI document of a server: every endpoint, what it takes and what it answers.
 
+import { PREDICTION_MODES } from '../core/prediction/predictionMode.ts';
 import { DATATYPES } from './protocol/datatypes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -122,7 +123,7 @@ const SCHEMAS: Json = {
             maxLength: 1024,
             description: 'Seed of the draws; default: that of the posterior.',
           },
-          mode: { type: 'string', enum: ['sample', 'mean', 'marginal'], default: 'sample' },
+          mode: { type: 'string', enum: PREDICTION_MODES, default: 'sample' },
           quantiles: {
             description: 'Levels between 0 and 1, as a list or as text with commas.',
             oneOf: [

@@ -29,7 +29,7 @@ export interface ServerOptions {
   /** Seconds between looks at the run directories; 0 never looks. Default 2. */
   readonly reloadSeconds?: number;
   /** What is logged as lines of JSON; default `warn`. */
-  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logLevel?: (typeof LOG_LEVELS)[number];
   /** Takes each line of the log; default stderr. */
   readonly log?: (line: string) => void;
 }
@@ -44,6 +44,9 @@ export interface Server extends AsyncDisposable {
   /** Is not ready from now on, finishes what was accepted, refuses the rest, and ends every thread. */
   close(): Promise<void>;
 }
+
+/** What a log may hold, most first. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** Most threads of a model where the caller names none: each keeps weights of its own. */
 const MOST_THREADS = 4;
@@ -65,7 +68,7 @@ const schema = section({
   limits: limitFields.prefault({}),
   batching: batchFields.prefault({}),
   reloadSeconds: wholeNumber('Seconds between looks at the run directories; 0 never looks.').default(2),
-  logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent'], 'What is logged.').default('warn'),
+  logLevel: oneOf(LOG_LEVELS, 'What is logged.').default('warn'),
   log: callback<(line: string) => void>('Takes each line of the log.').optional(),
 });
 

@@ -4,6 +4,8 @@ import { Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import type { Server, ServerOptions } from '../../serve/index.ts';
+import { batchFields, limitFields } from '../../serve/limits.ts';
+import { LOG_LEVELS } from '../../serve/options.ts';
 import { EXIT } from '../failure.ts';
 import { type OutputFlags, type RuntimeFlags, wholeNumber, withOutput } from '../flags.ts';
 import { note, printResult, warn } from '../output.ts';
@@ -19,16 +21,17 @@ interface ServeFlags extends OutputFlags, Pick<RuntimeFlags, 'backend'> {
 }
 
 const TOKEN = 'VARPOOL_SERVE_TOKEN';
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
+
+const namesOf = ({ shape }: { readonly shape: object }) => Object.keys(shape).join(', ');
 
 const HELP = `
 RUN is a run directory, or a directory of runs 1, 2, … that are versions of one model; NAME=RUN gives it another name.
 The server speaks the Open Inference Protocol v2: see docs/serving.md, and the page at /. It listens on this machine alone
 unless --host says otherwise; for TLS, put a proxy in front. Where ${TOKEN} is set, requests must carry it as a bearer
 token. SIGTERM: not ready at once, answers what was accepted, refuses the rest, ends with status 0.
-Limits (--limit NAME=N): bodyBytes, inflatedBytes, rows, draws, rowDraws, outputValues, concurrency, queueRows, bodyMs,
-deadlineMs, drainMs. Batches (--batch NAME=N): rows, sliceRows, rowDraws, delayMs.`;
+Limits (--limit NAME=N): ${namesOf(limitFields)}.
+Batches (--batch NAME=N): ${namesOf(batchFields)}.`;
 
 export function serveCommand(): Command {
   const command = new Command('serve')
@@ -43,7 +46,7 @@ export function serveCommand(): Command {
     )
     .option('--backend <name>', 'what computes; the bits are the same, but for tfjs', 'auto')
     .addOption(
-      new Option('--log <level>', `lines of JSON on stderr: ${LEVELS.join(', ')}`).argParser(logLevel),
+      new Option('--log <level>', `lines of JSON on stderr: ${LOG_LEVELS.join(', ')}`).argParser(logLevel),
     )
     .addOption(
       new Option('--reload <seconds>', 'look at the directories this often and load what changed; 0 never')
@@ -136,10 +139,10 @@ function portNumber(text: string): number {
   return text === '0' ? 0 : wholeNumber('--port', text, 65_535);
 }
 
-function logLevel(text: string): (typeof LEVELS)[number] {
-  const found = LEVELS.find((level) => level === text);
+function logLevel(text: string): (typeof LOG_LEVELS)[number] {
+  const found = LOG_LEVELS.find((level) => level === text);
   if (found !== undefined) return found;
-  throw new ConfigError(mismatch('--log', LEVELS.join(', '), describeValue(text), 'use one of these'));
+  throw new ConfigError(mismatch('--log', LOG_LEVELS.join(', '), describeValue(text), 'use one of these'));
 }
 
 /** NAME=N, collected over several uses of the flag. */

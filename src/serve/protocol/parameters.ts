@@ -1,12 +1,12 @@
 // The parameters of an inference request: those of varpool as one schema, and those of the protocol that ask for something else.
 
 import type * as z from 'zod';
-import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
+import { MAX_DRAWS } from '../../core/limits.ts';
+import { PREDICTION_MODES, type PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { describeValue } from '../../messages.ts';
 import { checkOptions } from '../../options/check.ts';
 import { count, oneOf, positive, section, unchecked } from '../../options/fields.ts';
 import type { AdaptiveDraws } from '../../runtime/adaptiveDraws.ts';
-import { MAX_DRAWS, MODES } from '../limits.ts';
 import { asRefusal, badField } from '../problem.ts';
 
 export interface InferParameters {
@@ -35,7 +35,7 @@ export const parameterFields = section({
   seed: unchecked<string | number>(
     'Seed of the draws: a string or an integer. Default: that of the posterior.',
   ).optional(),
-  mode: oneOf(MODES, 'What is drawn: weights, nothing, or pre-activations.').default('sample'),
+  mode: oneOf(PREDICTION_MODES, 'What is drawn: weights, nothing, or pre-activations.').default('sample'),
   quantiles: unchecked<unknown>(
     'Levels of predictive quantiles: a list, or a string such as 0.05,0.95.',
   ).optional(),
@@ -61,7 +61,7 @@ export function readParameters(given: Readonly<Record<string, unknown>>): InferP
     draws: draws ?? null,
     adaptive: readTolerance(read),
     seed: readSeed(read.seed),
-    mode: mode as PredictionMode,
+    mode,
     quantiles: readLevels(read.quantiles),
     deadlineMs: deadline,
   };
