@@ -92,7 +92,7 @@ describe('scale', () => {
 
 describe('header', () => {
   const asks = (line: string) =>
-    `line 1: expected a header of names or a row of data, got "${line}", the numbers of columns — set data.header to true if it names the columns, false if it is a row`;
+    `line 1: expected a header of names or a row of data, got "${line}", the numbers of columns — set data.header to true if line 1 names the columns, false if it is a row`;
 
   test('columns that pandas counted are asked about, and read as told', () => {
     expect(said(() => load('path: header/np_reg.csv, target: -1'))).toBe(
