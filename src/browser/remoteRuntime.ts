@@ -142,9 +142,12 @@ function plainPart(settings: FitSettings): FitCall['settings'] {
 class Mailbox<T> {
   #item: { readonly value: T; readonly taken: () => void } | null = null;
   #ended = false;
+  #left = false;
   #wake: () => void = () => undefined;
 
+  /** @throws when the reader has left, so that the worker makes no more items */
   put(value: T): Promise<void> {
+    if (this.#left) throw new Error('draws: the loop over them has ended');
     return new Promise((taken) => {
       this.#item = { value, taken };
       this.#wake();
@@ -157,17 +160,24 @@ class Mailbox<T> {
   }
 
   async *taken(): AsyncGenerator<T> {
-    for (;;) {
-      if (this.#item !== null) {
-        const { value, taken } = this.#item;
-        this.#item = null;
-        yield value;
-        taken();
-      } else if (this.#ended) return;
-      else
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+    try {
+      for (;;) {
+        if (this.#item !== null) {
+          const { value, taken } = this.#item;
+          this.#item = null;
+          try {
+            yield value;
+          } finally {
+            taken();
+          }
+        } else if (this.#ended) return;
+        else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+      }
+    } finally {
+      this.#left = true;
     }
   }
 }

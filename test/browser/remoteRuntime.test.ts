@@ -15,6 +15,8 @@ const { model, data, options } = smallProblem('gaussian', 2);
 const seed = 'elsewhere';
 let workers: FakeWorker[];
 let warnings: string[];
+/** Messages of the workers to the page. */
+let sent: { readonly kind: string }[];
 let runtime: RemoteRuntime;
 const onNode = createRuntime({ workers: 2, backend: 'wasm', seed });
 
@@ -35,8 +37,16 @@ const platform: Platform = {
 beforeEach(() => {
   workers = [];
   warnings = [];
+  sent = [];
   const start = () => {
-    const worker = new FakeWorker((scope, role) => answerRuntimeCalls(scope, role as RuntimeSetup));
+    const worker = new FakeWorker((scope, role) => {
+      const postMessage = (message: unknown) => {
+        sent.push(message as (typeof sent)[number]);
+        scope.postMessage(message);
+      };
+      const addEventListener = scope.addEventListener.bind(scope);
+      answerRuntimeCalls({ ...scope, postMessage, addEventListener }, role as RuntimeSetup);
+    });
     workers.push(worker);
     return worker;
   };
@@ -92,6 +102,9 @@ test('gives single draws one by one, as many as are asked for', async () => {
   const expected = [];
   for await (const draw of onNode.draws(posterior, data.x, { draws: 3 })) expected.push(draw);
   expect(drawn).toEqual(expected);
+  // The worker's call ends with the loop, and gives its memory back: the training before it ended with a result.
+  const ends = () => sent.map(({ kind }) => kind).filter((kind) => kind === 'result' || kind === 'error');
+  await expect.poll(ends).toEqual(['result', 'error']);
 });
 
 test('an ensemble has the bits of Node', async () => {
