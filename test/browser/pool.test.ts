@@ -54,17 +54,20 @@ test('a request whose worker throws or dies is lost, and the next one has anothe
 });
 
 test('ends the workers of given requests, those that wait among them, and no others', async () => {
+  const given: number[] = [];
+  let answer: () => void = () => undefined;
   const workers = poolOf(2, (n, reply) => {
-    if (n === 1) setTimeout(() => reply({ kind: 'reply', reply: REPLY }), 50);
+    given.push(n);
+    if (n === 1) answer = () => reply({ kind: 'reply', reply: REPLY });
   });
   const ending = new AbortController();
   const hung = pool.run(REQUEST, ending);
   const other = pool.run(REQUEST);
   const waiting = pool.run(REQUEST, ending);
   for (const run of [hung, waiting]) run.catch(() => undefined);
-  await expect.poll(() => workers.length).toBe(2);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await expect.poll(() => [...given].sort()).toEqual([0, 1]);
   await pool.endWorkers([ending]);
+  answer();
   await expect(hung).rejects.toThrow(LostRequestError);
   await expect(waiting).rejects.toThrow(LostRequestError);
   expect(await other).toEqual(REPLY);
