@@ -2,6 +2,13 @@
 
 import { count, positive, section } from '../options/fields.ts';
 
+/** Timers hold 31 bits: a longer one would fire at once. */
+const MAX_MS = 2 ** 31 - 1;
+
+function milliseconds(description: string) {
+  return positive(description).max(MAX_MS, { error: `at most ${MAX_MS}` });
+}
+
 export const limitFields = section({
   bodyBytes: count('Bytes of a request body as sent.').default(32 << 20),
   inflatedBytes: count('Bytes of a request body after decompression.').default(64 << 20),
@@ -13,16 +20,18 @@ export const limitFields = section({
     1024,
   ),
   queueRows: count('Rows that wait or are being computed, of each model.').default(65_536),
-  bodyMs: positive('Milliseconds within which a body must arrive.').default(30_000),
-  deadlineMs: positive('Milliseconds after which a request without a deadline is given up.').default(60_000),
-  drainMs: positive('Milliseconds in which accepted requests may finish when the server stops.').default(
+  bodyMs: milliseconds('Milliseconds within which a body must arrive.').default(30_000),
+  deadlineMs: milliseconds('Milliseconds after which a request without a deadline is given up.').default(
+    60_000,
+  ),
+  drainMs: milliseconds('Milliseconds in which accepted requests may finish when the server stops.').default(
     30_000,
   ),
 });
 
 export const batchFields = section({
   rows: count('Rows computed together at most.').default(256),
-  delayMs: positive('Milliseconds that an idle model waits for more rows; default none.').optional(),
+  delayMs: milliseconds('Milliseconds that an idle model waits for more rows; default none.').optional(),
   sliceRows: count('Rows of one request that go into a batch before others have their turn.').default(64),
   rowDraws: count('Rows × draws computed together at most; 16 rows always are.').default(131_072),
 });

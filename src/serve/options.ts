@@ -48,6 +48,9 @@ export interface Server extends AsyncDisposable {
 /** What a log may hold, most first. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
+/** A day. */
+export const MAX_RELOAD_SECONDS = 86_400;
+
 /** Most threads of a model where the caller names none: each keeps weights of its own. */
 const MOST_THREADS = 4;
 
@@ -67,7 +70,9 @@ const schema = section({
   token: text('a token', 'What every request must carry.').optional(),
   limits: limitFields.prefault({}),
   batching: batchFields.prefault({}),
-  reloadSeconds: wholeNumber('Seconds between looks at the run directories; 0 never looks.').default(2),
+  reloadSeconds: wholeNumber('Seconds between looks at the run directories; 0 never looks.')
+    .max(MAX_RELOAD_SECONDS, { error: `at most ${MAX_RELOAD_SECONDS}` })
+    .default(2),
   logLevel: oneOf(LOG_LEVELS, 'What is logged.').default('warn'),
   log: callback<(line: string) => void>('Takes each line of the log.').optional(),
 });

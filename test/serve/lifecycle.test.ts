@@ -122,6 +122,15 @@ test.each<[object, RegExp]>([
   await expect(createServer({ models: [model] })).rejects.toThrow(message);
 });
 
+test.each([
+  [{ limits: { deadlineMs: 2 ** 31 } }, 'limits.deadlineMs: expected at most 2147483647, got 2147483648'],
+  [{ batching: { delayMs: 1e10 } }, 'batching.delayMs: expected at most 2147483647, got 10000000000'],
+  [{ reloadSeconds: 86_401 }, 'reloadSeconds: expected at most 86400, got 86401'],
+])('a time beyond what a timer holds is refused: %j', async (options, message) => {
+  const models = [{ name: 'one', posterior: POSTERIORS.pair }];
+  await expect(createServer({ models, ...options })).rejects.toThrow(message);
+});
+
 test('a server that is closed while it loads its models never listens', async () => {
   const server = await createServer({ models: [place('run1')], port: 0 });
   const listening = server.listen();

@@ -5,7 +5,7 @@ import { ConfigError } from '../../errors.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import type { Server, ServerOptions } from '../../serve/index.ts';
 import { batchFields, limitFields } from '../../serve/limits.ts';
-import { LOG_LEVELS } from '../../serve/options.ts';
+import { LOG_LEVELS, MAX_RELOAD_SECONDS } from '../../serve/options.ts';
 import { EXIT } from '../failure.ts';
 import { type OutputFlags, type RuntimeFlags, wholeNumber, withOutput } from '../flags.ts';
 import { note, printResult, warn } from '../output.ts';
@@ -50,7 +50,7 @@ export function serveCommand(): Command {
     )
     .addOption(
       new Option('--reload <seconds>', 'look at the directories this often and load what changed; 0 never')
-        .argParser((text) => (text === '0' ? 0 : wholeNumber('--reload', text, 86_400)))
+        .argParser((text) => (text === '0' ? 0 : wholeNumber('--reload', text, MAX_RELOAD_SECONDS)))
         .default(2),
     )
     .addOption(
