@@ -1,12 +1,13 @@
 // Columns of categories without an order: a feature for each level, 1 where the cell is of that level and else 0 (one-hot).
 
 import type { Fields } from '../options/kinds.ts';
-import { type ColumnKind, type LearnedBase, Refused } from './column.ts';
+import { type ColumnKind, Refused } from './column.ts';
 import {
   hasMissing,
+  LEVEL_CELLS,
+  type LearnedLevels,
   learnLevels,
-  levelOf,
-  levelsProblem,
+  levelTreatment,
   mostFrequentLevel,
   NO_LEVELS,
   unseen,
@@ -24,25 +25,15 @@ export interface CategoricalOptions {
   readonly indicator?: boolean | undefined;
 }
 
-export interface LearnedCategories extends LearnedBase {
-  readonly levels: readonly string[];
+export interface LearnedCategories extends LearnedLevels {
   readonly unseen: (typeof UNSEEN)[number];
-  /** The level of a missing cell; null for none. */
-  readonly fill: string | null;
   /** Whether a feature is 1 where the cell is missing. */
   readonly indicator: boolean;
   /** Whether a missing cell is of no level: all features but the indicator are 0. */
   readonly missingLevel: boolean;
 }
 
-/** What a table-wide treatment of missing cells means for categories. */
-function treatment(
-  { missing }: CategoricalOptions,
-  general: { readonly treatment: string },
-): (typeof MISSING)[number] {
-  const stated = missing ?? general.treatment;
-  return MISSING.find((known) => known === stated) ?? 'level';
-}
+const treatment = levelTreatment(MISSING, 'level');
 
 export const categoricalOptions = ({ oneOf, list, anyText, count, flag }: Fields) => ({
   levels: list(
@@ -67,6 +58,7 @@ export const categoricalOptions = ({ oneOf, list, anyText, count, flag }: Fields
 });
 
 export const categorical: ColumnKind<CategoricalOptions, LearnedCategories> = {
+  ...LEVEL_CELLS,
   saved: ({ oneOf, list, anyText, flag }: Fields) => ({
     levels: list(anyText('A level.'), 'a list of texts', 'Levels.'),
     unseen: oneOf(UNSEEN, 'What is done about other texts.'),
@@ -74,9 +66,6 @@ export const categorical: ColumnKind<CategoricalOptions, LearnedCategories> = {
     indicator: flag('Whether a feature says where a cell is missing.'),
     missingLevel: flag('Whether a missing cell is of no level.'),
   }),
-  numbers: false,
-  cell: levelOf,
-  refusal: () => ({ expected: 'a text, a number or a boolean', next: 'pass one of the levels' }),
   treatment,
   learn: (name, column, rows, options, general) => {
     const treated = treatment(options, general);
@@ -125,6 +114,4 @@ export const categorical: ColumnKind<CategoricalOptions, LearnedCategories> = {
         );
     };
   },
-  isPlain: () => false,
-  problem: ({ levels, fill }) => levelsProblem(levels, fill),
 };

@@ -1,7 +1,7 @@
-// The levels of a column of categories: which there are in the training rows, in one order for every machine.
+// What columns of categories share: their cells, and which levels there are in the training rows, in one order for every machine.
 
 import { listed } from '../messages.ts';
-import { type RawColumn, Refused } from './column.ts';
+import { type LearnedBase, type MissingCells, type RawColumn, Refused } from './column.ts';
 
 /**
  * Distinct texts of the training rows: in numeric order if all are plain integers, else in the order of UTF-16 code units (of no locale).
@@ -30,6 +30,33 @@ export function mostFrequentLevel(
   let best = levels[0];
   for (const level of levels) if ((count.get(level) ?? 0) > (count.get(best) ?? 0)) best = level;
   return best;
+}
+
+/** What every kind learns: its levels, and the level of a missing cell, null for none. */
+export interface LearnedLevels extends LearnedBase {
+  readonly levels: readonly string[];
+  readonly fill: string | null;
+}
+
+/** The part of a column kind that is the same whatever features levels become. */
+export const LEVEL_CELLS = {
+  numbers: false,
+  cell: levelOf,
+  refusal: () => ({ expected: 'a text, a number or a boolean', next: 'pass one of the levels' }),
+  isPlain: () => false,
+  problem: ({ levels, fill }: LearnedLevels): string | null => {
+    if (new Set(levels).size < levels.length) return 'a level twice';
+    return fill === null || levels.includes(fill) ? null : 'a fill that is no level';
+  },
+} as const;
+
+/**
+ * The treatment of missing cells that a column names, else that of the table.
+ * @param otherwise in place of one that categories cannot have, such as the mean
+ */
+export function levelTreatment<T extends string>(known: readonly T[], otherwise: T) {
+  return ({ missing }: { readonly missing?: T | undefined }, general: Pick<MissingCells, 'treatment'>): T =>
+    known.find((treatment) => treatment === (missing ?? general.treatment)) ?? otherwise;
 }
 
 /** What is refused where there is none: expected, got, next. */
@@ -62,12 +89,6 @@ export function unseen(levels: readonly string[], text: string, next: string): n
     quoted(text),
     next,
   );
-}
-
-/** What is wrong with levels that were saved, or null. */
-export function levelsProblem(levels: readonly string[], fill: string | null): string | null {
-  if (new Set(levels).size < levels.length) return 'a level twice';
-  return fill === null || levels.includes(fill) ? null : 'a fill that is no level';
 }
 
 function quoted(text: string): string {

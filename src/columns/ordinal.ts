@@ -1,12 +1,13 @@
 // Columns of categories with an order: the feature is the place of the level, from 0.
 
 import type { Fields } from '../options/kinds.ts';
-import { type ColumnKind, type LearnedBase, Refused } from './column.ts';
+import { type ColumnKind, Refused } from './column.ts';
 import {
   hasMissing,
+  LEVEL_CELLS,
+  type LearnedLevels,
   learnLevels,
-  levelOf,
-  levelsProblem,
+  levelTreatment,
   mostFrequentLevel,
   NO_LEVELS,
   unseen,
@@ -21,19 +22,11 @@ export interface OrdinalOptions {
   readonly indicator?: boolean | undefined;
 }
 
-export interface LearnedOrdinal extends LearnedBase {
-  readonly levels: readonly string[];
-  readonly fill: string | null;
+export interface LearnedOrdinal extends LearnedLevels {
   readonly indicator: boolean;
 }
 
-function treatment(
-  { missing }: OrdinalOptions,
-  general: { readonly treatment: string },
-): (typeof MISSING)[number] {
-  const stated = missing ?? general.treatment;
-  return MISSING.find((known) => known === stated) ?? 'mostFrequent';
-}
+const treatment = levelTreatment(MISSING, 'mostFrequent');
 
 export const ordinalOptions = ({ oneOf, list, anyText, flag }: Fields) => ({
   levels: list(
@@ -51,14 +44,12 @@ export const ordinalOptions = ({ oneOf, list, anyText, flag }: Fields) => ({
 });
 
 export const ordinal: ColumnKind<OrdinalOptions, LearnedOrdinal> = {
+  ...LEVEL_CELLS,
   saved: ({ list, anyText, flag }: Fields) => ({
     levels: list(anyText('A level.'), 'a list of texts', 'Levels in their order.'),
     fill: anyText('The level of a missing cell.').nullable(),
     indicator: flag('Whether a feature says where a cell is missing.'),
   }),
-  numbers: false,
-  cell: levelOf,
-  refusal: () => ({ expected: 'a text, a number or a boolean', next: 'pass one of the levels' }),
   treatment,
   learn: (name, column, rows, options, general) => {
     const levels = options.levels ?? learnLevels(column, rows);
@@ -88,6 +79,4 @@ export const ordinal: ColumnKind<OrdinalOptions, LearnedOrdinal> = {
         );
     };
   },
-  isPlain: () => false,
-  problem: ({ levels, fill }) => levelsProblem(levels, fill),
 };
