@@ -19,7 +19,7 @@ export interface SeedCoverage {
   readonly outside: number;
 }
 
-/** Trains the demo with other seeds, side by side, and measures each. @param onSeed told of each that is done */
+/** Trains the demo with other seeds, side by side, and measures each. @param onSeed called after each seed, with the number that are done */
 export async function otherSeeds(
   config: ResolvedConfig,
   runtime: Runtime,

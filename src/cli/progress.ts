@@ -6,7 +6,7 @@ import { number, percent, seconds } from '../report/numbers.ts';
 import type { Evaluation, TrainProgress } from '../scheduler/training/reports.ts';
 import { note } from './output.ts';
 
-/** Beyond this many epochs, plain lines are for every n-th, so that there are about so many. */
+/** Beyond this many epochs, plain lines are for every n-th, which makes about this many lines. */
 const MAX_LINES = 50;
 
 export interface TrainingDisplay {
@@ -39,7 +39,7 @@ function liveBar(): TrainingDisplay {
   const bar = progressBar('{bar} {percentage} % · epoch {epoch}/{epochs} · {text} · {eta_formatted} left');
   let text = 'starting';
   let started: number | null = null;
-  /** Not 0 where a run goes on. */
+  /** Not 0 where a run is resumed. */
   let firstStep = 0;
   return {
     onProgress({ step, steps, epoch, epochs }) {

@@ -52,7 +52,7 @@ export function overridden(
 
 export interface TrainAndReportOptions {
   readonly title: string;
-  /** Where a run that was cut short goes on. */
+  /** Where a run that was cut short resumes. */
   readonly resume?: ResumePoint;
   /** Further measurements, and what the top of the report says of them. */
   readonly further?: (
@@ -173,7 +173,7 @@ function nativeHint(): Row {
 function withWayOn(error: unknown, dir: string, saved: string): unknown {
   if (error instanceof InterruptedError) {
     const what = saved === '' ? '' : `, ${saved}`;
-    return new InterruptedError(`interrupted${what}; varpool resume ${dir} goes on`);
+    return new InterruptedError(`interrupted${what}; varpool resume ${dir} resumes it`);
   }
   if (error instanceof WorkerLostError)
     return new WorkerLostError(`${error.message}, then varpool resume ${dir}`, { cause: error });

@@ -46,7 +46,7 @@ export interface ColumnKind<O = never, L = never> {
   readonly parse?: (text: string, from: O | L, plain: (text: string) => number) => number;
   /** A cell of an object that is not missing: the number or text it stands for, or undefined. */
   readonly cell: (value: unknown, from: O | L) => number | string | undefined;
-  /** What the column takes, and what to do about anything else; null to leave the words to whoever reads plain numbers. */
+  /** What the column takes, and what to do about anything else; null where the reader of plain numbers has the words for it. */
   readonly refusal: (from: O | L) => Refusal | null;
   /** What is done about missing cells where the column says nothing of its own. */
   readonly treatment: (options: O, missing: MissingCells) => string;

@@ -1,4 +1,4 @@
-// Which rows are taken out of a list for a part: by lot, by lot in proportion to classes, whole groups by lot, or the last ones.
+// Which rows are taken out of a list for a part: random rows, random rows in proportion to classes, random groups, or the last ones.
 
 import { count, fail } from './message.ts';
 

@@ -17,7 +17,7 @@ export interface ColumnFile {
 export interface CommonSpec {
   /** Rows held out of train, by seed: how many, or below 1 which part of them. */
   readonly validation?: number | undefined;
-  /** Train on the first so many rows only (after test and validation were taken out); for quick runs. */
+  /** Train on the first N rows only, after test and validation rows are taken out; for quick runs. */
   readonly limit?: number | undefined;
   /** Whether features and numeric targets are standardized on the training rows; used by the trainer, not by the readers. */
   readonly standardize?: boolean | undefined;

@@ -15,7 +15,7 @@ export interface SplitOptions extends RowKinds {
   readonly testFraction?: number | undefined;
   /** How many of the rows for training are held out, by seed; below 1 the part of them. */
   readonly validation?: number | undefined;
-  /** Keep only the first so many of the rows left for training. */
+  /** Keep only the first N of the rows left for training. */
   readonly limit?: number | undefined;
 }
 

@@ -3,7 +3,7 @@
 import { type RunReport, reportsByMember } from '../experiment/ensemble/memberRuns.ts';
 import type { TrainingCurves, Value, ValueBand } from './reportData.ts';
 
-/** @param curvesOf the curves of one training, as one of so many epochs would show them */
+/** @param curvesOf the curves of one training, as one of that many epochs would show them */
 export function memberCurves(
   reports: readonly RunReport[],
   curvesOf: (reports: readonly RunReport[], length: number) => TrainingCurves,

@@ -1,6 +1,6 @@
 // Numbers as people read them, in a report or on a terminal: digits, percent, seconds.
 
-/** A number with so many digits as mean something. */
+/** A number with its significant digits alone. */
 export function number(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return String(value);
   return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-4)

@@ -94,7 +94,7 @@ test('killed in mid-training and resumed, it ends with the same digests', async 
   await run.ended;
   const resumed = varpool(dir, 'resume', 'killed', '--json', '--workers', '1');
   expect(resumed.status, resumed.stderr).toBe(0);
-  expect(resumed.stderr).toMatch(/going on after step \d+ \(of 1500 epochs of each of 3 members\)/);
+  expect(resumed.stderr).toMatch(/resuming after step \d+ \(of 1500 epochs of each of 3 members\)/);
   const [was, is] = [jsonOf(whole), jsonOf(resumed)];
   expect(is).toMatchObject({ posteriorDigest: was.posteriorDigest, members: was.members, test: was.test });
   expect(is.resumedFrom).toBeGreaterThan(0);

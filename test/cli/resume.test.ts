@@ -51,7 +51,7 @@ async function started(run: string) {
   return life;
 }
 
-/** Goes on to the end, which must be that of the uninterrupted run. */
+/** Resumes to the end, which must be that of the uninterrupted run. */
 function finish(run: string, ...flags: string[]) {
   const ended = varpool(dir, 'resume', run, '--json', ...flags);
   expect(ended.status, ended.stderr).toBe(0);
@@ -81,20 +81,19 @@ describe('a process', () => {
       child.kill(signal);
       const { status, stderr } = await ended;
       expect(status, stderr).toBe(130);
-      const saved = /varpool: interrupted, state after step (\d+) saved; varpool resume \w+ goes on\n$/.exec(
-        stderr,
-      );
+      const saved =
+        /varpool: interrupted, state after step (\d+) saved; varpool resume \w+ resumes it\n$/.exec(stderr);
       expect(saved, stderr).not.toBeNull();
       const { manifest } = openRun(at(signal));
       expect(manifest).toMatchObject({ status: 'interrupted', steps: Number(saved?.[1]) });
       const { stderr: told, stdout } = finish(signal, '--workers', '1', '--backend', 'wasm');
-      expect(told).toContain(`going on after step ${saved?.[1]} (of 600 epochs)`);
+      expect(told).toContain(`resuming after step ${saved?.[1]} (of 600 epochs)`);
       expect(JSON.parse(stdout)).toMatchObject({ workers: 1, backend: 'wasm' });
       expect(openRun(at(signal)).manifest.resumptions).toHaveLength(1);
     },
   );
 
-  test('that is killed goes on from its last state', async () => {
+  test('that is killed resumes from its last state', async () => {
     const { child, ended } = await started('killed');
     child.kill('SIGKILL');
     await ended;
@@ -129,7 +128,7 @@ describe('a process', () => {
     expect(varpool(dir, 'train', 'curve.yaml', '--out', 'busy', '--force', '--quiet').status).toBe(0);
   });
 
-  test('whose workers die again and again ends with 5 and a state, and goes on when they live', () => {
+  test('whose workers die again and again ends with 5 and a state, and resumes when they live', () => {
     // Not on native: koffi, like Node, falls over when a thread is ended while it sets itself up there, which nothing but this test does.
     const words = 'train long.yaml --out lost --quiet --workers 2 --backend wasm'.split(' ');
     const preload = ['--import', resolve('test/support/endsWorkers.mjs')];
@@ -151,7 +150,7 @@ describe('resume', () => {
   test('of a finished run says so, prints what it came to and changes nothing', () => {
     const before = readFileSync(at('whole/manifest.json'));
     const ended = varpool(dir, 'resume', 'whole', '--json');
-    expect(ended).toMatchObject({ status: 0, stderr: 'whole is finished; there is nothing to go on with\n' });
+    expect(ended).toMatchObject({ status: 0, stderr: 'whole is finished; there is nothing to resume\n' });
     expect(jsonOf(ended)).toMatchObject({ posteriorDigest: digest, test: test_, resumedFrom: null });
     expect(ended.stdout).toContain(digest);
     expect(readFileSync(at('whole/manifest.json'))).toEqual(before);
@@ -200,7 +199,7 @@ describe('resume', () => {
   test.each([
     [
       ['resume', 'whole', '--seed', '7'],
-      /^varpool: --seed: expected none, for a run goes on with the seed it began with, got one — .+\n$/,
+      /^varpool: --seed: expected none, for a run resumes with the seed it began with, got one — .+\n$/,
     ],
     [
       ['resume', 'nothing'],

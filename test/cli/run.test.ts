@@ -127,7 +127,7 @@ describe('train', () => {
     child.kill('SIGINT');
     const { status, stderr } = await ended;
     expect(stderr).toMatch(
-      /varpool: interrupted(, state after step \d+ saved)?; varpool resume long goes on\n$/,
+      /varpool: interrupted(, state after step \d+ saved)?; varpool resume long resumes it\n$/,
     );
     expect(status).toBe(130);
     const manifest = JSON.parse(readFileSync(join(dir, 'long/manifest.json'), 'utf8'));

@@ -71,7 +71,7 @@ describe('varpool sweep', () => {
     expect(again.stdout.split('\n').slice(0, 5)).toEqual(lines.slice(0, 5));
   });
 
-  test('killed half way it goes on without doing finished cells again, to the same digests', async () => {
+  test('killed half way it resumes without repeating finished cells, to the same digests', async () => {
     const file = sweepFile('killed', 300);
     const started = startVarpool(cwd, 'sweep', file, '--out', 'killed', '--workers', '2');
     await started.wrote(/^cell 5\/12/m);
@@ -97,13 +97,11 @@ describe('varpool sweep', () => {
     started.child.kill('SIGINT');
     const { status, stderr } = await started.ended;
     expect(status).toBe(130);
-    expect(stderr).toMatch(
-      /^varpool: interrupted; varpool resume runs\/interrupted goes on with the sweep$/m,
-    );
+    expect(stderr).toMatch(/^varpool: interrupted; varpool resume runs\/interrupted resumes the sweep$/m);
     expect(results('runs/interrupted').length).toBeGreaterThanOrEqual(2);
     expect(results('runs/interrupted').length).toBeLessThan(12);
     expect(existsSync(join(cwd, 'runs/interrupted/.varpool.lock'))).toBe(false);
-    // What ended is in the tables already, and the directory is enough to go on with.
+    // What ended is in the tables already, and the directory is enough to resume.
     const cells = readFileSync(join(cwd, 'runs/interrupted/cells.csv'), 'utf8');
     expect(cells.match(/,finished,/g)).toHaveLength(results('runs/interrupted').length);
     expect(cells).toContain(',not run,');

@@ -106,7 +106,7 @@ describe('categories', () => {
     expect(most.features(null)).toEqual([0, 1, 1]);
   });
 
-  test('rare ones are no levels where so many rows are asked for', () => {
+  test('texts in fewer rows than leastRows are no levels', () => {
     const raw = texts('a', 'a', 'b');
     const spec = options({ kind: 'categorical', leastRows: 2, unseen: 'other' } as never);
     expect(learned(spec, raw).names).toEqual(['c=a', 'c other']);

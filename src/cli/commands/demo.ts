@@ -129,7 +129,7 @@ function seedsDisplay(quiet: boolean) {
   return { onSeed: (done: number) => bar.update(done), end: () => bar.stop() };
 }
 
-/** Three commands to go on with. */
+/** Three commands to try next. */
 function nextCommands(dir: string): string {
   const commands = [
     ['init data.csv --target COLUMN', 'writes a config for a table of your own, for train to take'],

@@ -1,7 +1,7 @@
 // varpool init: a commented config for a table, or a copy of an example with its data.
 
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, parse, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { resolveColumns } from '../../data/columns.ts';
@@ -80,13 +80,7 @@ function writeStarter(path: string, flags: InitFlags): void {
     flags.header === 'skip' ? 'skip' : flags.header === undefined ? undefined : flags.header === 'true';
   const survey = surveyTable(path, { delimiter, header, encoding, authority: 'flags' });
   const target = targetOf(path, survey, flags.target);
-  const out =
-    flags.out ??
-    `${runName(
-      basename(path)
-        .replace(/\.gz$/i, '')
-        .replace(extname(path.replace(/\.gz$/i, '')), ''),
-    )}.yaml`;
+  const out = flags.out ?? `${runName(parse(path.replace(/\.gz$/i, '')).name)}.yaml`;
   refuseExisting(out, flags.force);
   const from = isAbsolute(path) ? path : relative(resolve(dirname(out)), resolve(path)).replaceAll('\\', '/');
   const guess = guessTable(survey);

@@ -1,4 +1,4 @@
-// varpool resume RUN: goes on with a training that was cut short, to the end it would have had.
+// varpool resume RUN: resumes a training that was cut short, to the end it would have had.
 
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
@@ -29,7 +29,7 @@ interface ResumeFlags extends RuntimeFlags, OutputFlags, MovedFlags {
 
 export function resumeCommand(): Command {
   const command = new Command('resume')
-    .description('go on with a training that was interrupted or killed; the result is the same')
+    .description('resume a training that was interrupted or killed; the result is the same')
     .argument('<run>', 'run directory, or that of a sweep')
     .addOption(movedOption())
     .addOption(new Option('--seed <s>').hideHelp());
@@ -39,7 +39,7 @@ export function resumeCommand(): Command {
 async function resume(dir: string, flags: ResumeFlags): Promise<void> {
   if (flags.seed !== undefined) {
     throw new ConfigError(
-      '--seed: expected none, for a run goes on with the seed it began with, got one — leave it out, or train another run',
+      '--seed: expected none, for a run resumes with the seed it began with, got one — leave it out, or train another run',
     );
   }
   if (isSweep(dir)) {
@@ -67,7 +67,7 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
     note(
       posterior !== null
         ? `${dir} is trained; measuring it`
-        : `going on after step ${step} (of ${epochs} epochs${members === null ? '' : ` of each of ${members.length} members`})`,
+        : `resuming after step ${step} (of ${epochs} epochs${members === null ? '' : ` of each of ${members.length} members`})`,
     );
   const { trained } = await trainAndReport(prepared, flags, () => run, { title, resume: point });
   printTrained(trained, run, flags, { resumedFrom: step });
@@ -90,7 +90,7 @@ function printFinished({ dir, manifest, path }: Run, flags: ResumeFlags, reporte
     note(
       reported
         ? `${dir} was finished but for its report, which is made`
-        : `${dir} is finished; there is nothing to go on with`,
+        : `${dir} is finished; there is nothing to resume`,
     );
   const { test, wallSeconds, workers, backend, steps, posteriorDigest } = manifest;
   const metrics = Object.entries(test ?? {}).filter(([, value]) => value !== null);

@@ -48,19 +48,19 @@ interface SweepFlags extends RuntimeFlags, OutputFlags, SetFlags {
 export function sweepCommand(): Command {
   const command = new Command('sweep')
     .description(
-      'train a config with every setting of some fields and say which is best; goes on where it was stopped',
+      'train a config with every setting of some fields and say which is best; an interrupted sweep is resumed',
     )
-    .argument('<sweep>', 'YAML or JSON sweep file, or the directory of a sweep to go on with')
+    .argument('<sweep>', 'YAML or JSON sweep file, or the directory of a sweep to resume')
     .option(
       '--out <dir>',
-      'directory of the sweep, new or one to go on with; default runs/NAME, NAME from the file',
+      'directory of the sweep, new or one to resume; default runs/NAME, NAME from the file',
     )
     .option('--force', 'begin again, without what is finished in --out')
     .addOption(setOption());
   return withOutput(withRuntime(command)).action(sweep);
 }
 
-/** Runs the sweep of a file, or goes on with that of a directory. */
+/** Runs the sweep of a file, or resumes that of a directory. */
 export async function sweep(named: string, flags: SweepFlags): Promise<void> {
   // A directory is gone on with by the file it was made from.
   const known = isSweep(named) && flags.out === undefined;
@@ -98,7 +98,7 @@ async function sweepInto(directory: SweepDirectory, wanted: Sweep, flags: SweepF
       } catch (error) {
         if (!(error instanceof InterruptedError)) throw error;
         tables(directory, wanted);
-        throw new InterruptedError(`interrupted; varpool resume ${dir} goes on with the sweep`);
+        throw new InterruptedError(`interrupted; varpool resume ${dir} resumes the sweep`);
       } finally {
         display.end();
       }

@@ -1,4 +1,4 @@
-// Which rows of a frame are for training, validation and test: by files of row numbers, by lot, in proportion, by groups or in order.
+// Which rows of a frame are for training, validation and test: by files of row numbers, at random, in proportion, by groups or in order.
 
 import { parseDate } from '../../columns/date.ts';
 import type { Targets } from '../dataset.ts';

@@ -7,7 +7,7 @@ import { type ColumnSurvey, MOST_DISTINCT, type TableSurvey } from './survey.ts'
 
 /** Levels of a category at most, if each has rows enough to learn of it. */
 const MANY_LEVELS = 50;
-/** Whole numbers as targets are classes up to so many of them. */
+/** Whole numbers as targets are classes if at most this many are distinct. */
 const MANY_CLASSES = 10;
 /** With fewer rows on average a level is learned of too little. */
 const LEAST_ROWS = 5;

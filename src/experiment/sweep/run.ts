@@ -25,7 +25,7 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
   /** Called when a cell has ended, with how many of the sweep's have by now. */
   readonly onCell?: ((cell: SweepCell, result: CellResult, ended: number) => void) | undefined;
-  /** Told of damaged files of cells, which are trained again. */
+  /** Called with a message about damaged files of a cell, which is trained again. */
   readonly onWarning?: (message: string) => void;
 }
 

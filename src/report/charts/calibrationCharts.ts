@@ -15,7 +15,7 @@ export function coverageChart({ points, rows }: CoverageSection): ChartSpec {
     title: 'Coverage of predictive intervals',
     caption:
       `Share of ${rows === undefined ? '' : `${rows} `}held-out targets inside each central interval. On the diagonal the ` +
-      `intervals keep their word; below it they are too narrow, above it too wide.${bars === null ? '' : ' Bars: what chance may do with so many rows (binomial, 95 %).'}`,
+      `intervals are as wide as they should be; below it they are too narrow, above it too wide.${bars === null ? '' : ' Bars: the range expected by chance with this many rows (binomial, 95 %).'}`,
     xLabel: 'interval level',
     yLabel: 'targets inside',
     xName: 'level',
