@@ -6,7 +6,7 @@ import type { PredictionMode } from '../core/prediction/predictionMode.ts';
 import { ConfigError } from '../errors.ts';
 import { parseSetting } from '../experiment/config/configWith.ts';
 import type { FieldValues } from '../experiment/config/setField.ts';
-import { describeValue, mismatch } from '../messages.ts';
+import { describeValue, listed, mismatch, nearest } from '../messages.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../node.ts';
 import { nodeBackends } from '../platform/node/backends.ts';
 import { warn } from './output.ts';
@@ -137,22 +137,28 @@ export function parseLevels(text: string): number[] {
   });
 }
 
-/** --mode */
-export function parseMode(text: string): PredictionMode {
-  if (text === 'sample' || text === 'mean' || text === 'marginal') return text;
-  throw bad('--mode', 'sample, mean or marginal', describeValue(text), 'use one of these');
+/** An option whose value is one of `choices`; completions know them. */
+export function choiceOption(flags: string, description: string, choices: readonly string[]): Option {
+  const option = new Option(flags, description);
+  option.argParser((text) => {
+    if (choices.includes(text)) return text;
+    const near = nearest(text, choices);
+    const next = near === null ? 'use one of these' : `did you mean ${near}?`;
+    throw bad(option.long as string, listed(choices), describeValue(text), next);
+  });
+  option.argChoices = [...choices];
+  return option;
 }
+
+const MODES: readonly PredictionMode[] = ['sample', 'mean', 'marginal'];
 
 /** --mode */
 export function modeOption(): Option {
-  const option = new Option(
+  return choiceOption(
     '--mode <mode>',
     'sample: average over weight draws; mean: one pass with every mu; marginal: draws of pre-activations, each row for itself',
-  )
-    .argParser(parseMode)
-    .default('sample' as const);
-  option.argChoices = ['sample', 'mean', 'marginal'];
-  return option;
+    MODES,
+  ).default('sample');
 }
 
 function parseWorkers(text: string): number | 'auto' {

@@ -1,7 +1,7 @@
 // The training curves of an ensemble as a report shows them: the mean over members, and from the lowest to the highest.
 
 import { type RunReport, reportsByMember } from '../experiment/ensemble/memberRuns.ts';
-import type { TrainingCurves, Value, ValueBand } from './reportData.ts';
+import type { Band, TrainingCurves, Value } from './reportData.ts';
 
 /** @param curvesOf the curves of one training, as one of that many epochs would show them */
 export function memberCurves(
@@ -22,7 +22,7 @@ export function memberCurves(
     ) as number[][];
   const mean = (lists: number[][]): Value[] =>
     lists.map((values) => (values.length === 0 ? null : values.reduce((a, b) => a + b) / values.length));
-  const range = (lists: number[][]): ValueBand => ({
+  const range = (lists: number[][]): Band<Value> => ({
     lower: lists.map((values) => (values.length === 0 ? null : values.reduce((a, b) => Math.min(a, b)))),
     upper: lists.map((values) => (values.length === 0 ? null : values.reduce((a, b) => Math.max(a, b)))),
   });

@@ -93,10 +93,10 @@ export interface Confusion {
   readonly counts: ReadonlyArray<readonly number[]>;
 }
 
-/** Lower and upper end of a band on the grid of its picture. */
-export interface Band {
-  readonly lower: readonly number[];
-  readonly upper: readonly number[];
+/** Lower and upper end of a band, at each place of a grid or each epoch. */
+export interface Band<V = number> {
+  readonly lower: readonly V[];
+  readonly upper: readonly V[];
 }
 
 /** A regression with one input: what was seen, what is predicted, how sure. All in original units. */
@@ -129,10 +129,10 @@ export interface TrainingCurves {
   /** Of an ensemble: members stopped early, some before others. */
   readonly stopApart?: boolean;
   readonly ranges?: {
-    readonly elbo: ValueBand;
-    readonly nll: ValueBand;
-    readonly kl: ValueBand;
-    readonly validation: readonly ValueBand[];
+    readonly elbo: Band<Value>;
+    readonly nll: Band<Value>;
+    readonly kl: Band<Value>;
+    readonly validation: readonly Band<Value>[];
   };
   readonly elbo: readonly Value[];
   readonly nll: readonly Value[];
@@ -171,12 +171,6 @@ export interface LayerDiagnostics {
   readonly klPerWeight: readonly Value[];
   /** 10·log10(|mu|/sigma) at the end: counts of bins of `step` decibels, the first of which begins at `from`. */
   readonly snr: { readonly from: number; readonly step: number; readonly counts: readonly number[] };
-}
-
-/** Lower and upper end per epoch. */
-export interface ValueBand {
-  readonly lower: readonly Value[];
-  readonly upper: readonly Value[];
 }
 
 /** Observed coverage of central predictive intervals (core/calibration/coverage.ts), and of which rows. */

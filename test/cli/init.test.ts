@@ -147,6 +147,10 @@ describe('a table', () => {
       /--target: expected a column with values, got "b", which is empty in every row — name another column$/m,
     ],
     [
+      ['mixed.csv', '--target', '0', '--header', 'skp'],
+      /^varpool: --header: expected true, false or skip, got "skp" — did you mean skip\?$/m,
+    ],
+    [
       ['mixed.csv', '--target', '0', '--out', 'x.yaml'],
       /pass --header true if line 1 names the columns, false if it is data, skip to pass over it$/m,
     ],

@@ -3,7 +3,7 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { resolveColumns } from '../../data/columns.ts';
 import { ENCODINGS, type Encoding } from '../../data/formats/encoding.ts';
 import { guessTable } from '../../data/table/guess.ts';
@@ -14,15 +14,18 @@ import { starterConfig } from '../../experiment/config/starter.ts';
 import { prepareRun } from '../../experiment/run/data.ts';
 import { writeFileAtomic } from '../../files/atomicFile.ts';
 import { describeValue, listed, mismatch, nearest } from '../../messages.ts';
-import { type OutputFlags, withOutput } from '../flags.ts';
+import { choiceOption, type OutputFlags, withOutput } from '../flags.ts';
 import { printResult } from '../output.ts';
+
+const TASKS = ['regression', 'classification'] as const;
+const HEADERS = ['true', 'false', 'skip'] as const;
 
 interface InitFlags extends OutputFlags {
   readonly target?: string;
   readonly out?: string;
-  readonly task?: 'regression' | 'classification';
+  readonly task?: (typeof TASKS)[number];
   readonly delimiter?: string;
-  readonly header?: 'true' | 'false' | 'skip';
+  readonly header?: (typeof HEADERS)[number];
   readonly encoding?: Encoding;
   readonly force?: boolean;
 }
@@ -40,21 +43,16 @@ export function initCommand(): Command {
     )
     .option('--target <column>', 'what to predict: a column by name or number (0 is the first, -1 the last)')
     .option('--out <file>', 'where to write; default: the name of the table, .yaml')
-    .addOption(
-      new Option('--task <task>', 'what the target is, if not what it looks like').choices([
-        'regression',
-        'classification',
-      ]),
-    )
+    .addOption(choiceOption('--task <task>', 'what the target is, if not what it looks like', TASKS))
     .option('--delimiter <c>', 'one character, tab or whitespace; default: found out')
     .addOption(
-      new Option('--header <header>', 'whether the first line names the columns; default: found out').choices(
-        ['true', 'false', 'skip'],
+      choiceOption(
+        '--header <header>',
+        'whether the first line names the columns; default: found out',
+        HEADERS,
       ),
     )
-    .addOption(
-      new Option('--encoding <encoding>', 'how the text is written, if not in UTF-8').choices(ENCODINGS),
-    )
+    .addOption(choiceOption('--encoding <encoding>', 'how the text is written, if not in UTF-8', ENCODINGS))
     .option('--force', 'replace the files that are there');
   return withOutput(command).action(init);
 }

@@ -1,12 +1,11 @@
 // varpool rows RUN: which rows of the data a part, an epoch or a step of a run took.
 
 import { Command, Option } from 'commander';
-import { ConfigError } from '../../errors.ts';
 import { openRun } from '../../experiment/run/directory.ts';
 import { relocated } from '../../experiment/run/relocate.ts';
 import { PARTS, type Part, runRows } from '../../experiment/run/rows.ts';
-import { describeValue } from '../../messages.ts';
 import {
+  choiceOption,
   type MovedFlags,
   memberOption,
   movedOption,
@@ -30,27 +29,13 @@ export function rowsCommand(): Command {
     .description('row numbers of a part of a run, in the order of an epoch or of one step if asked')
     .argument('<run>', 'run directory')
     .addOption(movedOption())
-    .addOption(partOption())
+    .addOption(choiceOption('--part <name>', 'which part', PARTS).default('train'))
     .addOption(counted('--epoch', 'the training rows in the order of this epoch, from 1'))
     .addOption(
       counted('--step', 'the minibatch of this step, from 1: within --epoch, or without it over all epochs'),
     )
     .addOption(memberOption('of an ensemble: whose epoch or step it is, from 0'));
   return withOutput(command).action(rows);
-}
-
-function partOption(): Option {
-  const option = new Option('--part <name>', 'which part').argParser(parsePart).default('train');
-  option.argChoices = [...PARTS];
-  return option;
-}
-
-function parsePart(text: string): Part {
-  const found = PARTS.find((part) => part === text);
-  if (found !== undefined) return found;
-  throw new ConfigError(
-    `--part: expected ${PARTS.join(', ')}, got ${describeValue(text)} — use one of these`,
-  );
 }
 
 function rows(dir: string, flags: RowsFlags): void {

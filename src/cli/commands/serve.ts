@@ -7,7 +7,7 @@ import type { Server, ServerOptions } from '../../serve/index.ts';
 import { batchFields, limitFields } from '../../serve/limits.ts';
 import { LOG_LEVELS, MAX_RELOAD_SECONDS } from '../../serve/options.ts';
 import { EXIT } from '../failure.ts';
-import { type OutputFlags, type RuntimeFlags, wholeNumber, withOutput } from '../flags.ts';
+import { choiceOption, type OutputFlags, type RuntimeFlags, wholeNumber, withOutput } from '../flags.ts';
 import { note, printResult, warn } from '../output.ts';
 
 interface ServeFlags extends OutputFlags, Pick<RuntimeFlags, 'backend'> {
@@ -45,9 +45,7 @@ export function serveCommand(): Command {
       ),
     )
     .option('--backend <name>', 'what computes; the bits are the same, but for tfjs', 'auto')
-    .addOption(
-      new Option('--log <level>', `lines of JSON on stderr: ${LOG_LEVELS.join(', ')}`).argParser(logLevel),
-    )
+    .addOption(choiceOption('--log <level>', 'lines of JSON on stderr', LOG_LEVELS))
     .addOption(
       new Option('--reload <seconds>', 'look at the directories this often and load what changed; 0 never')
         .argParser((text) => (text === '0' ? 0 : wholeNumber('--reload', text, MAX_RELOAD_SECONDS)))
@@ -137,12 +135,6 @@ function untilAsked(server: Server): { readonly asked: boolean; readonly done: P
 
 function portNumber(text: string): number {
   return text === '0' ? 0 : wholeNumber('--port', text, 65_535);
-}
-
-function logLevel(text: string): (typeof LOG_LEVELS)[number] {
-  const found = LOG_LEVELS.find((level) => level === text);
-  if (found !== undefined) return found;
-  throw new ConfigError(mismatch('--log', LOG_LEVELS.join(', '), describeValue(text), 'use one of these'));
 }
 
 /** NAME=N, collected over several uses of the flag. */

@@ -1,6 +1,6 @@
 // The curves of a training run, one small chart per quantity so that each has a scale of its own.
 
-import type { TrainingCurves, Value, ValueBand } from '../reportData.ts';
+import type { Band, TrainingCurves, Value } from '../reportData.ts';
 import type { ChartSpec, Color } from './chartSpec.ts';
 import { clean, extent, isNumber, padded, round } from './values.ts';
 
@@ -9,7 +9,7 @@ interface Curve {
   readonly color: Color;
   readonly values: readonly Value[];
   /** From the lowest to the highest member of an ensemble. */
-  readonly range?: ValueBand | undefined;
+  readonly range?: Band<Value> | undefined;
 }
 
 /** How a chart differs from plain curves. */
