@@ -227,7 +227,7 @@ describe('predict', () => {
       }
     }
     expect(varpool(dir, 'predict', 'two', '--data', 'x.csv', '--mode', 'median').stderr).toMatch(
-      /--mode: expected sample, mean or marginal, got "?median"? — use one of these/,
+      /--mode: expected sample, mean or marginal, got "median" — did you mean mean\?$/m,
     );
   });
 
