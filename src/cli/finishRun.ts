@@ -2,12 +2,12 @@
 
 import { existsSync } from 'node:fs';
 import { removeTemporaries } from '../experiment/checkpoint/store.ts';
-import { removeMembers } from '../experiment/ensemble/memberFiles.ts';
 import { prepareRun } from '../experiment/run/data.ts';
 import { type Run, RunWriter } from '../experiment/run/directory.ts';
 import { recordedData } from '../experiment/run/repeatable.ts';
 import { reportsOf } from '../experiment/run/resume.ts';
 import { secondsPerEpoch } from '../experiment/run/train.ts';
+import { removeMembers } from '../experiment/trainings/memberFiles.ts';
 import { lockRun } from '../files/lock.ts';
 import { measureTable } from '../report/measure.ts';
 import { renderReport } from '../report/page/renderReport.ts';

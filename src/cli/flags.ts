@@ -120,14 +120,6 @@ export function memberOption(description: string): Option {
   });
 }
 
-/** The number itself where it is that of a member. @param where the ensemble is looked for @throws ConfigError */
-export function checkMember(member: number, members: number | undefined, where: string): number {
-  if (members === undefined)
-    throw bad('--member', `${where} with an ensemble`, 'one without', 'leave it out');
-  if (member < members) return member;
-  throw bad('--member', `a member from 0 to ${members - 1}`, `${member}`, 'members are counted from 0');
-}
-
 /** --quantiles a,b,c */
 export function parseLevels(text: string): number[] {
   return text.split(',').map((part) => {

@@ -5,6 +5,7 @@ import { missingRules } from '../columns/missing.ts';
 import { arePlain, type TableColumns } from '../columns/tableColumns.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
+import { membersOf } from '../core/posteriors/mixture.ts';
 import { takesFloat64 } from '../core/standardize.ts';
 import type { ColumnRef, TrainingLayout } from '../data/columns.ts';
 import { alignClasses, type Table } from '../data/dataset.ts';
@@ -26,15 +27,15 @@ import { readTargets, sequence, tableOf } from '../data/table/loadTable.ts';
 import { frameOf } from '../data/table/readFrame.ts';
 import { dataTask } from '../experiment/run/data.ts';
 import type { Run } from '../experiment/run/directory.ts';
-import { checkMember } from './flags.ts';
+import { checkMember } from '../experiment/trainings/checkMember.ts';
+import { trainingsOf } from '../experiment/trainings/trainingsOf.ts';
 import { warn } from './output.ts';
 
 /** The posterior of a run; of an ensemble, one member where one is asked for. */
 export function posteriorOf(run: Run, member: number | undefined): AnyPosterior {
   const posterior = run.posterior(warn);
   if (member === undefined) return posterior;
-  const members = 'members' in posterior ? posterior.members : [];
-  return members[checkMember(member, members.length || undefined, 'a run')];
+  return membersOf(posterior)[checkMember(member, trainingsOf(run.config).members, 'a run')];
 }
 
 /** Rows to predict: their features, and the cells of columns that come back with the predictions. */

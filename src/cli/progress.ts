@@ -1,7 +1,7 @@
 // How a training shows on stderr: a live bar on a terminal, plain lines otherwise, nothing with --quiet.
 
 import cliProgress from 'cli-progress';
-import type { RunReport } from '../experiment/ensemble/memberRuns.ts';
+import type { RunReport } from '../experiment/trainings/trainings.ts';
 import { number, percent, seconds } from '../report/numbers.ts';
 import type { Evaluation, TrainProgress } from '../scheduler/training/reports.ts';
 import { note } from './output.ts';

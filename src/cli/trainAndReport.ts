@@ -4,11 +4,12 @@ import { nativeState } from '../backend/native.node.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { WorkerLostError } from '../errors.ts';
 import type { ResolvedConfig } from '../experiment/config/config.ts';
-import { memberCount } from '../experiment/ensemble/memberRuns.ts';
 import type { PreparedRun } from '../experiment/run/data.ts';
 import type { RunWriter } from '../experiment/run/directory.ts';
 import type { ResumePoint } from '../experiment/run/resume.ts';
 import { type TrainedRun, trainRun } from '../experiment/run/train.ts';
+import { checkMember } from '../experiment/trainings/checkMember.ts';
+import { trainingsOf } from '../experiment/trainings/trainingsOf.ts';
 import { type Measured, measureTable } from '../report/measure.ts';
 import { memberRows } from '../report/memberMetrics.ts';
 import { keptEpoch, metricRows, metricWarnings } from '../report/metrics.ts';
@@ -19,7 +20,7 @@ import { rowDetails } from '../report/rowDetails.ts';
 import { regressionPicture, runReport } from '../report/runReport.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { InterruptedError } from './failure.ts';
-import { checkMember, type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
+import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
 import { note, printResult, type Row, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
@@ -72,15 +73,15 @@ export async function trainAndReport(
 ): Promise<{ trained: TrainedRun; run: RunWriter }> {
   const { config, data } = prepared;
   const quiet = flags.quiet === true;
-  const members = memberCount(config);
+  const { count } = trainingsOf(config);
   return withRuntimeOf(flags, { seed: config.seed }, (runtime) =>
     interruptible(async (signal) => {
       const run = openRunDirectory();
       if (!quiet)
         note(
-          `${data.description}\ntraining${members === null ? '' : ` ${members} members`} on ${runtime.workers} workers (${runtime.backend}) → ${run.dir}`,
+          `${data.description}\ntraining${count === 1 ? '' : ` ${count} members`} on ${runtime.workers} workers (${runtime.backend}) → ${run.dir}`,
         );
-      const display = trainingDisplay(config.training.epochs, quiet, members ?? 1);
+      const display = trainingDisplay(config.training.epochs, quiet, count);
       const options = { draws: config.prediction.draws, signal };
       let measured: Measured | null = null;
       let summary: ReportData['summary'] | undefined;
@@ -92,7 +93,7 @@ export async function trainAndReport(
           onEpoch: display.onEpoch,
           onWarning: warn,
           onCheckpoint: (step) => {
-            saved = members === null ? `state after step ${step} saved` : 'states of members saved';
+            saved = count === 1 ? `state after step ${step} saved` : 'states of members saved';
           },
           ...(resume === undefined ? {} : { resume }),
           measure: async (posterior) => {

@@ -2,7 +2,7 @@
 
 import type { WeightDiagnostics } from '../core/diagnostics/diagnostics.ts';
 import type { DecibelHistogram } from '../core/diagnostics/weightTally.ts';
-import { type RunReport, reportsByMember } from '../experiment/ensemble/memberRuns.ts';
+import { type RunReport, reportsByMember } from '../experiment/trainings/trainings.ts';
 import type { DiagnosticsSection, Value } from './reportData.ts';
 
 type Diagnosed = { readonly epoch: number } & NonNullable<RunReport['diagnostics']>;

@@ -1,6 +1,6 @@
 // The training curves of an ensemble as a report shows them: the mean over members, and from the lowest to the highest.
 
-import { type RunReport, reportsByMember } from '../experiment/ensemble/memberRuns.ts';
+import { type RunReport, reportsByMember } from '../experiment/trainings/trainings.ts';
 import type { Band, TrainingCurves, Value } from './reportData.ts';
 
 /** @param curvesOf the curves of one training, as one of that many epochs would show them */

@@ -1,7 +1,7 @@
 // Diagnostics as the report shows them: of one training its own, of an ensemble means, sums of histograms and named warnings.
 
 import { expect, test } from 'vitest';
-import type { RunReport } from '../../src/experiment/ensemble/memberRuns.ts';
+import type { RunReport } from '../../src/experiment/trainings/trainings.ts';
 import { diagnosticsSection } from '../../src/report/diagnosticsSection.ts';
 import { memberCurves } from '../../src/report/memberCurves.ts';
 

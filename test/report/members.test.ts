@@ -1,7 +1,7 @@
 // What a report shows of an ensemble: the table of members, and curves as the mean with the range over members.
 
 import { describe, expect, test } from 'vitest';
-import type { RunReport } from '../../src/experiment/ensemble/memberRuns.ts';
+import type { RunReport } from '../../src/experiment/trainings/trainings.ts';
 import { trainingCharts } from '../../src/report/charts/trainingCharts.ts';
 import { memberCurves } from '../../src/report/memberCurves.ts';
 import { averageMember, memberTable } from '../../src/report/memberMetrics.ts';

@@ -59,15 +59,14 @@ async function resume(dir: string, flags: ResumeFlags): Promise<void> {
     printFinished(point.finished, flags, reported);
     return;
   }
-  const { prepared, run, state, posterior, members } = point;
+  const { prepared, run, points, posterior } = point;
   const { epochs } = prepared.config.training;
-  const steps = members === null ? [state?.step ?? 0] : members.map((member) => member.step);
-  const step = steps.reduce((sum, own) => sum + own, 0);
+  const step = points.reduce((sum, own) => sum + own.step, 0);
   if (flags.quiet !== true)
     note(
       posterior !== null
         ? `${dir} is trained; measuring it`
-        : `resuming after step ${step} (of ${epochs} epochs${members === null ? '' : ` of each of ${members.length} members`})`,
+        : `resuming after step ${step} (of ${epochs} epochs${points.length === 1 ? '' : ` of each of ${points.length} members`})`,
     );
   const { trained } = await trainAndReport(prepared, flags, () => run, { title, resume: point });
   printTrained(trained, run, flags, { resumedFrom: step });

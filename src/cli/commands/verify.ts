@@ -2,10 +2,11 @@
 
 import { Command } from 'commander';
 import type { FoundCheckpoint } from '../../experiment/checkpoint/store.ts';
-import { memberCount } from '../../experiment/ensemble/memberRuns.ts';
 import { openRun } from '../../experiment/run/directory.ts';
 import { relocated } from '../../experiment/run/relocate.ts';
 import { type RepeatableRun, repeatableRun } from '../../experiment/run/repeatable.ts';
+import { checkMember } from '../../experiment/trainings/checkMember.ts';
+import { trainingsOf } from '../../experiment/trainings/trainingsOf.ts';
 import { checkpointBefore } from '../../experiment/verify/checkpointBefore.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify/verify.ts';
 import { metricRows } from '../../report/metrics.ts';
@@ -14,7 +15,6 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { EXIT } from '../failure.ts';
 import {
-  checkMember,
   type MovedFlags,
   memberOption,
   movedOption,
@@ -53,7 +53,7 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   const repeatable = repeatableRun(relocated(openRun(dir), flags.data));
   for (const line of repeatable.notes) warn(line);
   if (flags.member !== undefined)
-    checkMember(flags.member, memberCount(repeatable.run.config) ?? undefined, 'a run');
+    checkMember(flags.member, trainingsOf(repeatable.run.config).members, 'a run');
   const from = flags.fromCheckpoint === true ? checkpointBefore(repeatable.run, warn) : undefined;
   const { prepared } = repeatable;
   const { verification, runtime } = await withRuntimeOf(flags, { seed: prepared.config.seed }, (open) =>
@@ -116,14 +116,14 @@ async function shown(
     const whose = member === undefined ? '' : `member ${member} of `;
     note(`${data.description}\ntraining ${whose}${repeatable.run.dir} again${part} on ${on}`);
   }
-  const members = member === undefined ? (memberCount(config) ?? 1) : 1;
-  const display = trainingDisplay(config.training.epochs, quiet, members);
+  const count = member === undefined ? trainingsOf(config).count : 1;
+  const display = trainingDisplay(config.training.epochs, quiet, count);
   try {
     return await verifyRun(repeatable, runtime, {
       signal,
       onProgress: display.onProgress,
       onEpoch: display.onEpoch,
-      ...(from === undefined ? {} : { from: from.state }),
+      ...(from === undefined ? {} : { from }),
       ...(member === undefined ? {} : { member }),
     });
   } finally {

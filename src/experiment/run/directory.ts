@@ -13,11 +13,11 @@ import type { ErrorType } from '../../files/strictJson.ts';
 import { mismatch } from '../../messages.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from '../config/config.ts';
-import { makeMemberDirectory, memberDirectory, removeMembers } from '../ensemble/memberFiles.ts';
-import type { RunReport } from '../ensemble/memberRuns.ts';
 import { isManifest, type Manifest, readManifest, writeManifest } from '../manifest/manifest.ts';
 import { anyPosteriorDigest, loadAnyPosterior, saveAnyPosterior } from '../posterior/saved.ts';
 import { EVENT_FILE, EventLog } from '../tensorboard/eventLog.ts';
+import { makeMemberDirectory, memberDirectory, removeMembers } from '../trainings/memberFiles.ts';
+import type { RunReport } from '../trainings/trainings.ts';
 import { cutMetrics, type EpochMetrics, MetricsLog, readMetrics } from './metricsLog.ts';
 
 /** Files of a run by what they hold. */
@@ -183,8 +183,12 @@ export interface Run {
   readonly config: ResolvedConfig;
   readonly manifest: Manifest;
   path(file: RunFile): string;
-  /** The epochs so far; none where metrics.jsonl is not there yet. @throws CheckpointError if it is damaged */
-  metrics(): EpochMetrics[];
+  /**
+   * The epochs so far; none where metrics.jsonl is not there yet.
+   * @param onDamage told of damaged lines, which are then left out
+   * @throws CheckpointError if it is damaged
+   */
+  metrics(onDamage?: (message: string) => void): EpochMetrics[];
   /** The fitted posterior, held to the digest in the manifest. @throws CheckpointError if it is missing, damaged or another one */
   posterior(onWarning?: (message: string) => void): AnyPosterior;
 }
@@ -214,7 +218,8 @@ export function openRun(dir: string): Run {
     config,
     manifest,
     path,
-    metrics: () => (statSafely(path('metrics'), CheckpointError, 'read') ? readMetrics(path('metrics')) : []),
+    metrics: (onDamage) =>
+      statSafely(path('metrics'), CheckpointError, 'read') ? readMetrics(path('metrics'), onDamage) : [],
     posterior: (onWarning) => openPosterior(path('posterior'), manifest, onWarning),
   };
 }

@@ -4,18 +4,17 @@
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { rateFactor } from '../../core/schedules/index.ts';
-import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { NewerFormatError } from '../../files/formatVersion.ts';
 import { checkUnlocked } from '../../files/lock.ts';
 import { mismatch } from '../../messages.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import type { Evaluation } from '../../scheduler/training/reports.ts';
-import { CheckpointStore } from '../checkpoint/store.ts';
-import { type MemberPoint, memberCount, memberPoints, type RunReport } from '../ensemble/memberRuns.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { varpoolVersion } from '../provenance.ts';
-import { type PreparedRun, prepareRun, trainingSeed } from './data.ts';
+import { pointsOnDisk, type RunReport, type TrainingPoint } from '../trainings/trainings.ts';
+import { trainingsOf } from '../trainings/trainingsOf.ts';
+import { type PreparedRun, prepareRun } from './data.ts';
 import { openRun, type Run, RunWriter } from './directory.ts';
 import type { EpochMetrics } from './metricsLog.ts';
 import { relocated } from './relocate.ts';
@@ -26,13 +25,10 @@ export interface ResumePoint {
   readonly prepared: PreparedRun;
   readonly run: RunWriter;
   readonly manifest: Manifest;
-  readonly store: CheckpointStore;
-  /** The state to go on from; null where the run was cut short before its first checkpoint. */
-  readonly state: TrainingState | null;
+  /** Of each training of the run: the state it resumes from, where it had come to its first one. */
+  readonly points: readonly TrainingPoint[];
   /** The fitted posterior, where only its measurement was cut short. */
   readonly posterior: AnyPosterior | null;
-  /** Of an ensemble: where each member resumes; `state` is null then. */
-  readonly members: readonly MemberPoint[] | null;
 }
 
 /**
@@ -62,18 +58,15 @@ export async function openResume(
   for (const note of notes) warn(note);
   const prepared = prepareRun(config, opened.path('config'), data);
   const posterior = fitted(opened, warn);
-  const store = new CheckpointStore(dir, { keep: config.checkpoint.keep });
-  const found = store.newest(warn);
-  const seed = trainingSeed(config);
-  const members =
-    memberCount(config) === null ? null : memberPoints(dir, prepared, seed, warn, posterior !== null);
-  const kernels = (members ?? []).map((member) => member.found?.kernels);
-  await compareKernels(dir, [manifest.kernels?.sources, found?.kernels, ...kernels], warn);
-  const version = found?.varpool ?? manifest.varpool;
+  // Of damaged lines those are told who cut them off.
+  const known = { lines: opened.metrics(() => undefined), trained: posterior !== null };
+  const points = pointsOnDisk(trainingsOf(config), dir, prepared, warn, known);
+  const found = points.flatMap((point) => point.found ?? []);
+  await compareKernels(dir, [manifest.kernels?.sources, ...found.map(({ kernels }) => kernels)], warn);
+  const version = found[0]?.varpool ?? manifest.varpool;
   if (version !== varpoolVersion())
     warn(`${dir}: begun with varpool ${version}, going on with ${varpoolVersion()}`);
-  const state = found?.state ?? null;
-  return { prepared, run: new RunWriter(dir), manifest, store, state, posterior, members };
+  return { prepared, run: new RunWriter(dir), manifest, points, posterior };
 }
 
 /** The posterior of a run that was cut short after its training; one that is damaged is fitted again. */

@@ -3,9 +3,8 @@
 import { rowsSha256 } from '../../data/partRows.ts';
 import { ConfigError } from '../../errors.ts';
 import { mismatch } from '../../messages.ts';
-import { memberSeed } from '../../random/seed.ts';
 import { epochRows, stepRows } from '../../runtime/rowOrder.ts';
-import { memberCount } from '../ensemble/memberRuns.ts';
+import { trainingsOf } from '../trainings/trainingsOf.ts';
 import type { Run } from './directory.ts';
 import { recordedData } from './repeatable.ts';
 
@@ -42,7 +41,8 @@ export interface RunRows {
  */
 export function runRows(run: Run, { part = 'train', epoch, step, member }: RowsQuery = {}): RunRows {
   const ordered = epoch !== undefined || step !== undefined;
-  const seed = orderSeed(run, ordered, member);
+  const named = ordered || member !== undefined;
+  const seed = named ? trainingsOf(run.config).seedOf(run.manifest.seed, member) : '';
   if (ordered && part !== 'train')
     fail('--part', `train with --epoch or --step`, part, 'other parts are not shuffled: leave these out');
   const { data, notes } = recordedData(run);
@@ -84,20 +84,6 @@ export function runRows(run: Run, { part = 'train', epoch, step, member }: RowsQ
     { epoch: Math.ceil(at / perEpoch), step: at },
     own(stepRows(seed, at, rows, training.batchSize, kernelEpoch)),
   );
-}
-
-/** The seed that orders the rows of a run or of a member of it. */
-function orderSeed({ manifest, config, dir }: Run, ordered: boolean, member: number | undefined): string {
-  const members = memberCount(config);
-  if (member === undefined) {
-    if (ordered && members !== null)
-      fail('--member', `a member from 0 to ${members - 1}`, 'none', 'each has an order of its own');
-    return manifest.seed;
-  }
-  if (members === null) fail('--member', 'a run of an ensemble', `${dir}, which is none`, 'leave it out');
-  if (!(member < members))
-    fail('--member', `a member from 0 to ${members - 1}`, `${member}`, 'members are counted from 0');
-  return memberSeed(manifest.seed, member);
 }
 
 function fail(where: string, expected: string, got: string, next: string): never {

@@ -2,7 +2,6 @@
 // manifest again; or resumes a run that was cut short. Progress bars, tables and report.html are the caller's business.
 
 import type { AnyPosterior } from '../../core/posterior.ts';
-import { membersOf } from '../../core/posteriors/mixture.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError, DivergedError } from '../../errors.ts';
 import { lockRun, type RunLock } from '../../files/lock.ts';
@@ -11,19 +10,9 @@ import type { TrainOptions } from '../../runtime/options.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { BATCH_SIZE } from '../../runtime/trainingFields.ts';
 import type { Evaluation, TrainProgress } from '../../scheduler/training/reports.ts';
-import { CheckpointStore, removeTemporaries } from '../checkpoint/store.ts';
+import { removeTemporaries } from '../checkpoint/store.ts';
 import { type CheckpointConfig, formatConfig, type TrainingConfig } from '../config/config.ts';
 import { VALIDATIONS, validationEvery } from '../config/selection.ts';
-import { removeMembers } from '../ensemble/memberFiles.ts';
-import {
-  type MemberFacts,
-  memberCount,
-  memberOutcomes,
-  memberPoints,
-  progressOf,
-  type RunReport,
-  trainMemberRuns,
-} from '../ensemble/memberRuns.ts';
 import { configRecord } from '../manifest/configRecord.ts';
 import {
   endManifest,
@@ -32,8 +21,10 @@ import {
   resumeManifest,
   startManifest,
 } from '../manifest/manifest.ts';
-import { selectionRecord } from '../manifest/selectionRecord.ts';
 import { splitRecord } from '../manifest/splitRecord.ts';
+import { removeMembers } from '../trainings/memberFiles.ts';
+import { pointsOnDisk, progressOf, type RunReport } from '../trainings/trainings.ts';
+import { trainingsOf } from '../trainings/trainingsOf.ts';
 import { type PreparedRun, trainingData, trainingSeed } from './data.ts';
 import type { RunWriter } from './directory.ts';
 import { epochMetrics } from './metricsLog.ts';
@@ -99,50 +90,38 @@ async function trainLocked(
 ): Promise<TrainedRun> {
   const { config } = prepared;
   const { resume } = options;
-  const seed = trainingSeed(config);
-  const members = memberCount(config);
+  const trainings = trainingsOf(config);
   const started = performance.now();
   const first =
     resume === undefined
       ? await begin(prepared, runtime, run)
       : goOn(resume, run, runtime, options.onWarning ?? (() => undefined));
   const { reports } = first;
-  let posteriorDigest: string | null = null;
-  let savedStep = resume?.state?.step ?? 0;
-  const outcomes = (found: Pick<MemberFacts, 'posteriors' | 'tests'> = {}) =>
-    memberOutcomes(config, members ?? 0, { reports, before: first.manifest.members ?? [], ...found });
-  const end = (status: RunStatus, test: Evaluation | null = null, each = outcomes()): Manifest => {
+  const points = resume?.points ?? pointsOnDisk(trainings, run.dir, prepared);
+  /** Steps of the newest state of each training. */
+  const savedSteps = points.map(({ step }) => step);
+  let trained: { readonly posterior: AnyPosterior; readonly digest: string } | null = null;
+  const tests: (Evaluation | null)[] = [];
+  const end = (status: RunStatus, test: Evaluation | null = null): Manifest => {
     lock.check();
-    const { steps, epochs } = progressOf(reports, members);
     const manifest = endManifest(first.manifest, {
       status,
-      steps: Math.max(members === null ? savedStep : 0, steps),
-      epochs,
+      ...progressOf(reports, savedSteps),
       test: test === null ? null : { ...test },
-      ...(members === null
-        ? { selection: selectionRecord(reports, config, first.manifest.selection) }
-        : { members: each }),
+      ...trainings.record({ reports, before: first.manifest, posterior: trained?.posterior ?? null, tests }),
       wallSeconds: first.manifest.wallSeconds + (performance.now() - started) / 1000,
-      posteriorDigest,
+      posteriorDigest: trained?.digest ?? null,
     });
     run.writeManifest(manifest);
     return manifest;
   };
-  const store = resume?.store ?? new CheckpointStore(run.dir, { keep: config.checkpoint.keep });
   const kernels = first.manifest.kernels?.sources ?? null;
-  const saved = (state: TrainingState) => {
-    savedStep = state.step;
-    options.onCheckpoint?.(state.step);
-  };
-  const save = (state: TrainingState) => {
-    lock.check();
-    // Lines of epochs that a state is past must not be lost before it is.
-    run.syncMetrics();
-    store.save(state, kernels);
-    saved(state);
-  };
-  try {
-    const training = {
+  const work = {
+    prepared,
+    runtime,
+    dir: run.dir,
+    points,
+    options: {
       ...trainOptions(prepared, options.validations),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
@@ -152,39 +131,38 @@ async function trainLocked(
         if (config.logging.tensorboard) run.logEvents(report);
         options.onEpoch?.(report);
       },
-    };
-    const checkpoint = checkpointTimes(config.checkpoint);
-    const one = () =>
-      runtime.train(prepared.model, trainingData(prepared.data.train), {
-        ...training,
-        ...(resume?.state ? { resume: resume.state } : {}),
-        checkpoint: { ...checkpoint, save },
-      });
-    const several = () =>
-      trainMemberRuns(prepared, runtime, training, {
-        dir: run.dir,
-        points: resume?.members ?? memberPoints(run.dir, prepared, seed, () => undefined),
-        checkpoint,
-        kernels,
-        beforeSave: () => {
-          lock.check();
-          run.syncMetrics();
-        },
-        afterSave: (_, state) => saved(state),
-      });
-    const posterior: AnyPosterior = resume?.posterior ?? (await (members === null ? one() : several()));
+    },
+    checkpoint: checkpointTimes(config.checkpoint),
+    beforeSave: () => {
+      lock.check();
+      // Lines of epochs that a state is past must not be lost before it is.
+      run.syncMetrics();
+    },
+    save: (m: number, state: TrainingState) => {
+      points[m].store.save(state, kernels);
+      savedSteps[m] = state.step;
+      options.onCheckpoint?.(state.step);
+    },
+  };
+  try {
+    const posterior = resume?.posterior ?? (await trainings.train(work));
     lock.check();
-    posteriorDigest = run.writePosterior(posterior);
+    trained = { posterior, digest: run.writePosterior(posterior) };
     // Whoever is killed while measuring need not train again.
     end('running');
     const measure = (fitted: AnyPosterior) => testMetrics(prepared, runtime, fitted, options.signal);
     const test = await (options.measure ?? measure)(posterior);
-    const posteriors = members === null ? [] : membersOf(posterior);
-    const tests: (Evaluation | null)[] = [];
-    for (const member of posteriors) tests.push(await measure(member));
-    const manifest = end('finished', test, outcomes({ posteriors, tests }));
+    for (const part of trainings.parts(posterior)) tests.push(await measure(part));
+    const manifest = end('finished', test);
     removeMembers(run.dir);
-    return { posterior, posteriorDigest, reports, test, manifest, secondsPerEpoch: secondsPerEpoch(reports) };
+    return {
+      posterior,
+      posteriorDigest: trained.digest,
+      reports,
+      test,
+      manifest,
+      secondsPerEpoch: secondsPerEpoch(reports),
+    };
   } catch (error) {
     try {
       end(statusOf(error, options.signal));
@@ -232,30 +210,31 @@ async function begin(prepared: PreparedRun, runtime: Runtime, run: RunWriter): P
 
 /** Takes over a run that was cut short: its unfinished files and the metrics of epochs to be done again go. */
 function goOn(
-  { prepared, manifest, state, posterior, members }: ResumePoint,
+  { prepared, manifest, points }: ResumePoint,
   run: RunWriter,
   runtime: Runtime,
   warn: (message: string) => void,
 ): Beginning {
   removeTemporaries(run.dir);
   const perEpoch = Math.ceil(prepared.data.train.features.rows / prepared.config.training.batchSize);
-  // A training that stopped early was done before its last step.
-  const own = posterior === null ? (state?.step ?? 0) : manifest.steps;
-  const ends = members === null ? [own] : members.map((member) => member.step);
-  const step = ends.reduce((sum, own) => sum + own, 0);
+  const ends = points.map(({ step }) => step);
+  const step = sum(ends);
   const epochs = run.cutMetrics(ends, warn);
-  const wanted = ends.reduce((sum, own) => sum + Math.floor(own / perEpoch), 0);
+  const wanted = sum(ends.map((own) => Math.floor(own / perEpoch)));
   if (epochs.length !== wanted)
     warn(
       `${run.path('metrics')}: expected ${wanted} epochs before step ${step}, got ${epochs.length} — going on without the others`,
     );
-  const states = members?.map(({ found }) => found?.state) ?? [state];
-  const spent = states.reduce((most, own) => Math.max(most, own?.seconds ?? 0), 0);
+  const spent = points.reduce((most, { found }) => Math.max(most, found?.state.seconds ?? 0), 0);
   const wallSeconds = Math.max(manifest.wallSeconds, spent);
   const { backend, reproducible, workers } = runtime;
   const resumed = resumeManifest(manifest, { step, backend, reproducible, workers }, wallSeconds);
   run.writeManifest(resumed);
   return { manifest: resumed, reports: reportsOf(epochs, prepared) };
+}
+
+function sum(steps: readonly number[]): number {
+  return steps.reduce((total, step) => total + step, 0);
 }
 
 function checkpointTimes({ everySteps, everyMinutes }: CheckpointConfig) {

@@ -4,8 +4,8 @@ import type { FileProvenance } from '../../data/dataset.ts';
 import type { LoadedData } from '../../data/load.ts';
 import { availableMemory } from '../../platform/node/resources.ts';
 import type { ResolvedConfig } from '../config/config.ts';
-import { memberCount } from '../ensemble/memberRuns.ts';
 import { dataTask, loadRunData, type PreparedRun, prepareRun } from '../run/data.ts';
+import { trainingsOf } from '../trainings/trainingsOf.ts';
 import type { SweepCell } from './cells.ts';
 
 /** Bytes of features that are kept for cells to come. */
@@ -22,11 +22,11 @@ export interface Need {
 
 export function need({ config, data, model }: PreparedRun): Need {
   const { epochs, draws } = config.training;
-  const members = memberCount(config) ?? 1;
+  const { count } = trainingsOf(config);
   const weights = model.layers.reduce((sum, { inputSize, outputSize }) => sum + inputSize * outputSize, 0);
   return {
-    work: members * epochs * draws * data.train.features.rows * weights,
-    bytes: 4 * PARAMETER_ARRAYS * weights * members + bytesOf(data),
+    work: count * epochs * draws * data.train.features.rows * weights,
+    bytes: 4 * PARAMETER_ARRAYS * weights * count + bytesOf(data),
   };
 }
 

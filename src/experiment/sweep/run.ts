@@ -170,8 +170,8 @@ async function resumePoint(dir: string, warn: (message: string) => void): Promis
   try {
     const point = await openResume(dir, warn);
     if ('finished' in point) return null;
-    const begun = (point.members ?? []).some(({ posterior, found }) => posterior ?? found);
-    return point.state === null && point.posterior === null && !begun ? null : point;
+    const begun = point.points.some(({ posterior, found }) => posterior ?? found);
+    return begun || point.posterior !== null ? point : null;
   } catch (error) {
     // Damaged, or of something that was begun differently: the cell is known by its config and can be done anew.
     if (error instanceof CheckpointError || error instanceof ConfigError) return null;

@@ -5,8 +5,8 @@ import { NewerFormatError } from '../../files/formatVersion.ts';
 import { oneLine } from '../../messages.ts';
 import { readCheckpoint } from '../checkpoint/checkpointFile.ts';
 import { CheckpointStore, type FoundCheckpoint } from '../checkpoint/store.ts';
-import { memberCount } from '../ensemble/memberRuns.ts';
 import type { Run } from '../run/directory.ts';
+import { trainingsOf } from '../trainings/trainingsOf.ts';
 
 /**
  * The newest whole checkpoint of a run from before its last step. For each one that is damaged, `warn` is told.
@@ -14,8 +14,8 @@ import type { Run } from '../run/directory.ts';
  */
 export function checkpointBefore(run: Run, warn: (message: string) => void): FoundCheckpoint {
   const { steps } = run.manifest;
-  const members = memberCount(run.config);
-  if (members !== null) {
+  const { members } = trainingsOf(run.config);
+  if (members !== undefined) {
     throw new CheckpointError(
       oneLine(
         `${run.dir}: expected a run of one posterior for --from-checkpoint, got ${members} members, whose states are not kept when all are done — verify the whole run, or one member with --member`,

@@ -2,33 +2,25 @@
 // bit of it: posterior, test metrics and the metrics of each epoch.
 
 import { join } from 'node:path';
-import type { TrainingState } from '../../core/training/trainingState.ts';
 import { ConfigError } from '../../errors.ts';
-import { dataSectionSha256, readSafetensors } from '../../files/safetensorsFile.ts';
+import { readSafetensors } from '../../files/safetensorsFile.ts';
 import { ScratchDirectory } from '../../files/scratchDirectory.ts';
 import { oneLine } from '../../messages.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { CheckpointStore } from '../checkpoint/store.ts';
+import { CheckpointStore, type FoundCheckpoint } from '../checkpoint/store.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { PreparedRun } from '../run/data.ts';
 import { RUN_FILES, type Run, RunWriter } from '../run/directory.ts';
-import { type EpochMetrics, readMetrics } from '../run/metricsLog.ts';
+import { readMetrics } from '../run/metricsLog.ts';
 import { REPRODUCIBLE, type RepeatableRun } from '../run/repeatable.ts';
 import type { ResumePoint } from '../run/resume.ts';
 import { type TrainRunOptions, trainRun } from '../run/train.ts';
-import {
-  type Difference,
-  epochsDifference,
-  manifestDifference,
-  memberDifference,
-  placeOf,
-  posteriorDifference,
-} from './differences.ts';
-import { asMemberLines, asMemberOutcome, asMemberPart, memberAlone, memberPart } from './memberOfRun.ts';
+import { type Difference, placeOf } from './differences.ts';
+import { memberOfRun, wholeRun } from './part.ts';
 
 export interface VerifyOptions extends Pick<TrainRunOptions, 'signal' | 'onProgress' | 'onEpoch'> {
   /** Train only from this state of the run on, taken on trust like the epochs before it. */
-  readonly from?: TrainingState;
+  readonly from?: FoundCheckpoint;
   /** Of an ensemble: train this member alone, from 0, and compare what the run has of it. */
   readonly member?: number;
 }
@@ -53,7 +45,7 @@ export interface Verification {
  * training throws
  */
 export async function verifyRun(
-  { run, prepared }: RepeatableRun,
+  repeatable: RepeatableRun,
   runtime: Runtime,
   { from, member, ...options }: VerifyOptions = {},
 ): Promise<Verification> {
@@ -63,66 +55,27 @@ export async function verifyRun(
     );
   }
   // Read first: a file that is not there should not take a training to find out.
-  const saved = savedResult(run, member);
+  const part = member === undefined ? wholeRun(repeatable) : memberOfRun(repeatable, member);
   const scratch = new ScratchDirectory('varpool-verify-');
   try {
     const again = new RunWriter(scratch.dir);
-    const training = silent(member === undefined ? prepared : memberAlone(prepared, member));
+    const training = silent(part.prepared);
     const { manifest } = await trainRun(training, runtime, again, {
       ...options,
-      ...(from === undefined ? {} : { resume: resumePoint(run, training, again, from) }),
+      ...(from === undefined ? {} : { resume: resumePoint(repeatable.run, training, again, from) }),
     });
-    const now = { posterior: readSafetensors(again.path('posterior')), manifest };
-    const lines = readMetrics(again.path('metrics'));
-    const differences =
-      member === undefined ? runDifferences(saved, now, lines) : memberDifferences(saved, now, lines, member);
+    const posterior = readSafetensors(again.path('posterior'));
+    const differences = part.differences({ posterior, manifest, lines: readMetrics(again.path('metrics')) });
     return {
       differences: differences.filter((difference) => difference !== null),
       posteriorDigest: manifest.posteriorDigest as string,
-      savedDigest: dataSectionSha256(saved.posterior.tensors),
-      recordedDigest:
-        member === undefined
-          ? run.manifest.posteriorDigest
-          : (run.manifest.members?.[member]?.posteriorDigest ?? null),
+      savedDigest: part.savedDigest,
+      recordedDigest: part.recordedDigest,
       test: manifest.test,
     };
   } finally {
     scratch.remove();
   }
-}
-
-/** Posterior (a member's part of it, if one is asked for), manifest and metrics of a run. */
-function savedResult(run: Run, member: number | undefined) {
-  const posterior = readSafetensors(run.path('posterior'));
-  return {
-    posterior: member === undefined ? posterior : memberPart(posterior, member),
-    manifest: run.manifest,
-    epochs: run.metrics(),
-  };
-}
-type Saved = ReturnType<typeof savedResult>;
-type Result = Omit<Saved, 'epochs'>;
-
-function runDifferences(saved: Saved, now: Result, lines: readonly EpochMetrics[]): (Difference | null)[] {
-  return [
-    posteriorDifference(saved.posterior, now.posterior),
-    manifestDifference(saved.manifest, now.manifest),
-    saved.epochs.length === 0 ? null : epochsDifference(saved.epochs, lines),
-  ];
-}
-
-function memberDifferences(
-  saved: Saved,
-  now: Result,
-  lines: readonly EpochMetrics[],
-  member: number,
-): (Difference | null)[] {
-  const told = saved.manifest.members?.[member];
-  return [
-    posteriorDifference(saved.posterior, asMemberPart(now.posterior, member)),
-    told === undefined ? null : memberDifference(told, asMemberOutcome(now.manifest), member),
-    saved.epochs.length === 0 ? null : epochsDifference(saved.epochs, asMemberLines(lines, member), member),
-  ];
 }
 
 /** Output that would never be read is not written. */
@@ -131,11 +84,11 @@ function silent(prepared: PreparedRun): PreparedRun {
 }
 
 /** A run as it was when its training had come to a state, in another directory. */
-function resumePoint(run: Run, prepared: PreparedRun, again: RunWriter, state: TrainingState): ResumePoint {
-  for (const { epoch, step, ...metrics } of run.metrics())
-    if (step <= state.step) again.logEpoch({ epoch, step, ...metrics });
-  const store = new CheckpointStore(again.dir);
-  return { prepared, run: again, manifest: run.manifest, store, state, posterior: null, members: null };
+function resumePoint(run: Run, prepared: PreparedRun, again: RunWriter, from: FoundCheckpoint): ResumePoint {
+  const { step } = from.state;
+  for (const line of run.metrics()) if (line.step <= step) again.logEpoch(line);
+  const points = [{ posterior: null, found: from, store: new CheckpointStore(again.dir), step }];
+  return { prepared, run: again, manifest: run.manifest, points, posterior: null };
 }
 
 /** One line for people: the first file, tensor and index that differs, both values, and what to make of it. */

@@ -138,7 +138,7 @@ describe('a run cut short', () => {
     expect(manifest).toMatchObject({ status: 'interrupted', posteriorDigest: null });
     expect(manifest.steps).toBeGreaterThanOrEqual(epoch * PER_EPOCH);
     const { point, trained, manifest: done } = await finish();
-    expect(point.state?.step).toBe(manifest.steps);
+    expect(point.points[0].found?.state.step).toBe(manifest.steps);
     expect(warnings).toEqual([]);
     expect(done.resumptions).toEqual([
       {
@@ -189,7 +189,7 @@ describe('a run cut short', () => {
     rmSync(path('checkpoint.safetensors'));
     expect(openRun(dir).metrics()).toHaveLength(1);
     const { point } = await finish();
-    expect(point.state).toBeNull();
+    expect(point.points[0].found).toBeNull();
   });
 
   test('while it was measured is measured only, unless its posterior is damaged', async () => {
@@ -286,7 +286,7 @@ describe('a run cut short', () => {
     const bytes = readFileSync(path('checkpoint.safetensors'));
     writeFileSync(path('checkpoint.safetensors'), bytes.subarray(0, bytes.length / 2));
     const { point } = await finish();
-    expect(point.state!.step % 7).toBe(0);
+    expect(point.points[0].found!.state.step % 7).toBe(0);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(
       /checkpoint\.safetensors: .*; resuming from .*checkpoint-\d{9}\.safetensors$/,
@@ -442,7 +442,7 @@ describe('a full disk', () => {
     }
     expect(openRun(dir).manifest.status).toBe('running');
     const { point } = await finish();
-    expect(point.state?.step).toBe(21);
+    expect(point.points[0].found?.state.step).toBe(21);
   });
 
   test('at an interrupt is told instead of the interrupt, for nothing was saved', async () => {
@@ -458,7 +458,7 @@ describe('a full disk', () => {
     } as never);
     await expect(interrupted.finally(() => (disk.fails = null))).rejects.toBeInstanceOf(CheckpointError);
     const { point } = await finish();
-    expect(point.state?.step).toBe(14);
+    expect(point.points[0].found?.state.step).toBe(14);
   });
 });
 

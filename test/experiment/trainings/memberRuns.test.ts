@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ensemble } from '../../../src/core/posterior.ts';
 import { formatConfig, parseConfig } from '../../../src/experiment/config/config.ts';
-import { memberPath, readMembers, writeMember } from '../../../src/experiment/ensemble/memberFiles.ts';
 import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { prepareRun, trainingData } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun, RunWriter } from '../../../src/experiment/run/directory.ts';
 import { openResume } from '../../../src/experiment/run/resume.ts';
 import { trainRun } from '../../../src/experiment/run/train.ts';
+import { memberPath, readMembers, writeMember } from '../../../src/experiment/trainings/memberFiles.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-members-'));
@@ -131,7 +131,7 @@ describe('a run of an ensemble', () => {
       expect(saved.length).toBeGreaterThanOrEqual(3);
       const point = await openResume(at, () => undefined);
       if ('finished' in point) throw new Error('finished');
-      const before = point.members!.map(({ step }) => step);
+      const before = point.points.map(({ step }) => step);
       expect(Math.max(...before)).toBeGreaterThanOrEqual(stop);
       const done = new Set<number>();
       const warnings: string[] = [];

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ensemble } from '../../../src/core/posterior.ts';
 import { CheckpointError, ConfigError } from '../../../src/errors.ts';
 import { parseConfig } from '../../../src/experiment/config/config.ts';
-import type { RunReport } from '../../../src/experiment/ensemble/memberRuns.ts';
 import { posteriorDigest } from '../../../src/experiment/posterior/saved.ts';
 import { prepareRun } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun } from '../../../src/experiment/run/directory.ts';
@@ -17,6 +16,7 @@ import { openResume, type ResumePoint } from '../../../src/experiment/run/resume
 import { runRows } from '../../../src/experiment/run/rows.ts';
 import { type TrainRunOptions, trainRun } from '../../../src/experiment/run/train.ts';
 import { EVENT_FILE } from '../../../src/experiment/tensorboard/eventLog.ts';
+import type { RunReport } from '../../../src/experiment/trainings/trainings.ts';
 import { checkpointBefore } from '../../../src/experiment/verify/checkpointBefore.ts';
 import { describeDifference, verifyRun } from '../../../src/experiment/verify/verify.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
@@ -237,9 +237,9 @@ describe('verify', () => {
   test('of one member that stopped early, from its newest checkpoint and as a whole', async () => {
     const repeatable = repeatableRun(openRun(at('alone1')));
     expect(await verifyRun(repeatable, runtime)).toMatchObject({ differences: [] });
-    const { state } = checkpointBefore(repeatable.run, onWarning);
-    expect(state.step).toBeGreaterThan(0);
-    expect(await verifyRun(repeatable, runtime, { from: state })).toMatchObject({ differences: [] });
+    const from = checkpointBefore(repeatable.run, onWarning);
+    expect(from.state.step).toBeGreaterThan(0);
+    expect(await verifyRun(repeatable, runtime, { from })).toMatchObject({ differences: [] });
   });
 });
 
@@ -276,7 +276,7 @@ describe('rows', () => {
     [
       'alone0',
       { epoch: 1, member: 0 },
-      /--member: expected a run of an ensemble, got .*alone0, which is none — leave it out/,
+      '--member: expected a run with an ensemble, got one without — leave it out',
     ],
   ])('of %s, %j, are refused', (name, query, message) => {
     expect(() => runRows(openRun(at(name)), query)).toThrow(ConfigError);

@@ -8,8 +8,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KERNEL_EPOCH } from '../../../src/backend/kernelEpoch.ts';
 import { demoConfig } from '../../../src/cli/demoConfig.ts';
-import type { TrainingState } from '../../../src/core/training/trainingState.ts';
 import { CheckpointError, ConfigError, DataError } from '../../../src/errors.ts';
+import type { FoundCheckpoint } from '../../../src/experiment/checkpoint/store.ts';
 import { parseConfig, type ResolvedConfig } from '../../../src/experiment/config/config.ts';
 import { prepareRun } from '../../../src/experiment/run/data.ts';
 import { createRun, openRun } from '../../../src/experiment/run/directory.ts';
@@ -245,16 +245,16 @@ describe('from a checkpoint', () => {
     await trained(parseConfig(text, join(dir, 'c.yaml')), 'saved');
   });
   const warnings: string[] = [];
-  const stateOf = (run: string) => {
+  const foundIn = (run: string) => {
     warnings.length = 0;
-    return checkpointBefore(openRun(run), (message) => warnings.push(message)).state;
+    return checkpointBefore(openRun(run), (message) => warnings.push(message));
   };
-  const verifiedFrom = (run: string, from: TrainingState) =>
+  const verifiedFrom = (run: string, from: FoundCheckpoint) =>
     verifyRun(repeatableRun(openRun(run)), runtime, { from });
 
   test('only the last stretch is trained, to the same bits', async () => {
-    const from = stateOf(saved);
-    expect(from.step).toBe(27); // Of 30, every ninth.
+    const from = foundIn(saved);
+    expect(from.state.step).toBe(27); // Of 30, every ninth.
     const epochs: number[] = [];
     const onEpoch = ({ epoch }: { epoch: number }) => epochs.push(epoch);
     const { differences } = await verifyRun(repeatableRun(openRun(saved)), runtime, { from, onEpoch });
@@ -265,23 +265,23 @@ describe('from a checkpoint', () => {
   test('a damaged one is passed over with a warning; without any there is a refusal', async () => {
     const run = copyOf('saved');
     writeFileSync(join(run, 'checkpoint.safetensors'), 'torn');
-    const from = stateOf(run);
-    expect(from.step).toBe(18);
+    const from = foundIn(run);
+    expect(from.state.step).toBe(18);
     expect(warnings).toEqual([
       expect.stringMatching(/checkpoint\.safetensors: expected .* looking for an older one$/),
     ]);
     expect((await verifiedFrom(run, from)).differences).toEqual([]);
-    expect(() => stateOf(join(dir, 'good'))).toThrow(
+    expect(() => foundIn(join(dir, 'good'))).toThrow(
       /good: expected a checkpoint from before step 20, the last one, got none — verify the whole run, without --from-checkpoint$/,
     );
   });
 
   test('another state, a bit of the posterior, a metric of an epoch after it: each is a difference', async () => {
-    const from = stateOf(saved);
-    const tensors = from.tensors.map(({ data, ...tensor }) => ({ ...tensor, data: data.slice() }));
+    const from = foundIn(saved);
+    const tensors = from.state.tensors.map(({ data, ...tensor }) => ({ ...tensor, data: data.slice() }));
     const { data } = tensors.find(({ name }) => name === 'layers.1.bias.mu')!;
     new Uint32Array(data.buffer)[0] ^= 1;
-    const { differences } = await verifiedFrom(saved, { ...from, tensors });
+    const { differences } = await verifiedFrom(saved, { ...from, state: { ...from.state, tensors } });
     expect(differences[0].file).toBe('posterior.safetensors');
     const run = copyOf('saved');
     const bytes = readFileSync(join(run, 'posterior.safetensors'));
