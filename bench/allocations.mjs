@@ -68,7 +68,7 @@ async function stretches({ sizes, batchSize, draws, kind }, backendName) {
     if (ended !== 'complete') throw new Error(`allocations: expected complete steps, got ${ended}`);
     at += count;
   };
-  /** Goes on at the beginning of the next epoch. */
+  /** Continues at the beginning of the next epoch. */
   const nextEpoch = () => {
     at = (Math.floor(at / EPOCH) + 1) * EPOCH;
     run(2);
@@ -76,7 +76,7 @@ async function stretches({ sizes, batchSize, draws, kind }, backendName) {
   return { run, nextEpoch };
 }
 
-/** Bytes that one stretch of so many steps leaves on a heap that is not collected meanwhile. */
+/** Bytes that one stretch of steps leaves on a heap that is not collected meanwhile. */
 function bytesOf(run, steps) {
   globalThis.gc();
   const before = process.memoryUsage().heapUsed;
