@@ -14,7 +14,7 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** Somebody pressed Ctrl-C (or asked the process to end); what was done so far is on disk. */
+/** Ctrl-C or a signal ended the command; what was done so far is on disk. */
 export class InterruptedError extends Error {
   override get name(): string {
     return 'InterruptedError';
@@ -36,7 +36,7 @@ function exitStatus(error: unknown): number {
   if (error instanceof InterruptedError) return EXIT.interrupted;
   if (error instanceof WorkerLostError) return EXIT.workersLost;
   if (error instanceof VarpoolError) return EXIT.usage;
-  // A caller's mistake is told in the form all messages have; another TypeError is ours.
+  // A caller's mistake has the form of all messages; any other TypeError is a bug.
   if (error instanceof TypeError || error instanceof RangeError) {
     return /expected .* got .* — /s.test(error.message) ? EXIT.usage : EXIT.internal;
   }

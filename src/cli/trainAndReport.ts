@@ -169,8 +169,10 @@ function nativeHint(): Row {
   return library.ok ? null : ['faster backend', `native: ${library.reason}`];
 }
 
-/** The error that ended a training, with the way to go on where there is one. */
-/** @param saved what was, in words; empty for nothing */
+/**
+ * The error that ended a training, with how to resume it where that is possible.
+ * @param saved what was saved, in words; empty for nothing
+ */
 function withWayOn(error: unknown, dir: string, saved: string): unknown {
   if (error instanceof InterruptedError) {
     const what = saved === '' ? '' : `, ${saved}`;

@@ -256,7 +256,7 @@ function checkedNode(where: string, node: unknown): Node {
   return readable(where, () => {
     if (typeof node !== 'object' || node === null || !('units' in node) || !('layers' in node)) {
       throw new TypeError(
-        `${where}: expected a node, got ${describeValue(node)} — start with input(units) and go on with bayesianDense`,
+        `${where}: expected a node, got ${describeValue(node)} — start with input(units), then bayesianDense`,
       );
     }
     const { units, layers } = node as Node;

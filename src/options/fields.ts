@@ -110,7 +110,7 @@ export function text(expected: string, description: string) {
   return z.string({ error: expected }).min(1, { error: expected }).describe(description);
 }
 
-/** Relative to the config file. Control characters never stand in a path anybody meant. */
+/** Relative to the config file. A path with control characters is almost certainly a mistake. */
 export function path(description: string) {
   const error = 'a path';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

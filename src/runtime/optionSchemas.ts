@@ -57,7 +57,9 @@ export const runtimeOptions = section({
   ).default('auto'),
   backend,
   seed,
-  onWarning: callback<(message: string) => void>('Told of what was mended without failing.').optional(),
+  onWarning: callback<(message: string) => void>(
+    'Called with messages about problems that were recovered from.',
+  ).optional(),
   workerHook: text('the URL of a module', 'What every worker loads, for tests.').optional(),
   workerHeapMb: positive('Limit of a JavaScript heap in MiB, for tests.').optional(),
   testing: section({
@@ -94,7 +96,7 @@ const shared = {
   earlyStopping: section(earlyStoppingFields).optional(),
   select,
   signal,
-  onProgress: callback<NonNullable<TrainOptions['onProgress']>>('Told of steps.').optional(),
+  onProgress: callback<NonNullable<TrainOptions['onProgress']>>('Called after steps.').optional(),
 };
 
 const checkpoint = section({
@@ -116,7 +118,7 @@ export const trainOptions = section(
     ...shared,
     onReport: callback<NonNullable<TrainOptions['onReport']>>('Given the report of each epoch.').optional(),
     checkpoint,
-    resume: unchecked<TrainingState>('A saved state to go on from.').optional(),
+    resume: unchecked<TrainingState>('A saved state to resume from.').optional(),
   },
   HOMES,
 );
@@ -151,7 +153,7 @@ const prediction = {
 export const predictOptions = section({
   ...prediction,
   signal,
-  onProgress: callback<NonNullable<PredictOptions['onProgress']>>('Told of tiles.').optional(),
+  onProgress: callback<NonNullable<PredictOptions['onProgress']>>('Called after tiles.').optional(),
 });
 
 export const sessionPredictOptions = section(prediction);

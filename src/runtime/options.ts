@@ -32,7 +32,7 @@ export interface RuntimeOptions {
   readonly backend?: string;
   /** Seed of everything random, a string or an integer; default `varpool`. */
   readonly seed?: string | number;
-  /** Told of what was mended without failing, such as a lost worker. Default: the host's own warnings, on Node process.emitWarning. */
+  /** Called with a message about a problem that was recovered from, such as a lost worker. Default: the host's own warnings, on Node process.emitWarning. */
   readonly onWarning?: (message: string) => void;
   /** @internal limit of a worker's JavaScript heap in MiB, for tests of what happens beyond it */
   readonly workerHeapMb?: number;
@@ -113,7 +113,7 @@ export interface TrainOptions {
   readonly onReport?: (report: TrainingReport) => void;
   /** Saves the state of training now and then, and when it is aborted or loses its workers for good. */
   readonly checkpoint?: CheckpointOptions;
-  /** A saved state of this training (same model, data, options and seed) to go on from, to the same bits. */
+  /** A saved state of this training (same model, data, options and seed) to resume from, to the same bits. */
   readonly resume?: TrainingState;
 }
 

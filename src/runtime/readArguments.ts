@@ -1,4 +1,4 @@
-// The arguments of the runtime's calls as they are at the call: checked, and copied where a caller may go on to change them.
+// The arguments of the runtime's calls: checked, and copied where the caller may change them afterwards.
 
 import type * as z from 'zod';
 import { checkModel, checkPosterior } from '../core/arguments.ts';

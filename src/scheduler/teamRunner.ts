@@ -7,7 +7,7 @@ import { patienceOf, standsStill } from './liveness.ts';
 
 /** What tests of recovery may change of a training; workers/hook.ts is the other end. */
 export interface TrainingHooks {
-  /** What the workers' hook is told for steps from … to − 1, or undefined where it is not to be called. */
+  /** What the workers' hook gets for steps from … to − 1; undefined where it is not called. */
   readonly order?: ((from: number, to: number) => unknown) | undefined;
   /** Milliseconds without a sign of life after which a team counts as stuck; by default that depends on how long a step takes. */
   readonly patience?: number | undefined;

@@ -1,5 +1,5 @@
 // Request → reply: what a worker does, as a function without a thread in it. Keeps for each arena its kernels and the views of the
-// last job in it, until it is told that arenas were let go of.
+// last job in it, until it hears that arenas were released.
 
 import { Arena } from '../backend/arena.ts';
 import { type Backend, LANES } from '../backend/backend.ts';

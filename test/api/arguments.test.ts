@@ -40,7 +40,7 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true });
 });
 
-/** What nobody should hand over, and what a JSON round trip or a mix-up makes of what they should. */
+/** Values that must not be passed, and what a JSON round trip or a mix-up makes of values that may. */
 const STRANGE: readonly (() => unknown)[] = [
   () => null,
   () => undefined,

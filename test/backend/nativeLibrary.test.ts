@@ -84,7 +84,7 @@ describe('an installed varpool', () => {
 describe('a checkout', () => {
   beforeEach(makeCheckout);
 
-  test('says how to build a library, and nothing of packages nobody expects there', () => {
+  test('says how to build a library, and mentions no package that is not expected there', () => {
     expect(reason()).toBe(
       `no library at ${join(root, 'dist/native/linux-x64/varpool.so')} — with a C compiler, npm run build:native makes it`,
     );

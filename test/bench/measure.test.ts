@@ -155,7 +155,7 @@ describe('kernels that are timed', () => {
   });
 });
 
-test('what ran beside is told, as far as the system tells it', () => {
+test('what ran beside is reported, as far as the system shows it', () => {
   const stop = watchBeside();
   for (const until = performance.now() + 60; performance.now() < until; );
   const { load, otherCores, seconds } = stop();

@@ -1,4 +1,4 @@
-// varpool init: from a table nobody has described to a config that trains, and examples that are copied with their data.
+// varpool init: from a table without a description to a config that trains, and examples that are copied with their data.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -107,7 +107,7 @@ describe('a table', () => {
     expect(written('versions.yaml')).not.toHaveProperty('decimal');
   });
 
-  test('of nothing but text: a header is told from a row by whether its words come again', () => {
+  test('of nothing but text: a header differs from a row in that its words do not come again', () => {
     const rows = range(30).map((i) => `${'ab'[i % 2]},${'xyz'[i % 3]},${['yes', 'no'][(i >> 1) % 2]}`);
     put('named.csv', `letter,other,answer\n${rows.join('\n')}\n`);
     put('bare.csv', `${rows.join('\n')}\n`);

@@ -35,7 +35,7 @@ const WORDS: Record<string, string[]> = {
 const { commands } = await createProgram();
 
 describe('--json', () => {
-  // serve prints its line and goes on until a signal: test/serve/lifecycle.test.ts.
+  // serve prints its line and runs until a signal: test/serve/lifecycle.test.ts.
   const withJson = commands.filter(
     (command) => command.options.some(({ long }) => long === '--json') && command.name() !== 'serve',
   );

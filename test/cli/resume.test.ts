@@ -1,4 +1,4 @@
-// resume and what it is for: processes that are interrupted, killed or left by their workers, and go on to the same end.
+// resume and what it is for: processes that are interrupted, killed or left by their workers, and resume to the same end.
 
 import { spawn, spawnSync } from 'node:child_process';
 import {

@@ -1,4 +1,4 @@
-// varpool sweep as a user meets it: kill -9 and go on, Ctrl-C, streams and exit statuses.
+// varpool sweep as a user meets it: kill -9 and resume, Ctrl-C, streams and exit statuses.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -90,7 +90,7 @@ describe('varpool sweep', () => {
     expect(digests('killed')).toEqual(digests('whole'));
   });
 
-  test('Ctrl-C ends with 130 and says how to go on', async () => {
+  test('Ctrl-C ends with 130 and says how to resume', async () => {
     const file = sweepFile('interrupted', 300);
     const started = startVarpool(cwd, 'sweep', file, '--workers', '2');
     await started.wrote(/^cell 2\/12/m);

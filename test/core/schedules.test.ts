@@ -117,7 +117,7 @@ describe('rateFactor', () => {
     );
   });
 
-  test('step falls by its factor every so many epochs', () => {
+  test('step falls by its factor every `every` epochs', () => {
     const at = (step: number) =>
       rateFactor({ kind: 'step', epochs: 1.5, factor: 0.5 }, { step, steps: 20, perEpoch: 4 });
     expect([0, 5, 6, 11, 12, 18].map(at)).toEqual([1, 1, 0.5, 0.5, 0.25, 0.125]);

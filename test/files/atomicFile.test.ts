@@ -59,7 +59,7 @@ describe('writing', () => {
     expect([text(path), fs.readdirSync(dir)]).toEqual(['old', ['a']]);
   });
 
-  it('goes on after a write that took only a part', async () => {
+  it('continues after a write that took only a part', async () => {
     const real = (await vi.importActual<System>('node:fs')).writeSync as (...args: unknown[]) => number;
     faults.set('writeSync', (fd, bytes, at, length) => real(fd, bytes, at, Math.min(3, length as number)));
     writeFileAtomic(join(dir, 'a'), 'ten letters');

@@ -89,7 +89,7 @@ describe('a line that does not fit', () => {
   });
 });
 
-test('damaged lines are left out and told of by number, bytes that are no UTF-8 included', () => {
+test('damaged lines are left out and reported by number, bytes that are no UTF-8 included', () => {
   const path = join(dir, 'damaged');
   writeFileSync(
     path,
@@ -172,7 +172,7 @@ describe('results.jsonl of a sweep', () => {
     expect(existsSync(lock)).toBe(false);
   });
 
-  test('with half a line inside, as older versions left it: told of, left out, and gone from the file', () => {
+  test('with half a line inside, as older versions left it: reported, left out, and gone from the file', () => {
     const at = join(dir, 'older');
     const first = SweepDirectory.open(at);
     first.writeManifest(manifest);

@@ -43,7 +43,7 @@ const own = () => {
   lock.release();
   return holder as { pid: number; began: string | null; host: string; space: string | null };
 };
-/** A lock that showed life so many milliseconds ago. */
+/** A lock that showed life that many milliseconds ago. */
 function left(holder: object | string, age = 0): void {
   writeFileSync(path, typeof holder === 'string' ? holder : `${JSON.stringify(holder)}\n`);
   const at = new Date(Date.now() - age);
@@ -205,7 +205,7 @@ describe('a lock of a process of this machine', () => {
   }, 60_000);
 });
 
-test('what is in the way is told in one line', () => {
+test('what is in the way is reported in one line', () => {
   mkdirSync(path);
   expect(() => lockRun(dir)).toThrow(
     new CheckpointError(`${path}: expected a lock file, got a directory — remove it`),

@@ -36,6 +36,6 @@ test('takes those of dead processes away, and no others', () => {
   expect(readdirSync(parent).sort()).toEqual(['other', `${PREFIX}fresh`]);
 });
 
-test('a place where none can be made is told in one line', () => {
+test('a place where none can be made is reported in one line', () => {
   expect(() => new ScratchDirectory(PREFIX, at('none'))).toThrow(CheckpointError);
 });

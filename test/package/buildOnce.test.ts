@@ -9,7 +9,7 @@ import { isStale } from '../../packaging/buildOnce.mjs';
 const root = mkdtempSync(join(tmpdir(), 'varpool-build-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** Writes a file as of so many seconds after the first. */
+/** Writes a file dated that many seconds after the first. */
 function write(path: string, at: number): void {
   const whole = join(root, path);
   mkdirSync(join(whole, '..'), { recursive: true });

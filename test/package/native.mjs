@@ -155,7 +155,7 @@ try {
   const without = await step('npm install, where the registry has no native packages', () =>
     install('without', main.file, registry.url),
   );
-  assert(registry.asked.includes(`/${NAME}`), 'npm was not told of the native package');
+  assert(registry.asked.includes(`/${NAME}`), 'npm did not ask for the native package');
   assert(!existsSync(join(without, 'node_modules', NAME)));
   const wanted = await digestsHere();
   await step('WebAssembly serves, and doctor says why', async () => {

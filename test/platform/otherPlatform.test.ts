@@ -120,11 +120,11 @@ test('gets the warnings for which the caller has named no place', async () => {
   await using runtime = new Runtime(platform, { seed });
   await runtime.train(model, data, { ...options, epochs: 1 });
   expect(platform.warnings).toEqual([
-    'train: a worker was lost near step 0 (worker: lost by the test); going on from step 0 with another',
+    'train: a worker was lost near step 0 (worker: lost by the test); resuming from step 0 with another',
   ]);
 });
 
-test('is asked when the program ends only about failures that nobody has seen', async () => {
+test('is asked at the end of the program only about failures that were not seen', async () => {
   const platform = lonePlatform(10);
   await using runtime = new Runtime(platform, { seed, onWarning: () => undefined });
   const run = runtime.train(model, data, options);

@@ -1,5 +1,5 @@
 // What a caller hands in and gets back besides numbers: callbacks that throw end their call with that very error, one signal serves
-// any number of calls without a warning, and a failure is seen by somebody, now or later.
+// any number of calls without a warning, and a failure surfaces, now or later.
 
 import { spawnSync } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
@@ -158,13 +158,13 @@ describe('a run as a promise', () => {
     return { status, stdout, stderr };
   }
 
-  test('that fails and that nobody asks ends the process with an unhandled rejection, at its end', () => {
+  test('that fails and is never awaited ends the process with an unhandled rejection, at its end', () => {
     const { status, stdout, stderr } = node(`fail(); await later(); console.log('goes on');`);
     expect({ status, stdout }).toEqual({ status: 1, stdout: 'goes on\n' });
     expect(stderr).toContain('Error: failed');
   });
 
-  test('and once it is collected as garbage, in a process that goes on', () => {
+  test('and once it is collected as garbage, in a process that continues', () => {
     const script = `process.on('unhandledRejection', (error) => { console.log(error.message); process.exit(0); });
       fail(); for (;;) { await fail().catch(() => later()); gc(); }`;
     expect(node(script, '--expose-gc')).toEqual({ status: 0, stdout: 'failed\n', stderr: '' });

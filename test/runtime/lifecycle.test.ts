@@ -148,7 +148,7 @@ describe('divergence', () => {
 });
 
 describe('workers lost for good', () => {
-  test('end a training with WorkerLostError after a few tries, and the runtime goes on', async () => {
+  test('end a training with WorkerLostError after a few tries, and the runtime stays usable', async () => {
     const { model, data, options } = teamProblem(1);
     warnings.length = 0;
     const faults = Array.from({ length: 6 }, (): Fault => ({ kind: 'exit', rank: 1, step: 2 }));

@@ -381,7 +381,7 @@ describe('a thread that dies', () => {
     await thread.close();
   });
 
-  test('while nobody waits is told at the next call', async () => {
+  test('while no call waits is reported at the next call', async () => {
     const thread = await mortal();
     await thread.call((remote) => remote.predict(request(15)));
     await new Promise((resolve) => setTimeout(resolve, 200));

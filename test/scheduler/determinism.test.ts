@@ -88,7 +88,7 @@ describe('a training with faults', () => {
     },
   );
 
-  test('a fault after a snapshot goes on from the snapshot, not from the start', async () => {
+  test('a fault after a snapshot resumes from the snapshot, not from the start', async () => {
     const { model, data, options } = teamProblem(1);
     // The main thread's clock leaps: every stretch is then one step, and a snapshot is due after each.
     let leap = 0;
@@ -102,8 +102,8 @@ describe('a training with faults', () => {
       ]);
       expect(warnings).toHaveLength(2);
       expect(warnings[0]).toContain('near step 7');
-      expect(warnings[0]).toContain('going on from step 7');
-      expect(warnings[1]).toContain('going on from step 12');
+      expect(warnings[0]).toContain('resuming from step 7');
+      expect(warnings[1]).toContain('resuming from step 12');
       spy.mockRestore();
       expect(posteriorDigest(posterior)).toBe(await digestOf(1, 1, { epochs: 5 }));
     } finally {

@@ -214,7 +214,7 @@ describe('the batcher', () => {
     expect(batcher.rows).toBe(0);
   });
 
-  test('gives up a request at its deadline, while it waits and while it is computed; others go on', async () => {
+  test('gives up a request at its deadline, while it waits and while it is computed; others are answered', async () => {
     const engine = new HeldEngine();
     const { ask, batcher } = made(engine);
     const computed = ask([1], { deadlineMs: 5 });

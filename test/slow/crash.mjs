@@ -30,7 +30,7 @@ const MAIN = resolve('dist/cli/main.js');
 const random = seedrandom.alea(values.seed);
 const below = (n) => Math.floor(random() * n);
 const BACKENDS = ['wasm', 'native'].filter((name) => nodeBackends.named(name).available().ok);
-/** At most so many lives of one run are killed. */
+/** At most this many lives of one run are killed. */
 const LIVES = 3;
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-crash-'));

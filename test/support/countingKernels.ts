@@ -24,7 +24,7 @@ export interface Count extends Cost {
   readonly calls: number;
 }
 
-/** `arrays` float32 arrays of so many elements touched, `flops` operations on each element. */
+/** `arrays` float32 arrays of `elements` elements touched, `flops` operations on each element. */
 const each = (elements: number, arrays: number, flops: number): Cost => {
   return { elements, flops: flops * elements, bytes: 4 * arrays * elements };
 };

@@ -10,7 +10,7 @@ import type { TrainingRun } from '../../src/scheduler/training/run.ts';
  * A fault: at the start of a step in one worker, after a tile of its pass or after a block of its finish.
  */
 export interface Fault {
-  /** `slow` sleeps for `ms` and goes on; `hang` never goes on; `lost` does its work and never replies; `memory` takes all there is. */
+  /** `slow` sleeps for `ms` and continues; `hang` never does; `lost` does its work and never replies; `memory` takes all there is. */
   readonly kind: 'exit' | 'throw' | 'slow' | 'hang' | 'lost' | 'memory';
   readonly step: number;
   /** The worker it comes to, where neither tile nor block says; default 0. */

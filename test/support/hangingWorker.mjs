@@ -8,7 +8,7 @@ import compute from '../../dist/platform/node/workerEntry.js';
 
 const [kind, times, how] = process.env.HANGS.split(':');
 
-/** Whether it is this request's turn to hang: whoever makes the folder takes the turn. */
+/** Whether it is this request's turn to hang: the request that makes the folder takes the turn. */
 function turn() {
   for (let n = 0; n < Number(times); n++) {
     try {

@@ -163,7 +163,7 @@ export function meansSuite(
     const more = { ...options, posterior: spec, validation: data, select: 'best' as const };
     const rows = curveData(37, 4, 'gaussian', 1, 60).x;
 
-    test('goes on from a saved state to the same bits', async () => {
+    test('resumes from a saved state to the same bits', async () => {
       await using runtime = createRuntime({ workers: 2, backend: 'wasm', seed: 'family' });
       const states: TrainingState[] = [];
       const checkpoint = { everySteps: 17, save: (state: TrainingState) => void states.push(state) };

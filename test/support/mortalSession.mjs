@@ -1,5 +1,5 @@
 // A session's thread that can be made to die while it holds requests: 13 draws end it, 14 throw where
-// nobody catches, 15 end it a moment after their answer, 16 hang it.
+// that is never caught, 15 end it a moment after their answer, 16 hang it.
 
 import { parentPort } from 'node:worker_threads';
 import '../../dist/platform/node/sessionEntry.js';

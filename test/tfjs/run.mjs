@@ -18,7 +18,7 @@ const { values } = parseArgs({ options: { dir: { type: 'string' } } });
 const dir = values.dir === undefined ? mkdtempSync(join(tmpdir(), 'varpool-tfjs-')) : resolve(values.dir);
 let failed = false;
 
-/** Runs a program under a title, with the package to test; a failure is noted and the rest goes on. */
+/** Runs a program under a title, with the package to test; a failure is noted and the rest still runs. */
 function step(title, folder, command) {
   console.log(`\n=== ${title}`);
   const start = performance.now();

@@ -166,7 +166,7 @@ describe('train', () => {
   });
 });
 
-test('release forgets, and the job goes on when asked again', () => {
+test('release forgets, and the job continues when asked again', () => {
   const { harness, train } = fresh();
   const compute = createCompute(nodeWorkerHost);
   compute(train(0, 4));

@@ -1,4 +1,4 @@
-// Everything that a training needs to go on to the bit, as named row-major tensors: read out of the arena, checked, and put back.
+// Everything a training needs to resume to the same bits, as named row-major tensors: read out of the arena, checked, and put back.
 // Where a state is kept is not known here; experiment/checkpoint.ts writes it to a file.
 
 import type { Arena } from '../../backend/arena.ts';
@@ -150,7 +150,7 @@ export function checkStateShape(where: string, given: unknown): void {
 }
 
 /**
- * Holds a state to the training that is to go on from it.
+ * Checks that a state belongs to the training that resumes from it.
  * @throws CheckpointError naming the first thing that differs
  */
 export function checkState(state: TrainingState, origin: TrainingOrigin): void {

@@ -36,7 +36,7 @@ export function looksNumeric(text: string): boolean {
   return DECIMAL.test(text) || COMMA_DECIMAL.test(text) || GROUPED.test(text);
 }
 
-/** True for what somebody wrote where a number belongs: something numeric, NaN or an infinity. */
+/** True for text that stands for a number: something numeric, NaN or an infinity. */
 export function isNumberLike(text: string): boolean {
   return looksNumeric(text) || NOT_FINITE.test(text);
 }

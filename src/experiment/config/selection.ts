@@ -6,7 +6,7 @@ import { describeValue, mismatch } from '../../messages.ts';
 import { type ValidationMetric, validationMetrics } from '../../scheduler/training/earlyStopping.ts';
 import type { ParsedConfig } from './schema.ts';
 
-/** So many validations, about, show where a training goes; many short epochs are not all worth one. */
+/** About this many validations show the course of a training; not every short epoch is worth one. */
 export const VALIDATIONS = 100;
 
 type Training = ParsedConfig['training'];

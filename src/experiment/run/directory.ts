@@ -170,7 +170,7 @@ export function createNumberedRun(parent: string, name: string): RunWriter {
       mkdirSync(dir);
       return new RunWriter(dir);
     } catch (cause) {
-      // Somebody was quicker: take the next number.
+      // Another process was quicker: take the next number.
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
       throw fileProblem(ConfigError, dir, 'a directory that can be made', 'write', cause);
     }
@@ -185,7 +185,7 @@ export interface Run {
   path(file: RunFile): string;
   /**
    * The epochs so far; none where metrics.jsonl is not there yet.
-   * @param onDamage told of damaged lines, which are then left out
+   * @param onDamage called for each damaged line, which is then left out
    * @throws CheckpointError if it is damaged
    */
   metrics(onDamage?: (message: string) => void): EpochMetrics[];

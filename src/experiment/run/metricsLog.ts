@@ -83,7 +83,7 @@ export class MetricsLog {
   }
 }
 
-/** Told of a damaged line, which is then left out. */
+/** Called for a damaged line, which is then left out. */
 type OnDamage = (message: string) => void;
 
 /**

@@ -1,4 +1,4 @@
-// A run that was cut short, opened to go on: what there is of it, and whether data, config and kernel epoch are still the same.
+// A run that was cut short, opened to be resumed: what there is of it, and whether data, config and kernel epoch are still the same.
 // Nothing on disk is changed here; trainRun does that when it takes the run over.
 
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
@@ -32,7 +32,7 @@ export interface ResumePoint {
 }
 
 /**
- * Opens a run directory to go on with its training.
+ * Opens a run directory to resume its training.
  * @param warn told about a damaged checkpoint that was skipped, another version of varpool or build of its kernels, and an edited
  * config.yaml that comes to the same
  * @param places where data lies that was moved since
@@ -53,7 +53,7 @@ export async function openResume(
     fail(dir, 'a run that was cut short', 'one that diverged', next);
   }
   checkUnlocked(dir);
-  checkEpoch(opened, 'go on');
+  checkEpoch(opened, 'resume');
   const { data, notes } = recordedData(opened);
   for (const note of notes) warn(note);
   const prepared = prepareRun(config, opened.path('config'), data);
@@ -65,7 +65,7 @@ export async function openResume(
   await compareKernels(dir, [manifest.kernels?.sources, ...found.map(({ kernels }) => kernels)], warn);
   const version = found[0]?.varpool ?? manifest.varpool;
   if (version !== varpoolVersion())
-    warn(`${dir}: begun with varpool ${version}, going on with ${varpoolVersion()}`);
+    warn(`${dir}: begun with varpool ${version}, resuming with ${varpoolVersion()}`);
   return { prepared, run: new RunWriter(dir), manifest, points, posterior };
 }
 
@@ -92,7 +92,7 @@ async function compareKernels(
   if (other === undefined || other === null) return;
   const [was, is] = [other, sources].map((hash) => `${hash.slice(0, 16)}…`);
   warn(
-    `${dir}: begun with other sources of the kernels, ${was}, going on with ${is} of the same kernel epoch, ${KERNEL_EPOCH}`,
+    `${dir}: begun with other sources of the kernels, ${was}, resuming with ${is} of the same kernel epoch, ${KERNEL_EPOCH}`,
   );
 }
 

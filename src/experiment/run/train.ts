@@ -39,7 +39,7 @@ export interface TrainRunOptions {
   readonly onEpoch?: (report: RunReport) => void;
   /** Called when the state after `step` steps (of a member, in an ensemble) is on disk. */
   readonly onCheckpoint?: (step: number) => void;
-  /** Told of what was mended. */
+  /** Called with messages about problems that were recovered from. */
   readonly onWarning?: (message: string) => void;
   /** Validations that only show where training goes, about; those that decide something are always made. */
   readonly validations?: number;
@@ -148,7 +148,7 @@ async function trainLocked(
     const posterior = resume?.posterior ?? (await trainings.train(work));
     lock.check();
     trained = { posterior, digest: run.writePosterior(posterior) };
-    // Whoever is killed while measuring need not train again.
+    // A process killed while measuring need not train again.
     end('running');
     const measure = (fitted: AnyPosterior) => testMetrics(prepared, runtime, fitted, options.signal);
     const test = await (options.measure ?? measure)(posterior);
@@ -223,7 +223,7 @@ function goOn(
   const wanted = sum(ends.map((own) => Math.floor(own / perEpoch)));
   if (epochs.length !== wanted)
     warn(
-      `${run.path('metrics')}: expected ${wanted} epochs before step ${step}, got ${epochs.length} — going on without the others`,
+      `${run.path('metrics')}: expected ${wanted} epochs before step ${step}, got ${epochs.length} — resuming without the others`,
     );
   const spent = points.reduce((most, { found }) => Math.max(most, found?.state.seconds ?? 0), 0);
   const wallSeconds = Math.max(manifest.wallSeconds, spent);

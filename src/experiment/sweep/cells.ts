@@ -33,7 +33,7 @@ export interface Sweep {
   readonly reads: readonly string[];
   readonly settings: readonly Setting[];
   readonly cells: readonly SweepCell[];
-  /** How the best setting is told; null where cells have no validation rows. */
+  /** How the best setting is chosen; null where cells have no validation rows. */
   readonly select: { readonly metric: string; readonly mode: 'min' | 'max' } | null;
   /** Fields of the config that were set in place of what the files say. */
   readonly set: FieldValues;
@@ -196,7 +196,7 @@ function fillIn(value: unknown, split: number): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item, split)]));
 }
 
-/** How the best is told, if by the rows there are. */
+/** How the best is chosen, if the rows allow it. */
 function selection({ select }: ParsedSweep, cells: readonly SweepCell[], file: string): Sweep['select'] {
   const without = cells.find(({ config }) => config.data.validation === undefined);
   if (without !== undefined) {

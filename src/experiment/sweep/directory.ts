@@ -1,5 +1,5 @@
 // The directory of a sweep: sweep.json (what it is and how far it came), results.jsonl (a line per cell that ended), a run directory
-// per cell below cells/, tables at the end. A kill at any moment leaves it fit to go on from.
+// per cell below cells/, tables at the end. It can be resumed after a kill at any moment.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
@@ -105,8 +105,8 @@ export class SweepDirectory {
   ) {}
 
   /**
-   * Opens `dir`, or makes it; what is finished there is kept, unless `force` says to begin again. Damaged lines of results.jsonl go:
-   * `onWarning` is told, and their cells have not ended.
+   * Opens `dir`, or makes it; what is finished there is kept, unless `force` says to begin again. Damaged lines of results.jsonl
+   * are reported to `onWarning`; their cells count as not ended.
    * @throws ConfigError when something else is in it or another process works on it, CheckpointError when it is damaged
    */
   static open(

@@ -164,7 +164,7 @@ async function runCell(
   }
 }
 
-/** Where a cell can go on; null where it is to begin (again). */
+/** Where a cell resumes; null where it begins (again). */
 async function resumePoint(dir: string, warn: (message: string) => void): Promise<ResumePoint | null> {
   if (!isManifest(join(dir, RUN_FILES.manifest))) return null;
   try {

@@ -1,4 +1,4 @@
-// The zod schema of a sweep file: which config, which of its fields vary, how often each setting is repeated, how the best is told.
+// The zod schema of a sweep file: which config, which of its fields vary, how often each setting is repeated, how the best is chosen.
 
 import * as z from 'zod';
 import { byKind, count, oneOf, path, section } from '../../options/fields.ts';
@@ -89,7 +89,9 @@ export const sweepSchema = section({
     ),
     mode: oneOf(['min', 'max'], 'Which end is best.').default('min'),
   })
-    .describe('How the best setting is told. Default: least validation.nll, where there are validation rows.')
+    .describe(
+      'How the best setting is chosen. Default: least validation.nll, where there are validation rows.',
+    )
     .optional(),
 });
 

@@ -18,7 +18,7 @@ const MAX_SETTINGS = 100_000;
 const MAX_REPEATS = 1_000;
 const PLACE = stream(PURPOSE.search, 0);
 
-/** @throws ConfigError, in one line, for a range in a grid or more settings than anybody means */
+/** @throws ConfigError, in one line, for a range in a grid or for more settings than can be meant */
 export function settings({ search, vary }: Pick<ParsedSweep, 'search' | 'vary'>, file: string): Setting[] {
   if (search.kind === 'random') return drawn(search, vary, file);
   let all: Setting[] = [{}];

@@ -40,7 +40,7 @@ export interface TrainingWork {
   save(m: number, state: TrainingState): void;
 }
 
-/** What is known of the trainings of a run that is over, or still going on. */
+/** What is known of the trainings of a run, finished or not. */
 export interface TrainingFacts {
   readonly reports: readonly RunReport[];
   /** What an earlier life of the run wrote down. */
@@ -65,7 +65,7 @@ export interface Trainings {
   directory(dir: string, m: number): string;
   /**
    * Trainings that are done, where they leave a file each.
-   * @param warn told of damaged files, whose trainings are done again
+   * @param warn called for each damaged file, whose training is repeated
    * @throws CheckpointError if a file is of another run or of a later format
    */
   finished(dir: string, warn: (message: string) => void): ReadonlyMap<number, Posterior>;

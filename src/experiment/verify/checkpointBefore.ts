@@ -9,7 +9,7 @@ import type { Run } from '../run/directory.ts';
 import { trainingsOf } from '../trainings/trainingsOf.ts';
 
 /**
- * The newest whole checkpoint of a run from before its last step. For each one that is damaged, `warn` is told.
+ * The newest whole checkpoint of a run from before its last step. `warn` is called for each damaged one.
  * @throws CheckpointError when there is none, or for an ensemble
  */
 export function checkpointBefore(run: Run, warn: (message: string) => void): FoundCheckpoint {

@@ -162,7 +162,7 @@ export class EpochSelector {
     return { best: this.#best, improved: this.#improved, stopped: this.#stopped, kept: this.#kept };
   }
 
-  /** Goes on from where `state` was taken. */
+  /** Resumes from where `state` was taken. */
   restore({ best, improved, stopped, kept }: SelectionState): void {
     this.#best = best;
     this.#improved = improved;

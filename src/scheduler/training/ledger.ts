@@ -47,7 +47,7 @@ export class Ledger {
     this.#logUnit = targets.reduce((sum, scale) => sum + log(scale), 0) + (constant ?? 0);
   }
 
-  /** Goes on after a step that another ledger came to; the epochs before it are reported already. */
+  /** Continues after the last step of another ledger, which has already reported the epochs before it. */
   resume(step: number, epochLoss: number): void {
     this.epochLoss = epochLoss;
     this.#entered = Math.floor(step / this.#perEpoch);

@@ -36,7 +36,7 @@ export interface TrainerOptions extends PosteriorNames {
   readonly validate?: ((posterior: Posterior, epoch: number) => Promise<Judgment>) | undefined;
   readonly validateEvery?: number | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
-  /** A state to go on from. */
+  /** A state to resume from. */
   readonly resume?: TrainingState | undefined;
   readonly diagnoseEvery?: number | 'auto' | undefined;
   /** Says after a validation whether to stop. */
@@ -257,7 +257,7 @@ export class Trainer {
       );
     }
     this.host.warn(
-      `train: a worker was lost near step ${from} (${reason.message}); going on from step ${this.#now} with another`,
+      `train: a worker was lost near step ${from} (${reason.message}); resuming from step ${this.#now} with another`,
     );
   }
 
@@ -278,7 +278,7 @@ export class Trainer {
     this.#unsaved = false;
   }
 
-  /** Saves a state that the training can go on from once the reason of `error` is gone. */
+  /** Saves a state to resume from once the cause of `error` is gone. */
   async #saveBefore(error: unknown): Promise<void> {
     // A diverged state is of no use, one whose saving failed cannot be saved, and an interrupt has saved it.
     if (error instanceof DivergedError || this.#unsaved || this.options.signal?.aborted) return;
@@ -325,7 +325,7 @@ export class Trainer {
     return this.#arena.posterior(this.options);
   }
 
-  /** Everything needed to go on from here, in memory of its own. */
+  /** Everything needed to resume from here, in memory of its own. */
   state(): TrainingState {
     const { tensors, extra } = selectionExtra(this.options.selector ?? null, this.prepared.problem);
     return {

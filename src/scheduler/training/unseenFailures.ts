@@ -3,7 +3,7 @@
 
 import type { Platform } from '../../platform/platform.ts';
 
-/** How a run failed, if it did, and whether anybody asks. */
+/** How a run failed, if it did, and whether its caller has looked. */
 export class Failure {
   #error: { readonly reason: unknown } | null = null;
   #seen = false;
@@ -19,7 +19,7 @@ export class Failure {
     this.#forget = this.platform.beforeExit(() => this.raise());
   }
 
-  /** Somebody awaits or reads the run: what it throws is theirs. */
+  /** The caller awaits or reads the run, and so handles what it throws. */
   see(): void {
     this.#seen = true;
     this.#drop();

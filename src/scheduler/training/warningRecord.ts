@@ -61,7 +61,7 @@ export class WarningRecord {
   }
 
   /**
-   * Goes on from a state; one of an older version knows of no warnings.
+   * Resumes from a state; states of older versions hold no warnings.
    * @throws CheckpointError where what it knows is no such record
    */
   restore({ extra }: TrainingState): void {

@@ -1,4 +1,4 @@
-// The chance of a coverage against exact binomial sums, and when and how it is told.
+// The chance of a coverage against exact binomial sums, and when and how it is reported.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -95,7 +95,7 @@ describe('the bound of classes', () => {
   });
 });
 
-it('is told where it matters, with the next step', () => {
+it('is reported where it matters, with the next step', () => {
   const at = (nll: number, nllMonteCarloError: number) =>
     evaluationWarnings({ rows: 10, draws: 100, nll, nllMonteCarloError }, 'rows');
   expect(at(1.557, 0.31)).toEqual([

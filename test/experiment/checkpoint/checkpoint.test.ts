@@ -85,7 +85,7 @@ test('numbers that were changed with care, in metadata or tensors, do not pass',
   expect(refusal().message).toContain('expected SHA-256');
 });
 
-test('what is no checkpoint, or one of tomorrow, is told as such', () => {
+test('what is no checkpoint, or one of a later version, is refused as such', () => {
   const whole = decodeSafetensors(written(), 'c');
   const other = (change: Record<string, string>) =>
     Buffer.concat(encodeSafetensors(whole.tensors, { ...whole.metadata, ...change }));

@@ -76,7 +76,7 @@ describe('files', () => {
     });
   });
 
-  test('another life goes on in the same manner; saving a step twice keeps it once', () => {
+  test('a resumed process keeps files in the same manner; saving a step twice keeps it once', () => {
     new CheckpointStore(dir).save(madeState(10), null);
     const store = new CheckpointStore(dir);
     store.newest(noWarning);
@@ -205,7 +205,7 @@ describe('failures of the disk', () => {
     ['openSync', 'EROFS', 'a read-only file system — choose another place'],
     ['renameSync', 'EACCES', 'permission denied — choose another place or change its permissions'],
   ])(
-    '%s %s: one line, all checkpoints as they were, and saving goes on when it is mended',
+    '%s %s: one line, all checkpoints as they were, and saving works again once the fault is mended',
     (call, code, got) => {
       const store = new CheckpointStore(dir, { keep: 2 });
       for (const step of [10, 20]) store.save(madeState(step), null);

@@ -82,7 +82,7 @@ test('a single posterior is written and read as ever', () => {
   expect(anyPosteriorDigest(member)).toBe(posteriorDigest(member));
 });
 
-test('who asks for one posterior is told what it is, and readers without ensembles by the version', () => {
+test('a reader of one posterior names what it got; readers without ensembles stop at the version', () => {
   expect(() => loadPosterior(path)).toThrow(
     /expected one posterior, got an ensemble of 3 — load it as an ensemble$/,
   );

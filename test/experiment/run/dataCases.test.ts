@@ -252,7 +252,7 @@ describe('refusals', () => {
     }
   });
 
-  test('book.xlsx: is told to be a workbook', () => {
+  test('book.xlsx: is recognized as a workbook', () => {
     expect(said(() => load(`path: refusals/book.xlsx, ${base}`))).toBe(
       'refusals/book.xlsx: expected delimited text, got an Excel workbook — save the sheet as CSV',
     );

@@ -1,4 +1,4 @@
-// A run directory that goes on: cut short at any epoch it ends as the uninterrupted run, and what no longer belongs together is
+// A run directory that resumes: cut short at any epoch it ends as the uninterrupted run, and what no longer belongs together is
 // refused before anything is changed.
 
 import {
@@ -98,10 +98,10 @@ async function cutShort(epoch: number, text = CONFIG): Promise<void> {
   await expect(trainRun(prepared(text), runtime, createRun(dir), options)).rejects.toThrow('stop');
 }
 
-/** Goes on to the end and holds the run to the uninterrupted one. */
+/** Resumes to the end and compares the run with the uninterrupted one. */
 async function finish(more: TrainRunOptions = {}) {
   const point = await openResume(dir, warn);
-  if ('finished' in point) throw new Error('expected a run to go on with, got a finished one');
+  if ('finished' in point) throw new Error('expected a run to resume, got a finished one');
   const trained = await trainRun(point.prepared, runtime, point.run, {
     onWarning: warn,
     ...more,
@@ -160,7 +160,7 @@ describe('a run cut short', () => {
     expect(trained.reports[0].learningRate).toBeGreaterThan(trained.reports[29].learningRate);
   });
 
-  test('several times goes on several times', async () => {
+  test('several times resumes several times', async () => {
     await cutShort(3);
     for (const epoch of [9, 20]) {
       const point = await openResume(dir, warn);
@@ -243,7 +243,7 @@ describe('a run cut short', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('with its metrics deleted: goes on, with a warning of the gap', async () => {
+  test('with its metrics deleted: resumes, with a warning of the gap', async () => {
     await cutShort(6);
     rmSync(path('metrics.jsonl'));
     const point = await openResume(dir, warn);
@@ -255,13 +255,13 @@ describe('a run cut short', () => {
     expect(posteriorDigest).toBe(whole.manifest.posteriorDigest);
     expect(warnings).toEqual([
       expect.stringMatching(
-        /metrics\.jsonl: expected \d+ epochs before step \d+, got 0 — going on without the others$/,
+        /metrics\.jsonl: expected \d+ epochs before step \d+, got 0 — resuming without the others$/,
       ),
     ]);
     expect(timeless(dir)).toEqual(whole.metrics.slice(-timeless(dir).length));
   });
 
-  test('with a damaged line in its metrics: goes on with the others, and says which is lost', async () => {
+  test('with a damaged line in its metrics: resumes with the others, and says which is lost', async () => {
     await cutShort(6);
     const bytes = readFileSync(path('metrics.jsonl'));
     // In the second line, a byte that is not UTF-8.
@@ -276,7 +276,7 @@ describe('a run cut short', () => {
       expect.stringMatching(
         /metrics\.jsonl: line 2: expected UTF-8 text, got other bytes — .*; its epoch is missing from now on$/,
       ),
-      expect.stringMatching(/expected \d+ epochs before step \d+, got \d+ — going on without the others$/),
+      expect.stringMatching(/expected \d+ epochs before step \d+, got \d+ — resuming without the others$/),
     ]);
     expect(timeless(dir)).toEqual(whole.metrics.filter((_, i) => i !== 1));
   });
@@ -376,7 +376,7 @@ describe('is not gone on with', () => {
     await cutShort(2);
     setManifest({ kernelEpoch: 1 });
     expect(await refusal()).toMatch(
-      /manifest\.json: kernelEpoch: expected \d+ \(this varpool's\), got 1 — digests differ between epochs: go on with varpool .+, or train its config\.yaml again$/,
+      /manifest\.json: kernelEpoch: expected \d+ \(this varpool's\), got 1 — digests differ between epochs: resume with varpool .+, or train its config\.yaml again$/,
     );
     setManifest({ kernelEpoch: KERNEL_EPOCH });
     await finish();
@@ -407,7 +407,7 @@ describe('is gone on with, and a warning,', () => {
     await finish();
     expect(warnings).toEqual([
       expect.stringMatching(
-        /: begun with other sources of the kernels, 0{16}…, going on with [0-9a-f]{16}… of the same kernel epoch, \d+$/,
+        /: begun with other sources of the kernels, 0{16}…, resuming with [0-9a-f]{16}… of the same kernel epoch, \d+$/,
       ),
     ]);
   });
@@ -428,7 +428,7 @@ describe('a full disk', () => {
     throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
   };
 
-  test('while a checkpoint is saved: one line, the checkpoint before is kept, and with room again the run goes on', async () => {
+  test('while a checkpoint is saved: one line, the checkpoint before is kept, and with room again the run resumes', async () => {
     let saves = 0;
     const onCheckpoint = () => {
       if (++saves === 3) disk.fails = full;
@@ -445,7 +445,7 @@ describe('a full disk', () => {
     expect(point.points[0].found?.state.step).toBe(21);
   });
 
-  test('at an interrupt is told instead of the interrupt, for nothing was saved', async () => {
+  test('at an interrupt is reported instead of the interrupt, for nothing was saved', async () => {
     const controller = new AbortController();
     const onEpoch = ({ epoch }: { epoch: number }) => {
       if (epoch !== 4) return;

@@ -116,7 +116,7 @@ describe('trainRun', () => {
       best: { epoch: best.epoch, value: best.nll },
     });
     expect(epochs.filter((epoch) => 'stopped' in epoch)).toHaveLength(1);
-    // The same config with so many epochs and nothing to choose.
+    // The same config with that many epochs and nothing to choose.
     const shorter = prepared(
       SMALL().replace('250', `${best.epoch}`).replace('batchSize: 8', `batchSize: 8, ${FAST}`),
     );

@@ -1,4 +1,4 @@
-// A sweep's cells are the trainings they say they are, however they are scheduled; what is finished is kept, what fails is told.
+// A sweep's cells are the trainings they say they are, however they are scheduled; what is finished is kept, what fails is reported.
 
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
@@ -83,7 +83,7 @@ describe('cells', () => {
     expect(digests(await run('mixed2', text, 1))).toEqual(digests(results));
   });
 
-  test('are not mixed with those of another kernel epoch; other sources of the same one may go on', async () => {
+  test('are not mixed with those of another kernel epoch; other sources of the same one may resume', async () => {
     const text = SWEEP.replace('[0.01, 0.1]', '[0.01]');
     await run('epochs', text);
     const path = join(dir, 'epochs', 'sweep.json');
@@ -165,7 +165,7 @@ describe('cells', () => {
     expect(lines.slice(0, ended.length)).toEqual(ended);
   });
 
-  test('that were cut short go on from where they were, to the same digests', async () => {
+  test('that were cut short resume from where they were, to the same digests', async () => {
     const text = SWEEP.replace('epochs: 6', 'epochs: 3000').replace(
       ', earlyStopping: { patience: 2, every: 1 }',
       '',
@@ -293,7 +293,7 @@ vary: { model.hiddenSizes: [[4], [5]] }
     expect(existsSync(join(dir, 'a', LOCK_NAME))).toBe(false);
   });
 
-  test('no results that were damaged: they are told of by line, and their cells trained again', async () => {
+  test('no results that were damaged: they are reported by line, and their cells trained again', async () => {
     const path = join(dir, 'b', 'results.jsonl');
     const lines = readFileSync(path, 'utf8').split('\n');
     writeFileSync(path, [lines[0], lines[1].replace('"status"', '"statu"'), ...lines.slice(2)].join('\n'));

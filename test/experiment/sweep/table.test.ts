@@ -124,7 +124,7 @@ describe('the table', () => {
       'min',
       0,
     ],
-    ['nobody when nothing finished', [[null, null]], 'min', -1],
+    ['no cell when nothing finished', [[null, null]], 'min', -1],
   ])('marks the %s', (_, nlls, mode, best) => {
     expect(bestOf(nlls, mode)).toBe(best);
   });

@@ -1,4 +1,4 @@
-// Event files as they grow: what is in them, that a training that goes on voids what it does again, and that TensorBoard itself reads
+// Event files as they grow: what is in them, that a resumed training voids what it repeats, and that TensorBoard itself reads
 // them. For the last: VARPOOL_PYTHON=… names a Python that has tensorboard (pip install tensorboard); without one they are skipped.
 
 import { spawnSync } from 'node:child_process';
@@ -145,7 +145,7 @@ describe('a file', () => {
   });
 });
 
-describe('a training that goes on', () => {
+describe('a training that resumes', () => {
   test('starts a file that comes after the others and voids what they hold from its first step on', () => {
     const dir = directory();
     write(dir, 1, 3);

@@ -115,7 +115,7 @@ describe('a run of an ensemble', () => {
   });
 
   test.each([4, 40, 75])(
-    'cut short after about %i steps of members, a run goes on to the same bits',
+    'cut short after about %i steps of members, a run resumes to the same bits',
     async (stop) => {
       const text = (more = '') => `${TEXT('{ members: 3 }')}${more}`;
       const whole = await trainRun(prepared(text()), runtime, createRun(join(dir, `whole${stop}`)));
@@ -181,7 +181,7 @@ describe('a run of an ensemble', () => {
     });
   });
 
-  test('a finished member whose file is damaged is told of and trained again, to the same bits', async () => {
+  test('a finished member whose file is damaged is reported and trained again, to the same bits', async () => {
     const whole = openRun(join(dir, 'all'));
     const at = join(dir, 'damaged');
     const controller = new AbortController();

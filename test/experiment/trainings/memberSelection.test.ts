@@ -172,7 +172,7 @@ test('cut short again and again, some members done and others not, the run ends 
   await expect(goOn('cut', { measure })).rejects.toThrow('measured');
   await goOn('cut');
   expect(outcome('cut')).toEqual(whole);
-  expect(told.filter((message) => message.includes('going on without'))).toEqual([]);
+  expect(told.filter((message) => message.includes('resuming without'))).toEqual([]);
 });
 
 describe('verify', () => {
@@ -227,7 +227,7 @@ describe('verify', () => {
     expect(await verifyRun(repeatable, runtime, { member: 1 })).toMatchObject({ differences: [] });
   });
 
-  test('goes on from no checkpoint of an ensemble, for there is none', () => {
+  test('resumes from no checkpoint of an ensemble, for there is none', () => {
     expect(() => checkpointBefore(openRun(at('whole')), onWarning)).toThrow(CheckpointError);
     expect(() => checkpointBefore(openRun(at('whole')), onWarning)).toThrow(
       /: expected a run of one posterior for --from-checkpoint, got 3 members, .+ — verify the whole run, or one member with --member$/,

@@ -182,7 +182,7 @@ describe('warnings', () => {
     expect(warnings.filter((warning) => warning.includes('full weight'))).toEqual([]);
   });
 
-  test('a network far too wide for its rows collapses, and is told so once', async () => {
+  test('a network far too wide for its rows collapses, with one warning', async () => {
     warnings.length = 0;
     const x = Array.from({ length: 16 }, (_, i) => [(i % 7) / 7, (i % 5) / 5]);
     const y = x.map((_, i) => ((i * 29) % 16) / 16);

@@ -139,7 +139,7 @@ describe('a training', () => {
     ]);
     expect(reports.at(-1)!.best).toEqual(selected);
 
-    // A training of so many epochs is the same training, ended there: the schedule is constant.
+    // A training of that many epochs is the same training, ended there: the schedule is constant.
     const until = async (epochs: number) =>
       posteriorDigest(await runtime(1).train(model, data, { ...overfitting().options, epochs }));
     expect(selected!.epoch).toBeLessThan(reports.length);
@@ -194,7 +194,7 @@ describe('a training', () => {
   });
 });
 
-describe('a training that goes on from a state', () => {
+describe('a training that resumes from a state', () => {
   const dir = mkdtempSync(join(tmpdir(), 'varpool-best-'));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
   const { model, data, options } = overfitting({

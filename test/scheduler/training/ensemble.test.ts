@@ -94,7 +94,7 @@ describe('training', () => {
     );
   });
 
-  test('a member that diverges ends the run and is named; the runtime goes on', async () => {
+  test('a member that diverges ends the run and is named; the runtime stays usable', async () => {
     const { model, data, options } = smallProblem('gaussian', 1);
     const run = runtime(2).trainEnsemble(model, data, {
       ...options,

@@ -24,7 +24,7 @@ interface Whole {
   readonly digest: string;
 }
 
-/** Trains with a state kept after every step (or every so many), and all reports. */
+/** Trains with a state kept after every step (or every nth), and all reports. */
 async function whole(
   { model, data, options }: Problem,
   more: TrainOptions = {},
@@ -106,7 +106,7 @@ describe('when states are saved', () => {
     );
   });
 
-  test('by the clock; seconds go on from those of the state', async () => {
+  test('by the clock; seconds continue from those of the state', async () => {
     const controller = new AbortController();
     const states: TrainingState[] = [];
     const checkpoint = {

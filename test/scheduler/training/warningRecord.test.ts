@@ -60,13 +60,13 @@ function trained(nll: (epoch: number) => number, cuts: readonly number[] = []) {
 }
 
 describe('a fit no better than a constant', () => {
-  test('is not told of a spike of one or two epochs, be it at the very end', () => {
+  test('is not given for a spike of one or two epochs, even at the very end', () => {
     expect(trained((epoch) => (epoch === EPOCHS ? BAD : GOOD)).lines).toEqual([]);
     expect(trained((epoch) => (epoch > EPOCHS - 2 ? BAD : GOOD)).lines).toEqual([]);
     expect(trained((epoch) => (epoch % 4 === 0 ? BAD : GOOD)).lines).toEqual([]);
   });
 
-  test('is told once it has lasted, and withdrawn when it is over', () => {
+  test('is given once it has lasted, and withdrawn when it is over', () => {
     expect(trained(() => BAD).lines).toEqual(['25 underfit']);
     const { lines, told } = trained((epoch) => (epoch < 30 ? BAD : GOOD));
     expect(lines).toEqual(['25 underfit', '32 no underfit']);
@@ -81,16 +81,13 @@ describe('a fit no better than a constant', () => {
     ]);
   });
 
-  test.each([[[24]], [[26]], [[29, 31]], [[30, 36, 37, 38, 39]]])(
-    'is told the same when cut after %j',
-    (cuts) => {
-      for (const spiked of [
-        (epoch: number) => (epoch < 28 || epoch > 35 ? BAD : GOOD),
-        (epoch: number) => (epoch === EPOCHS ? BAD : GOOD),
-      ])
-        expect(trained(spiked, cuts)).toEqual(trained(spiked));
-    },
-  );
+  test.each([[[24]], [[26]], [[29, 31]], [[30, 36, 37, 38, 39]]])('is the same when cut after %j', (cuts) => {
+    for (const spiked of [
+      (epoch: number) => (epoch < 28 || epoch > 35 ? BAD : GOOD),
+      (epoch: number) => (epoch === EPOCHS ? BAD : GOOD),
+    ])
+      expect(trained(spiked, cuts)).toEqual(trained(spiked));
+  });
 });
 
 test('a record that is none is refused', () => {

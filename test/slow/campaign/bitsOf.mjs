@@ -1,4 +1,4 @@
-// A random small problem, and everything computed from it as hashes that must be equal whoever computes them. As a program: the facts
+// A random small problem, and everything computed from it as hashes that must be equal wherever they are computed. As a program: the facts
 // of the problems in a JSON file, for processes with other flags and surroundings.
 // node [FLAGS] test/slow/campaign/bitsOf.mjs problems.json
 

@@ -230,7 +230,7 @@ async function verifies(one, kind) {
   expectClear(result, [2, 4]);
 }
 
-/** One damaged checkpoint is passed over; of all damaged ones, one is told how to begin anew. */
+/** One damaged checkpoint is skipped; where all are damaged, a message says how to start again. */
 async function fallsBack(one, kind, file) {
   const result = await one.command(['resume', 'out', '--quiet']);
   if (file === 'all checkpoints' && result.status === 2) {
@@ -269,7 +269,7 @@ async function trainsMemberAgain(one, kind) {
   expectClear(result, [0]);
   expect(
     /^varpool: warning: /m.test(result.stderr),
-    'expected to be told of the damaged member, got nothing',
+    'expected a warning about the damaged member, got nothing',
   );
   expectSame(one, kind);
 }

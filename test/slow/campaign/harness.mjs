@@ -1,5 +1,5 @@
 // What the parts of the campaign share: options, cases that can be repeated one by one, processes, and the summary. A case draws all
-// it does from the seed and its own number, so `--case N` repeats it alone; what it starts is written down for whoever repeats it by hand.
+// it does from the seed and its own number, so `--case N` repeats it alone; the commands it starts are written down, to be repeated by hand.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

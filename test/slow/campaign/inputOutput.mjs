@@ -1,5 +1,5 @@
 // Input and output errors: the n-th system call of a kind on a file of a training, an ensemble or a sweep fails, its disk or that of its
-// log is full. Either the work goes on to its undisturbed end, or one clear line says what failed; then resume comes to that end, and
+// log is full. Either the work continues to its undisturbed end, or one clear line says what failed; then resume comes to that end, and
 // nothing is half written or lost. Disks that are full need the right to mount one.
 // node test/slow/campaign/inputOutput.mjs [--quick] [--seed s] [--case n]
 
@@ -92,7 +92,7 @@ async function failed(one, wanted, calls) {
   expectFinished(kind, dir, wanted[kind]);
 }
 
-/** A sweep goes on without a cell that failed, and says so; the next start tries the cell again. */
+/** A sweep continues without a cell that failed, and says so; the next start tries the cell again. */
 function cellFailed(kind, { status, stderr }) {
   const failed =
     status === 0 && kind === 'sweep' && /^varpool: warning: cell .+ expected .+, got .+ — /m.test(stderr);
@@ -149,7 +149,7 @@ async function fullLog(one, wanted) {
   if (stream === 'stderr')
     expect(
       result.status === 0,
-      `expected a training that goes on without its log, got status ${result.status}`,
+      `expected a training that continues without its log, got status ${result.status}`,
     );
   // A result that cannot be printed is a failure to tell, but the run is finished.
   else expect([0, 2].includes(result.status), `expected status 0 or 2, got ${result.status}`);

@@ -133,14 +133,14 @@ export function expectFinished(kind, dir, wanted) {
   expect(left.length === 0, `expected nothing to be left behind in ${dir}, got ${left.join(', ')}`);
 }
 
-/** Goes on with what was disturbed, as a user would by the messages, to its end; @returns how. */
+/** Resumes what was disturbed, to its end, as the messages advise; @returns how. */
 export async function goOn(one, kind, out, options = []) {
   const resumed = await one.command(['resume', out, '--quiet', ...options]);
   if (resumed.status === 0) return 'resume';
   const line = lastLine(resumed.stderr);
-  // Ended before there was anything to go on from: then, and only then, it may be begun again.
+  // Ended before there was anything to resume: then, and only then, it may be started again.
   const early = /got (nothing there|one without (manifest\.json|config\.yaml|sweep\.json))/.test(line);
-  expect(early, `expected resume to go on, got status ${resumed.signal ?? resumed.status}: ${line}`);
+  expect(early, `expected resume to succeed, got status ${resumed.signal ?? resumed.status}: ${line}`);
   await one.succeed([
     ...beginning(kind, out),
     '--quiet',

@@ -1,5 +1,5 @@
 // Signals at random instants to processes that train, train an ensemble, sweep or verify. What is asked to stop saves its state and ends
-// with 130, what is stopped and continued goes on; whatever was done to it, a run then comes to its undisturbed end.
+// with 130, what is stopped and continued runs on; however it was disturbed, a run then comes to its undisturbed end.
 // node test/slow/campaign/signals.mjs [--quick] [--seed s] [--case n]
 
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -55,13 +55,13 @@ function expectEnd(signal, { status, signal: died, stderr, twice }, finished) {
   const got = `got ${died ?? `status ${status}`}: ${lastLine(stderr)}`;
   if (status === 0) return;
   if (signal === 'SIGSTOP')
-    expect(false, `expected a process that was stopped and continued to go on, ${got}`);
+    expect(false, `expected a process that was stopped and continued to run on, ${got}`);
   if (signal === 'SIGKILL') return expect(died === 'SIGKILL', `expected death by SIGKILL, ${got}`);
   // Before the work begins and after it has ended the system's own way of ending will do.
   if (died === signal)
     return expect(!WORKING.test(stderr) || finished() || twice, `expected ${signal} to save a state, ${got}`);
   expect(status === 130, `expected status 130 after ${signal}, ${got}`);
-  if (!twice) expect(/interrupted/.test(stderr), `expected to be told of the interrupt, ${got}`);
+  if (!twice) expect(/interrupted/.test(stderr), `expected a message about the interrupt, ${got}`);
 }
 
 async function training(one) {

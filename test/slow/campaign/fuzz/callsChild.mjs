@@ -1,5 +1,5 @@
 // Makes hostile calls of the library, one after the other, in a process of its own, and tells what was wrong with each. A number at the
-// start of a file says which call is under way, for whoever finds this process dead.
+// start of a file says which call is under way, in case this process dies.
 // node test/slow/campaign/fuzz/callsChild.mjs SEED FROM TO STEP PROGRESS SCRATCH
 
 import { openSync, writeSync } from 'node:fs';
@@ -59,7 +59,7 @@ async function hostileCall(n, random) {
   } = sound ? { args, refuse: false } : mutated(schemas, args, random);
   const text = `${name}, ${sound ? 'a sound call' : `argument ${where} is ${what}`}: ${used.map((arg) => describe(arg)).join(', ')}`;
   current = { n, text };
-  // Also known to whoever finds this process dead.
+  // Also known if this process dies.
   writeSync(file, `${String(n).padEnd(12)}${text.slice(0, 600)}\n`, 0);
   let outcome = 'taken';
   try {
