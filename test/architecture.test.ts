@@ -331,9 +331,9 @@ describe('the host', () => {
     );
     expect(hosted.map(([, path]) => path)).toEqual([]);
     // What makes the bytes of files lies in rooms that may know Node.
-    expect(reached.has('files/safetensors.ts') && reached.has('experiment/posterior/posteriorFile.ts')).toBe(
-      true,
-    );
+    expect(
+      reached.has('files/tensors/safetensors.ts') && reached.has('experiment/posterior/posteriorFile.ts'),
+    ).toBe(true);
     const named = [...reached].filter(([name]) => files.includes(name) && NODES_GLOBALS.test(code(name)));
     expect(named.map(([, path]) => path)).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { checkStateShape, type TrainingState } from '../core/training/trainingSt
 import { CheckpointError } from '../errors.ts';
 import { type Checkpoint, checkpointRecord, decodeCheckpoint } from '../experiment/checkpoint/checkpoint.ts';
 import { decodeAnyPosterior, digestOf, encodeAnyPosterior } from '../experiment/posterior/ensembleFile.ts';
-import { decodeSafetensors, encodeSafetensors } from '../files/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../files/tensors/safetensors.ts';
 import { describeValue } from '../messages.ts';
 import { readable } from '../options/readable.ts';
 import { browserFileHost } from './fileHost.ts';

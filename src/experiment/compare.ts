@@ -2,7 +2,7 @@
 
 import { parse } from 'yaml';
 import { ConfigError } from '../errors.ts';
-import { changes } from '../files/jsonChanges.ts';
+import { changes } from '../files/text/jsonChanges.ts';
 import { mismatch } from '../messages.ts';
 import { formatConfig } from './config/config.ts';
 import type { Run } from './run/directory.ts';

@@ -1,7 +1,7 @@
 // The FileHost of Node: its fast hash, and its process warnings.
 
 import type { FileHost } from '../files/fileHost.ts';
-import { sha256 } from '../files/sha256.ts';
+import { sha256 } from '../files/tensors/sha256.ts';
 import { varpoolVersion } from './provenance.ts';
 
 export const nodeFileHost: FileHost = {

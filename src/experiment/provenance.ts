@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
 import { readTextFile } from '../files/fileProblems.ts';
-import { parseStrictJson } from '../files/strictJson.ts';
+import { parseStrictJson } from '../files/text/strictJson.ts';
 import { oneLine } from '../messages.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
 

@@ -3,7 +3,7 @@
 import { checkPosterior } from '../core/arguments.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { checkStateShape, type TrainingState } from '../core/training/trainingState.ts';
-import { decodeSafetensors } from '../files/safetensors.ts';
+import { decodeSafetensors } from '../files/tensors/safetensors.ts';
 import { describeValue } from '../messages.ts';
 import { readable } from '../options/readable.ts';
 import type { Checkpoint } from './checkpoint/checkpoint.ts';

@@ -17,7 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { fileProblem } from './fileProblems.ts';
-import type { ErrorType } from './strictJson.ts';
+import type { ErrorType } from './text/strictJson.ts';
 
 /** Names of unfinished files; one left behind by a kill may be deleted. */
 export const TEMPORARY_NAME = /^\.varpool-[0-9a-f]{16}\.tmp$/;

@@ -2,7 +2,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { mismatch, oneLine } from '../messages.ts';
-import type { ErrorType } from './strictJson.ts';
+import type { ErrorType } from './text/strictJson.ts';
 
 /** Linux's number. */
 const EDQUOT = 122;

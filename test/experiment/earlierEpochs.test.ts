@@ -17,7 +17,7 @@ import { openRun } from '../../src/experiment/run/directory.ts';
 import { recordedData, repeatableRun } from '../../src/experiment/run/repeatable.ts';
 import { openResume } from '../../src/experiment/run/resume.ts';
 import { runRows } from '../../src/experiment/run/rows.ts';
-import { readSafetensors, writeSafetensors } from '../../src/files/safetensorsFile.ts';
+import { readSafetensors, writeSafetensors } from '../../src/files/tensors/safetensorsFile.ts';
 import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import { epochOrderOf } from '../../src/random/earlierEpochs.ts';
 

@@ -4,11 +4,11 @@
 import * as z from 'zod';
 import type { StateTensor, TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
-import { contentHash, withChecksum } from '../../files/checksum.ts';
 import type { FileHost } from '../../files/fileHost.ts';
-import { checkFormatVersion } from '../../files/formatVersion.ts';
-import type { Safetensors, Tensor } from '../../files/safetensors.ts';
-import { parseStrictJson } from '../../files/strictJson.ts';
+import { contentHash, withChecksum } from '../../files/tensors/checksum.ts';
+import { checkFormatVersion } from '../../files/tensors/formatVersion.ts';
+import type { Safetensors, Tensor } from '../../files/tensors/safetensors.ts';
+import { parseStrictJson } from '../../files/text/strictJson.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
 

@@ -1,7 +1,7 @@
 // Checkpoints on disk, each written whole or not at all.
 
 import type { TrainingState } from '../../core/training/trainingState.ts';
-import { readSafetensors, writeSafetensors } from '../../files/safetensorsFile.ts';
+import { readSafetensors, writeSafetensors } from '../../files/tensors/safetensorsFile.ts';
 import { nodeFileHost } from '../fileHost.ts';
 import { type Checkpoint, checkpointRecord, decodeCheckpoint } from './checkpoint.ts';
 

@@ -7,7 +7,7 @@ import type { TrainingState } from '../../core/training/trainingState.ts';
 import { CheckpointError } from '../../errors.ts';
 import { TEMPORARY_NAME } from '../../files/atomicFile.ts';
 import { fileProblem } from '../../files/fileProblems.ts';
-import { NewerFormatError } from '../../files/formatVersion.ts';
+import { NewerFormatError } from '../../files/tensors/formatVersion.ts';
 import { oneLine } from '../../messages.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpointFile.ts';

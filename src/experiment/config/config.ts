@@ -11,7 +11,7 @@ import type { DataSpec } from '../../data/spec.ts';
 import { ConfigError } from '../../errors.ts';
 import { readTextFile } from '../../files/fileProblems.ts';
 import { realPath, realPlace } from '../../files/realPath.ts';
-import { LIMIT_BYTES, parseYaml } from '../../files/yamlText.ts';
+import { LIMIT_BYTES, parseYaml } from '../../files/text/yamlText.ts';
 import { softplusInverse } from '../../math/float64.ts';
 import { describeValue, listed, mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';

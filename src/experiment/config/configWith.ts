@@ -3,7 +3,7 @@
 import { dirname } from 'node:path';
 import { ConfigError } from '../../errors.ts';
 import { readTextFile } from '../../files/fileProblems.ts';
-import { LIMIT_BYTES, parseYaml } from '../../files/yamlText.ts';
+import { LIMIT_BYTES, parseYaml } from '../../files/text/yamlText.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import { configOf, parseConfig, type ResolvedConfig } from './config.ts';
 import { type FieldValues, isMap, setField } from './setField.ts';

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
 import * as z from 'zod';
-import { type Change, changes } from '../../files/jsonChanges.ts';
+import { type Change, changes } from '../../files/text/jsonChanges.ts';
 import { hash } from './fields.ts';
 
 export const configRecordSchema = z.object(

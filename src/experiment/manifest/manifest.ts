@@ -5,7 +5,7 @@ import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import { CheckpointError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomicFile.ts';
 import { readTextFile } from '../../files/fileProblems.ts';
-import { parseStrictJson } from '../../files/strictJson.ts';
+import { parseStrictJson } from '../../files/text/strictJson.ts';
 import { oneLine } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
 import { currentPlatform, type KernelBuild, packageVersions, varpoolVersion } from '../provenance.ts';

@@ -7,10 +7,15 @@ import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
 import { ensembleOf } from '../../core/posteriors/ensembleOf.ts';
 import { membersOf } from '../../core/posteriors/mixture.ts';
 import { CheckpointError } from '../../errors.ts';
-import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/checksum.ts';
 import type { FileHost } from '../../files/fileHost.ts';
-import { checkFormatVersion } from '../../files/formatVersion.ts';
-import { dataSection, encodeSafetensors, type Safetensors, type Tensor } from '../../files/safetensors.ts';
+import { holdToChecksum, type LoadOptions, withChecksum } from '../../files/tensors/checksum.ts';
+import { checkFormatVersion } from '../../files/tensors/formatVersion.ts';
+import {
+  dataSection,
+  encodeSafetensors,
+  type Safetensors,
+  type Tensor,
+} from '../../files/tensors/safetensors.ts';
 import { describeValue, mismatch, oneLine } from '../../messages.ts';
 import {
   checkFormat,

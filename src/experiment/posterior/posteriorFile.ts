@@ -12,11 +12,11 @@ import type { LayerPosterior, Posterior, Standardization } from '../../core/post
 import { familyField, POSTERIORS } from '../../core/posteriors/index.ts';
 import { layerTensors, tensorParameters } from '../../core/posteriors/layerTensors.ts';
 import { CheckpointError } from '../../errors.ts';
-import { withChecksum } from '../../files/checksum.ts';
 import type { FileHost } from '../../files/fileHost.ts';
-import { checkFormatVersion } from '../../files/formatVersion.ts';
-import type { Safetensors, Tensor } from '../../files/safetensors.ts';
-import { parseStrictJson } from '../../files/strictJson.ts';
+import { withChecksum } from '../../files/tensors/checksum.ts';
+import { checkFormatVersion } from '../../files/tensors/formatVersion.ts';
+import type { Safetensors, Tensor } from '../../files/tensors/safetensors.ts';
+import { parseStrictJson } from '../../files/text/strictJson.ts';
 import { describeValue, mismatch } from '../../messages.ts';
 import { oneOfKind } from '../../options/kinds.ts';
 import { describeProblems } from '../../options/problems.ts';

@@ -1,8 +1,8 @@
 // posterior.safetensors on disk: writing and reading posteriors and ensembles, and their digests.
 
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
-import { holdToChecksum, type LoadOptions } from '../../files/checksum.ts';
-import { dataSectionSha256, readSafetensors, writeSafetensors } from '../../files/safetensorsFile.ts';
+import { holdToChecksum, type LoadOptions } from '../../files/tensors/checksum.ts';
+import { dataSectionSha256, readSafetensors, writeSafetensors } from '../../files/tensors/safetensorsFile.ts';
 import { nodeFileHost } from '../fileHost.ts';
 import { anyPosteriorRecord, decodeAnyPosterior, digestOf } from './ensembleFile.ts';
 import { decodePosterior } from './posteriorFile.ts';

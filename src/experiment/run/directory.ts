@@ -9,7 +9,7 @@ import { fileProblem } from '../../files/fileProblems.ts';
 import { checkUnlocked, isLockName, LOCK_NAME } from '../../files/lock.ts';
 import { makeMissing } from '../../files/makeMissing.ts';
 import { refuseOverwriting } from '../../files/overwriting.ts';
-import type { ErrorType } from '../../files/strictJson.ts';
+import type { ErrorType } from '../../files/text/strictJson.ts';
 import { mismatch } from '../../messages.ts';
 import { CheckpointStore } from '../checkpoint/store.ts';
 import { formatConfig, type ResolvedConfig, readConfig } from '../config/config.ts';

@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { CheckpointError } from '../../errors.ts';
-import { keepLines, LineLog, readLines } from '../../files/lineLog.ts';
-import { parseStrictJson } from '../../files/strictJson.ts';
+import { keepLines, LineLog, readLines } from '../../files/text/lineLog.ts';
+import { parseStrictJson } from '../../files/text/strictJson.ts';
 import { oneLine } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
 import { VALIDATION_METRICS } from '../../runtime/trainingFields.ts';

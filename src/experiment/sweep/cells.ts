@@ -3,7 +3,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError } from '../../errors.ts';
 import { readTextFile } from '../../files/fileProblems.ts';
-import { LIMIT_BYTES, parseYaml } from '../../files/yamlText.ts';
+import { LIMIT_BYTES, parseYaml } from '../../files/text/yamlText.ts';
 import { describeValue, dotted, mismatch } from '../../messages.ts';
 import { describeProblems } from '../../options/problems.ts';
 import { validationMetrics } from '../../scheduler/training/earlyStopping.ts';

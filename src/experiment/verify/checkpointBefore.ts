@@ -1,7 +1,7 @@
 // The state from which the last stretch of a finished run can be trained again.
 
 import { CheckpointError } from '../../errors.ts';
-import { NewerFormatError } from '../../files/formatVersion.ts';
+import { NewerFormatError } from '../../files/tensors/formatVersion.ts';
 import { oneLine } from '../../messages.ts';
 import { readCheckpoint } from '../checkpoint/checkpointFile.ts';
 import { CheckpointStore, type FoundCheckpoint } from '../checkpoint/store.ts';

@@ -1,8 +1,8 @@
 // Where what a run saved and what training it again gave are not the same, to the bit: file by file, the first place of each.
 
-import { contentHash } from '../../files/checksum.ts';
-import { changes } from '../../files/jsonChanges.ts';
-import type { Safetensors, Tensor } from '../../files/safetensors.ts';
+import { contentHash } from '../../files/tensors/checksum.ts';
+import type { Safetensors, Tensor } from '../../files/tensors/safetensors.ts';
+import { changes } from '../../files/text/jsonChanges.ts';
 import { describeValue } from '../../messages.ts';
 import { nodeFileHost } from '../fileHost.ts';
 import type { Manifest, MemberOutcome } from '../manifest/manifest.ts';

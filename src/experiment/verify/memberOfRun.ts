@@ -1,6 +1,6 @@
 // One member of a run of an ensemble, trained alone and reported as the files of the run report it.
 
-import type { Safetensors } from '../../files/safetensors.ts';
+import type { Safetensors } from '../../files/tensors/safetensors.ts';
 import type { Manifest, MemberOutcome } from '../manifest/manifest.ts';
 import type { PreparedRun } from '../run/data.ts';
 import type { EpochMetrics } from '../run/metricsLog.ts';

@@ -1,7 +1,7 @@
 // What of a run is verified: all of it, or one member of its ensemble; how it is trained, and what its files are compared with.
 
-import type { Safetensors } from '../../files/safetensors.ts';
-import { dataSectionSha256, readSafetensors } from '../../files/safetensorsFile.ts';
+import type { Safetensors } from '../../files/tensors/safetensors.ts';
+import { dataSectionSha256, readSafetensors } from '../../files/tensors/safetensorsFile.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { PreparedRun } from '../run/data.ts';
 import type { EpochMetrics } from '../run/metricsLog.ts';

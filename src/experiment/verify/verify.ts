@@ -3,8 +3,8 @@
 
 import { join } from 'node:path';
 import { ConfigError } from '../../errors.ts';
-import { readSafetensors } from '../../files/safetensorsFile.ts';
 import { ScratchDirectory } from '../../files/scratchDirectory.ts';
+import { readSafetensors } from '../../files/tensors/safetensorsFile.ts';
 import { oneLine } from '../../messages.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { CheckpointStore, type FoundCheckpoint } from '../checkpoint/store.ts';

@@ -10,9 +10,9 @@ import { decodeCheckpoint } from '../../../src/experiment/checkpoint/checkpoint.
 import { readCheckpoint, writeCheckpoint } from '../../../src/experiment/checkpoint/checkpointFile.ts';
 import { nodeFileHost } from '../../../src/experiment/fileHost.ts';
 import { varpoolVersion } from '../../../src/experiment/provenance.ts';
-import { NewerFormatError } from '../../../src/files/formatVersion.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../../src/files/safetensors.ts';
-import { writeSafetensors } from '../../../src/files/safetensorsFile.ts';
+import { NewerFormatError } from '../../../src/files/tensors/formatVersion.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../../src/files/tensors/safetensors.ts';
+import { writeSafetensors } from '../../../src/files/tensors/safetensorsFile.ts';
 import { madeState } from '../../support/states.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-checkpoint-'));

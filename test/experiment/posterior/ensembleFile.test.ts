@@ -16,8 +16,8 @@ import {
   saveAnyPosterior,
   savePosterior,
 } from '../../../src/experiment/posterior/saved.ts';
-import type { Tensor } from '../../../src/files/safetensors.ts';
-import { readSafetensors, writeSafetensors } from '../../../src/files/safetensorsFile.ts';
+import type { Tensor } from '../../../src/files/tensors/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../../src/files/tensors/safetensorsFile.ts';
 import { createRuntime } from '../../../src/node.ts';
 import { smallProblem } from '../../support/problems.ts';
 

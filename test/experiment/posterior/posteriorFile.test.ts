@@ -11,8 +11,8 @@ import type { LayerSpec } from '../../../src/core/model.ts';
 import type { Posterior } from '../../../src/core/posterior.ts';
 import { CheckpointError } from '../../../src/errors.ts';
 import { loadPosterior, posteriorDigest, savePosterior } from '../../../src/experiment/posterior/saved.ts';
-import type { Tensor } from '../../../src/files/safetensors.ts';
-import { readSafetensors, writeSafetensors } from '../../../src/files/safetensorsFile.ts';
+import type { Tensor } from '../../../src/files/tensors/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../../src/files/tensors/safetensorsFile.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-posterior-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

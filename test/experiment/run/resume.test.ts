@@ -18,8 +18,8 @@ import { KERNEL_EPOCH } from '../../../src/backend/kernelEpoch.ts';
 import { CheckpointError, ConfigError, DataError } from '../../../src/errors.ts';
 import type { Manifest } from '../../../src/experiment/manifest/manifest.ts';
 import type { TrainRunOptions } from '../../../src/experiment/run/train.ts';
-import { decodeSafetensors } from '../../../src/files/safetensors.ts';
-import { writeSafetensors } from '../../../src/files/safetensorsFile.ts';
+import { decodeSafetensors } from '../../../src/files/tensors/safetensors.ts';
+import { writeSafetensors } from '../../../src/files/tensors/safetensorsFile.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 type System = typeof import('node:fs');

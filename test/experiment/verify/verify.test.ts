@@ -18,7 +18,7 @@ import { trainRun } from '../../../src/experiment/run/train.ts';
 import { checkpointBefore } from '../../../src/experiment/verify/checkpointBefore.ts';
 import { posteriorDifference } from '../../../src/experiment/verify/differences.ts';
 import { describeDifference, type Verification, verifyRun } from '../../../src/experiment/verify/verify.ts';
-import { decodeSafetensors } from '../../../src/files/safetensors.ts';
+import { decodeSafetensors } from '../../../src/files/tensors/safetensors.ts';
 import { createRuntime, type Runtime } from '../../../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-verify-'));

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CheckpointError } from '../../src/errors.ts';
-import { decodeSafetensors, encodeSafetensors, type Tensor } from '../../src/files/safetensors.ts';
-import { readSafetensors } from '../../src/files/safetensorsFile.ts';
+import { CheckpointError } from '../../../src/errors.ts';
+import { decodeSafetensors, encodeSafetensors, type Tensor } from '../../../src/files/tensors/safetensors.ts';
+import { readSafetensors } from '../../../src/files/tensors/safetensorsFile.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-safetensors-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

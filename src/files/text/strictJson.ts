@@ -1,7 +1,7 @@
 // JSON from an untrusted file: what JSON.parse lets through (a name given twice, endless nesting, bytes that are not UTF-8)
 // is refused here.
 
-import { describeValue, oneLine } from '../messages.ts';
+import { describeValue, oneLine } from '../../messages.ts';
 
 /** The class of error a caller wants for its kind of file. */
 export type ErrorType = new (message: string, options?: ErrorOptions) => Error;

@@ -1,9 +1,9 @@
 // The safetensors format, both ways and strictly: 8 bytes of header length, a JSON header, then the tensors' bytes without gaps.
 // What the tensors mean is not known here; posteriorFile.ts gives them names. The disk is safetensorsFile.ts's.
 
-import { CheckpointError } from '../errors.ts';
-import { mismatch } from '../messages.ts';
-import { parseStrictJson } from './strictJson.ts';
+import { CheckpointError } from '../../errors.ts';
+import { mismatch } from '../../messages.ts';
+import { parseStrictJson } from '../text/strictJson.ts';
 
 /** Element types by their names in the format. All numbers are little-endian, as on every machine this runs on. */
 export const DTYPES = {

@@ -1,8 +1,8 @@
 // Safetensors on disk: read piece by piece, written whole or not at all.
 
-import { CheckpointError } from '../errors.ts';
-import { writeFileAtomic } from './atomicFile.ts';
-import { readExactly, withFile } from './fileProblems.ts';
+import { CheckpointError } from '../../errors.ts';
+import { writeFileAtomic } from '../atomicFile.ts';
+import { readExactly, withFile } from '../fileProblems.ts';
 import { dataSection, decodeFrom, encodeSafetensors, type Safetensors, type Tensor } from './safetensors.ts';
 import { sha256 } from './sha256.ts';
 

@@ -11,10 +11,10 @@ import {
   truncateSync,
   writeSync,
 } from 'node:fs';
-import { CheckpointError } from '../errors.ts';
-import { oneLine } from '../messages.ts';
-import { writeFileAtomic } from './atomicFile.ts';
-import { fileProblem, readExactly, withFile } from './fileProblems.ts';
+import { CheckpointError } from '../../errors.ts';
+import { oneLine } from '../../messages.ts';
+import { writeFileAtomic } from '../atomicFile.ts';
+import { fileProblem, readExactly, withFile } from '../fileProblems.ts';
 
 const LIMIT_BYTES = 268_435_456;
 const NEWLINE = 0x0a;

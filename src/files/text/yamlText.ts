@@ -1,8 +1,8 @@
 // The text of a config as values: YAML (JSON is YAML too) of bounded size and nesting, its mistakes reported by line and column.
 
 import { isScalar, parseDocument } from 'yaml';
-import { ConfigError } from '../errors.ts';
-import { mismatch } from '../messages.ts';
+import { ConfigError } from '../../errors.ts';
+import { mismatch } from '../../messages.ts';
 
 /** Larger than any config, and small enough that hostile YAML cannot hold the parser up. */
 export const LIMIT_BYTES = 65_536;

@@ -13,8 +13,12 @@ import {
   encodeSafetensors,
   type Tensor,
   type TensorData,
-} from '../../src/files/safetensors.ts';
-import { dataSectionSha256, readSafetensors, writeSafetensors } from '../../src/files/safetensorsFile.ts';
+} from '../../../src/files/tensors/safetensors.ts';
+import {
+  dataSectionSha256,
+  readSafetensors,
+  writeSafetensors,
+} from '../../../src/files/tensors/safetensorsFile.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'varpool-safetensors-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

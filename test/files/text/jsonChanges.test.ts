@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { changes } from '../../src/files/jsonChanges.ts';
+import { changes } from '../../../src/files/text/jsonChanges.ts';
 
 test.each([
   [{ a: 1, b: { c: [1, 2] } }, { a: 1, b: { c: [1, 3, 4] } }, ['b.c[1]', 'b.c[2]']],

@@ -1,9 +1,9 @@
 // The checksum of a safetensors file: SHA-256 over its header as well as its numbers, kept as one more field of its metadata.
 // Checkpoints always have one; posteriors of older versions do not.
 
-import { CheckpointError } from '../errors.ts';
-import { describeValue, mismatch, oneLine } from '../messages.ts';
-import type { FileHost } from './fileHost.ts';
+import { CheckpointError } from '../../errors.ts';
+import { describeValue, mismatch, oneLine } from '../../messages.ts';
+import type { FileHost } from '../fileHost.ts';
 import { encodeSafetensors, type Safetensors, type Tensor } from './safetensors.ts';
 
 const FIELD = 'sha256';

@@ -1,7 +1,7 @@
 // Versions of the formats of saved files.
 
-import { CheckpointError } from '../errors.ts';
-import { describeValue, mismatch } from '../messages.ts';
+import { CheckpointError } from '../../errors.ts';
+import { describeValue, mismatch } from '../../messages.ts';
 
 /** A file in a format that only a later varpool knows: do not fall back to an older file, do not replace it. */
 export class NewerFormatError extends CheckpointError {}

@@ -12,7 +12,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { CheckpointError } from '../../src/errors.ts';
+import { CheckpointError } from '../../../src/errors.ts';
 
 type System = typeof import('node:fs');
 /** How many bytes there is room for, while set; a call that wants more writes what fits, the next one fails. */
@@ -37,8 +37,8 @@ vi.mock('node:fs', async (original) => {
   };
   return { ...real, writeSync, ftruncateSync, closeSync };
 });
-const { keepLines, LineLog, readLines } = await import('../../src/files/lineLog.ts');
-const { SweepDirectory, readResults } = await import('../../src/experiment/sweep/directory.ts');
+const { keepLines, LineLog, readLines } = await import('../../../src/files/text/lineLog.ts');
+const { SweepDirectory, readResults } = await import('../../../src/experiment/sweep/directory.ts');
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-lines-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
