@@ -38,6 +38,8 @@ export interface Table {
   /** Null where the file does not name its columns. */
   readonly featureNames: readonly string[] | null;
   readonly targets: Targets;
+  /** Of each row; left out where all weigh 1. */
+  readonly weights?: Float64Array | undefined;
   readonly source: readonly FileProvenance[];
   /** What its columns are called and how their cells became features; left out where they have no names. */
   readonly columns?: TableColumns | undefined;
@@ -71,10 +73,18 @@ export function selectMatrixRows(matrix: Matrix, indices: ArrayLike<number>): Ma
 export function selectRows(table: Table, indices: ArrayLike<number>): Table {
   const features = selectMatrixRows(table.features, indices);
   const targets = table.targets;
+  const { weights: all } = table;
+  const weights = all === undefined ? {} : { weights: Float64Array.from(indices, (r) => all[r]) };
   if (targets.kind === 'values') {
-    return { ...table, features, targets: { ...targets, values: selectMatrixRows(targets.values, indices) } };
+    const values = selectMatrixRows(targets.values, indices);
+    return { ...table, ...weights, features, targets: { ...targets, values } };
   }
-  return { ...table, features, targets: { ...targets, labels: selectLabels(targets.labels, indices) } };
+  return {
+    ...table,
+    ...weights,
+    features,
+    targets: { ...targets, labels: selectLabels(targets.labels, indices) },
+  };
 }
 
 /** Labels of the rows `indices`, in that order. @throws RangeError for an index outside */

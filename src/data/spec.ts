@@ -66,6 +66,8 @@ export interface CsvSpec extends CommonSpec, SplitSpec {
   readonly missing?: MissingOptions | Treatment | undefined;
   /** Columns that are no features and come back with predictions. */
   readonly passThrough?: readonly ColumnRef[] | undefined;
+  /** A column with the weight of each training row, no feature. */
+  readonly weights?: ColumnRef | undefined;
   /** A column whose equal cells stay in one part. */
   readonly groups?: ColumnRef | undefined;
   /** A column by which the last rows are for the test, those before them for validation; true: as they stand in the file. */

@@ -55,6 +55,8 @@ export interface TableOptions extends TextOptions {
   readonly columns?: 'auto' | Readonly<Record<string, ColumnInput>>;
   /** What is done about missing cells. Default: an error; with `columns: 'auto'` median. */
   readonly missing?: Treatment | MissingOptions;
+  /** A column with the weight of each training row: 2 is a row given twice. It is no feature. Default: all weigh 1. */
+  readonly weights?: ColumnRef;
   /** Columns such as an id that come back with predictions. */
   readonly passThrough?: readonly ColumnRef[];
 }
@@ -90,6 +92,8 @@ export interface DataTable {
 export interface TablePart {
   readonly x: Matrix;
   readonly y: Matrix | Int32Array;
+  /** Of each row, for training; left out where the table has none. */
+  readonly weights?: Float64Array;
   /** What was learned of the columns on the training rows. */
   readonly columns: TableColumns;
   /** Left out where targets are numbers. */
@@ -208,10 +212,11 @@ export function readRows(
 }
 
 function partOf(frame: Frame, columns: TableColumns, rows: Int32Array): TablePart {
-  const { features, targets } = tableOf(frame, columns, rows, defaultMaxBytes());
+  const { features, targets, weights } = tableOf(frame, columns, rows, defaultMaxBytes());
   return {
     x: unchangingMatrix(features),
     y: targets.kind === 'labels' ? targets.labels : unchangingMatrix(targets.values),
+    ...(weights === undefined ? {} : { weights }),
     columns,
     ...(targets.kind === 'labels' ? { classNames: targets.classNames } : {}),
     featureNames: featureNames(columns),
@@ -235,6 +240,7 @@ function frameOf(spec: CsvSpec & { readonly task?: 'regression' | 'classificatio
     columns: spec.columns ?? {},
     missing: missingRules(spec.missing),
     texts: spec.passThrough,
+    weights: spec.weights,
     keys: divisionKeys(spec),
     drops: true,
     standardized: { features: true, targets: true },
@@ -253,9 +259,13 @@ function specOf(path: string, { columns, ...said }: Checked): CsvSpec & Pick<Che
   const decimal = said.decimal ?? guess.decimal;
   const thousands = said.thousands ?? guess.thousands ?? undefined;
   const targets = new Set(listOf(spec.target));
-  const isTarget = ({ survey: { name, column } }: ColumnGuess) =>
-    targets.has(name) || targets.has(column) || targets.has(column - survey.columns.length);
-  const others = guess.columns.filter((column) => !isTarget(column));
+  const isAmong =
+    (refs: ReadonlySet<ColumnRef>) =>
+    ({ survey: { name, column } }: ColumnGuess) =>
+      refs.has(name) || refs.has(column) || refs.has(column - survey.columns.length);
+  const isTarget = isAmong(targets);
+  const isWeight = isAmong(new Set(spec.weights === undefined ? [] : [spec.weights]));
+  const others = guess.columns.filter((column) => !isTarget(column) && !isWeight(column));
   // Several targets are numbers.
   const target = targets.size === 1 ? guess.columns.find(isTarget)?.survey : undefined;
   const kinds = others.filter(({ kind }) => kind !== null);

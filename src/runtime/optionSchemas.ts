@@ -84,6 +84,7 @@ const shared = {
   validation: section({
     x: unchecked<MatrixLike>('Rows.'),
     y: unchecked<MatrixLike>('Targets.'),
+    weights: unchecked<MatrixLike>('Weights of training rows; metrics count every row once.').optional(),
     classNames: unchecked<readonly string[]>('Those of the training rows.').optional(),
     columns: unchecked<TableColumns>('Those of the training rows.').optional(),
     // What a part of a table says besides.

@@ -17,6 +17,7 @@ import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';
 import type { EarlyStoppingSpec, SelectSpec } from '../scheduler/training/earlyStopping.ts';
 import type { MemberReport, TrainingReport, TrainProgress } from '../scheduler/training/reports.ts';
 import type { AdaptiveDraws } from './adaptiveDraws.ts';
+import type { ClassWeights } from './trainingFields.ts';
 
 /** @internal */
 export interface RuntimeTesting {
@@ -63,6 +64,8 @@ export type RowsLike = MatrixLike | readonly NamedRow[];
 export interface TrainingData {
   readonly x: MatrixLike;
   readonly y: MatrixLike;
+  /** Of each row, in training: 2 is a row that is given twice, 0 one that is left out. Default: 1. Metrics count every row once. */
+  readonly weights?: MatrixLike | undefined;
   /** What classes are called; of a part of a table that was read. */
   readonly classNames?: readonly string[] | undefined;
   /** The columns x was made of; of a part of a table that was read. */
@@ -90,6 +93,11 @@ export interface TrainOptions {
   readonly gradientClip?: number;
   /** rho every weight starts from; sigma = softplus(rho). */
   readonly initialRho?: number;
+  /**
+   * Weights of the rows of each class, by name or number, times those of the rows themselves; classes that are not named weigh 1. `balanced`: all
+   * classes count the same in all. Default: 1.
+   */
+  readonly classWeights?: ClassWeights;
   /** Columns brought to zero mean and unit standard deviation, undone in predictions. Default: `both` for gaussian, else `features`. */
   readonly standardize?: 'both' | 'features' | 'none';
   /** What classes are called in predictions. Default: what `data` says. */

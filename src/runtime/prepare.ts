@@ -24,8 +24,11 @@ import { describeValue, listed, mismatch } from '../messages.ts';
 import { isEarlier } from '../random/earlierEpochs.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
 import type { TrainingData } from './options.ts';
+import { rowWeights } from './rowWeights.ts';
 import type { TrainSettings } from './settings.ts';
 import { BATCH_SIZE, DEFAULT_ESTIMATOR } from './trainingFields.ts';
+
+const WEIGHT_NAMES = { weights: 'train: weights', classWeights: 'train: classWeights' };
 
 /** @throws TypeError or RangeError naming the option or the row that does not fit */
 export function prepareTraining(
@@ -37,6 +40,14 @@ export function prepareTraining(
   const { likelihood, classNames, batchSize, optimizer, schedule, klWeighting, draws, epochs, initialRho } =
     settings;
   const { x, y } = checkData('train', model, likelihood, data);
+  const weights = rowWeights(WEIGHT_NAMES, {
+    model,
+    likelihood,
+    y,
+    weights: data.weights,
+    classWeights: settings.classWeights,
+    classNames,
+  });
   if (batchSize !== undefined && batchSize > x.rows) {
     throw new RangeError(
       `train: batchSize: expected at most ${x.rows} (the training rows), got ${batchSize} — lower batchSize`,
@@ -79,10 +90,12 @@ export function prepareTraining(
       ...family,
       ...estimator,
       ...(settings.gradientClip === undefined ? {} : { gradientClip: settings.gradientClip }),
+      ...(weights === null ? {} : { totalWeight: weights.reduce((sum, weight) => sum + weight, 0) }),
       seed,
     },
     x,
     y,
+    weights,
     standardization: { features, targets },
     initialRho,
   };

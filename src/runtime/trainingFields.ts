@@ -1,5 +1,6 @@
 // The options of a training that the library and the config share: said once, with one set of defaults.
 
+import * as z from 'zod';
 import { ESTIMATORS } from '../core/estimators/index.ts';
 import { KL_WEIGHTINGS } from '../core/klWeightings/index.ts';
 import { LIKELIHOODS } from '../core/likelihoods/index.ts';
@@ -73,6 +74,18 @@ export const DEFAULT_ESTIMATOR = 'reparameterization';
 /** Default batch size. */
 export const BATCH_SIZE = 32;
 
+const CLASS_WEIGHTS = 'balanced, or a map of classes to weights of at least 0';
+
+const classWeights = wordOr(
+  'balanced',
+  (error) => z.record(z.string(), nonNegative('Weight of the class.'), { error }),
+  CLASS_WEIGHTS,
+  'Weights of the training rows of each class, by its name; classes that are not named weigh 1. balanced: all classes count the same in all. Default: 1.',
+).optional();
+
+/** Weights by class: `balanced`, or by the names of classes. */
+export type ClassWeights = 'balanced' | Readonly<Record<string, number>>;
+
 export const trainingFields = {
   epochs: count('Passes over the training rows.').default(10),
   batchSize: count('Rows of a step.').default(BATCH_SIZE),
@@ -88,6 +101,7 @@ export const trainingFields = {
   gradientClip: positive(
     'Largest norm of the gradient of a step, over all mu and rho; longer ones are shortened to it.',
   ).optional(),
+  classWeights,
   initialRho: between(
     -20,
     20,

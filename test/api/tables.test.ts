@@ -4,7 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { build, createRuntime, readRows, readTable, split, toRows } from '../../src/index.ts';
+import {
+  build,
+  createRuntime,
+  posteriorDigest,
+  readRows,
+  readTable,
+  split,
+  toRows,
+} from '../../src/index.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'varpool-tables-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -105,5 +113,29 @@ describe('a table', () => {
     [() => toRows(Promise.resolve() as never, {} as never), /^toRows: /],
   ])('refuses what it cannot use: %#', (call, message) => {
     expect(call).toThrow(message);
+  });
+});
+
+describe('weights', () => {
+  const path = put(
+    'weighed.csv',
+    `color,w,y\n${lines.map((line, i) => `${line.split(',')[1]},${i % 3},${i % 4 === 0 ? 'yes' : 'no'}`).join('\n')}\n`,
+  );
+  const weighed = readTable(path, { target: 'y', columns: 'auto', weights: 'w' });
+
+  test('of a table are those of training, and are not asked for in predictions', async () => {
+    expect(weighed.features).toEqual(['color']);
+    const { train, test: held } = split(weighed, { testFraction: 0.2, seed: 3 });
+    expect([...train.weights!]).toEqual([...train.rows].map((row) => row % 3));
+    await using runtime = createRuntime({ seed: 'weights', workers: 1 });
+    const model = build({ inputSize: train.x.columns, hiddenSizes: [4], outputSize: 2 });
+    const options = { likelihood: 'categorical', epochs: 2 } as const;
+    const posterior = await runtime.train(model, train, options);
+    const { weights: _, ...plain } = train;
+    expect(posteriorDigest(posterior)).not.toBe(posteriorDigest(await runtime.train(model, plain, options)));
+    expect((await runtime.predict(posterior, [{ color: 'red' }], { draws: 3 })).rows).toBe(1);
+    // Metrics count each row once.
+    const { weights: __, ...unweighted } = held!;
+    expect(await runtime.evaluate(posterior, held!)).toEqual(await runtime.evaluate(posterior, unweighted));
   });
 });

@@ -321,3 +321,28 @@ describe('a table of several kinds of columns', () => {
     },
   );
 });
+
+describe('a column of weights', () => {
+  put('weighed.csv', 'a,w,y\n1,"0,5",2\n2,2,3\n3,"1,5",5\n4,0,1\n5,1,2');
+  const weighed = { path: 'weighed.csv', target: 'y', weights: 'w', decimal: ',' } as const;
+
+  it('is no feature, and every part has those of its rows', () => {
+    const { train, test } = table({ ...weighed, testFraction: 0.4 });
+    expect(train.featureNames).toEqual(['a']);
+    // The shuffle reverses: rows 4 and 3 are for the test.
+    expect([...train.weights!]).toEqual([0.5, 2, 1.5]);
+    expect([...test!.weights!]).toEqual([0, 1]);
+    expect(table({ ...people, missing: 'mean' }).train.weights).toBeUndefined();
+  });
+
+  it.each([
+    ['-1', '"-1"'],
+    ['x', '"x"'],
+    ['', 'an empty cell'],
+  ])('that holds %j is refused at its line', (cell, got) => {
+    put('bad.csv', `a,w,y\n1,1,2\n2,${cell},3`);
+    expect(said({ path: 'bad.csv', target: 'y', weights: 'w' })).toBe(
+      `bad.csv: line 3, column 2 "w": expected a weight of at least 0, got ${got} — write a number, 0 for a row that is not to count`,
+    );
+  });
+});

@@ -42,8 +42,8 @@ export interface ModelDiagnostics {
 export interface DiagnosticContext {
   readonly priors: LayerPriors;
   readonly initialRho?: number;
-  /** N training rows and the nll per row that go with these parameters. */
-  readonly fit?: { readonly rowCount: number; readonly nll: number };
+  /** N training rows, or the sum of their weights, and the nll per row that go with these parameters. */
+  readonly fit?: { readonly dataWeight: number; readonly nll: number };
 }
 
 /** Running sums of gradients in the layout of the parameters. */
@@ -160,5 +160,5 @@ export function summed(
 /** What a nat of KL is of N·(−elbo), or null: with a density above 1 nll is below 0, and a share of a difference says nothing. */
 function shareOfKl(fit: DiagnosticContext['fit'], kl: number): number | null {
   if (fit === undefined || !(fit.nll >= 0)) return null;
-  return 1 / (fit.rowCount * fit.nll + kl);
+  return 1 / (fit.dataWeight * fit.nll + kl);
 }

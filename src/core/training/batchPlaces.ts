@@ -35,6 +35,9 @@ export interface BatchMemory {
   readonly batchXBytes: number;
   readonly batchTargets: number;
   readonly batchTargetsBytes: number;
+  /** Weights of the rows, one panel row for 16 of them; 0 where rows have none. */
+  readonly batchWeights: number;
+  readonly batchWeightsBytes: number;
   /** By layer. */
   readonly activations: readonly ActivationRegion[];
   /** 16-row panels of a full minibatch. */
@@ -88,6 +91,11 @@ export class BatchPlaces {
   /** Targets of a step's minibatch. */
   targets(step: number): number {
     return this.memory.batchTargets + (step & 1) * this.memory.batchTargetsBytes;
+  }
+
+  /** Weights of the rows of a step's minibatch. */
+  weights(step: number): number {
+    return this.memory.batchWeights + (step & 1) * this.memory.batchWeightsBytes;
   }
 
   #of(base: number, { draw, first }: PassRun, l: number): number {

@@ -166,6 +166,27 @@ export class NetworkPass {
       : 0;
     const runRows = Math.min(rows - p0 * LANES, (run.last - p0) * LANES);
     this.#likelihood.loss(this.kernels, at, K, runRows, 1 / (rows * problem.draws));
+    if (memory.weights !== 0) this.#weigh(run, K);
+  }
+
+  /** Multiplies the losses of rows and their gradients by the weights of the rows. */
+  #weigh(run: PassRun, K: number): void {
+    const { kernels, places } = this;
+    const { loss, gradient, scaleGradient } = this.#loss;
+    const weights = places.weights(run.step) + run.first * ROW_BYTES;
+    const panels = run.last - run.first;
+    kernels.multiply_f32(loss, loss, weights, panels);
+    for (const each of [gradient, scaleGradient]) {
+      if (each === 0) continue;
+      if (K === 1) {
+        kernels.multiply_f32(each, each, weights, panels);
+        continue;
+      }
+      for (let row = 0; row < panels * K; row++) {
+        const at = each + row * ROW_BYTES;
+        kernels.multiply_f32(at, at, weights + Math.floor(row / K) * ROW_BYTES, 1);
+      }
+    }
   }
 }
 

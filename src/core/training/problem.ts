@@ -27,7 +27,14 @@ export interface TrainingProblem {
   readonly estimator?: EstimatorSpec;
   /** The largest norm of a step's gradient of mu and rho; any where there is none. */
   readonly gradientClip?: number;
+  /** Σ of the rows' weights, where they have any; each row counts 1 otherwise. The weights themselves are data, as targets are. */
+  readonly totalWeight?: number;
   readonly seed: string;
+}
+
+/** What the nll per row times it is that of all data: N, or the sum of the rows' weights. */
+export function dataWeight({ totalWeight, rowCount }: TrainingProblem): number {
+  return totalWeight ?? rowCount;
 }
 
 /** Minibatches of an epoch; the last may be smaller. */

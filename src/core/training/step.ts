@@ -109,6 +109,9 @@ export class TrainingStep {
       index,
       count,
     );
+    if (memory.weights === 0) return;
+    const weights = this.#places.weights(step) + first * ROW_BYTES;
+    kernels.gather_f32(weights, 1, memory.weights, 1, index, count);
   }
 
   /** Where the rows of a step's minibatch begin in the order of its epoch; a byte address. */

@@ -8,7 +8,7 @@ import { type LayerPriors, layerPriors } from '../layerPriors.ts';
 import { createFamily } from '../posteriors/index.ts';
 import type { Prior } from '../priors/prior.ts';
 import { LearnedPriors } from './learnedPriors.ts';
-import { stepPlace, type TrainingProblem } from './problem.ts';
+import { dataWeight, stepPlace, type TrainingProblem } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
 export class StepPriors {
@@ -19,7 +19,7 @@ export class StepPriors {
   readonly #passesKlScale: boolean;
   /** Whether weights have a sigma; without, priors are met at their means (MeansPrior). */
   readonly #hasSigma: boolean;
-  /** klWeight / N of the step that was prepared. */
+  /** klWeight / N, or over the sum of the rows' weights, of the step that was prepared. */
   klScale = 0;
 
   constructor(
@@ -65,7 +65,7 @@ export class StepPriors {
   prepare(step: number): void {
     this.readLearned();
     const { problem } = this;
-    this.klScale = klWeight(problem.klWeighting, stepPlace(problem, step)) / problem.rowCount;
+    this.klScale = klWeight(problem.klWeighting, stepPlace(problem, step)) / dataWeight(problem);
   }
 
   /** Makes the priors those of the numbers that are learned now. */

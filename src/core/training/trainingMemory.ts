@@ -50,6 +50,8 @@ export interface TrainingMemory extends BatchMemory {
   /** Row-major features [N, I]; targets int32 [N] or float32 [N, K]. */
   readonly x: number;
   readonly targets: number;
+  /** float32 [N], of mean 1; 0 where rows have no weights. */
+  readonly weights: number;
   /** int32 [2][N]: row order of the epochs of even and of odd number. */
   readonly order: number;
   /** float32 [S][panels × 16] loss of each row. */
@@ -119,11 +121,16 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const x = floats('x', N * I);
   const targetColumns = likelihood.targets === 'labels' ? 1 : K;
   const targets = floats('targets', N * targetColumns);
+  const isWeighted = problem.totalWeight !== undefined;
+  const weights = isWeighted ? floats('weights', N) : 0;
   const order = floats('order', 2 * N);
   const batchXBytes = batchPanels * I * LANES * 4;
   const batchX = arena.reserve('batchX', 2 * batchXBytes);
   const batchTargetsBytes = batchPanels * targetColumns * LANES * 4;
   const batchTargets = arena.reserve('batchTargets', 2 * batchTargetsBytes);
+
+  const batchWeightsBytes = isWeighted ? batchPanels * LANES * 4 : 0;
+  const batchWeights = isWeighted ? arena.reserve('batchWeights', 2 * batchWeightsBytes) : 0;
 
   const activations = layout.layers.map((layer): ActivationRegion => {
     const drawBytes = batchPanels * layer.units * LANES * 4;
@@ -175,11 +182,14 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     estimator,
     x,
     targets,
+    weights,
     order,
     batchX,
     batchXBytes,
     batchTargets,
     batchTargetsBytes,
+    batchWeights,
+    batchWeightsBytes,
     activations,
     rowLoss,
     scaleGradient,

@@ -39,6 +39,8 @@ export interface Frame {
   /** Null where none were asked for. */
   readonly targets: Targets | null;
   readonly targetNames: readonly string[];
+  /** Null where no column holds them. */
+  readonly weights: Float64Array | null;
   /** Further columns, in the order they were asked for. */
   readonly texts: readonly TextColumn[];
   /** Columns by which rows are divided, in the order they were asked for. */

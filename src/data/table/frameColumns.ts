@@ -26,6 +26,8 @@ export interface FrameOptions extends TextFormat {
   readonly missing: MissingRules;
   /** Columns that are kept as they are written. */
   readonly texts?: readonly ColumnRef[] | undefined;
+  /** The column with the weights of the rows. */
+  readonly weights?: ColumnRef | undefined;
   /** Columns by which rows are divided; they may be among the others. */
   readonly keys?: readonly ColumnRef[] | undefined;
   /** Columns of a posterior, which are then the features. */

@@ -24,8 +24,8 @@ import { readFrame } from './readFrame.ts';
 
 /** Whether a spec says of its columns what plain numbers need not. */
 export function needsFrame(spec: CsvSpec): boolean {
-  const { columns, missing, passThrough, groups, order, targetPath } = spec;
-  const said = [columns, missing, passThrough, groups, order, targetPath].some(
+  const { columns, missing, passThrough, groups, order, targetPath, weights } = spec;
+  const said = [columns, missing, passThrough, groups, order, targetPath, weights].some(
     (value) => value !== undefined,
   );
   return said || hasTypedName(spec.path);
@@ -51,6 +51,7 @@ export function loadTable(spec: CsvSpec, context: LoadContext, files: SpecFiles)
     columns: spec.columns ?? {},
     missing,
     texts: spec.passThrough,
+    weights: spec.weights,
     keys: divisionKeys(spec),
     drops: true,
     standardized: context.standardized,
@@ -116,7 +117,7 @@ function joined(frame: Frame, spec: CsvSpec, options: FrameOptions, files: SpecF
 
 /** The target columns of a file, without features. */
 export function readTargets(path: string, target: readonly ColumnRef[], options: FrameOptions): Frame {
-  return readFrame(path, { ...options, target, learned: [], texts: [], keys: [] });
+  return readFrame(path, { ...options, target, learned: [], texts: [], keys: [], weights: undefined });
 }
 
 /** Rows of a frame as a table of the features that `columns` say. */
@@ -125,6 +126,7 @@ export function tableOf(frame: Frame, columns: TableColumns, rows: Int32Array, m
     features: encodeFrame(frame, columns, rows, maxBytes),
     featureNames: featureNames(columns),
     targets: selectTargets(frame.targets as Targets, rows),
+    ...(frame.weights === null ? {} : { weights: Float64Array.from(rows, (row) => frame.weights![row]) }),
     source: frame.source,
     columns,
   };

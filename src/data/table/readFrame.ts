@@ -54,6 +54,7 @@ class FrameBuilder {
   #keys: readonly number[] = [];
   /** Columns whose missing cells drop the row. */
   #dropping: readonly number[] = [];
+  #weights: { readonly column: number; readonly sink: NumberSink } | null = null;
   readonly #labels = new LabelCollector();
   readonly #markers: ReadonlySet<string>;
   #lines = new Int32Array(1024);
@@ -86,7 +87,11 @@ class FrameBuilder {
     }));
     this.#targets = target === null ? [] : resolveColumns(target, all, 'data.target');
     const specs = columnSpecs(all, this.options);
-    const places = featureColumns(all, kept, specs, this.options);
+    const { weights } = this.options;
+    if (weights !== undefined)
+      this.#weights = { column: resolveColumns([weights], all, 'data.weights')[0], sink: this.#weightSink() };
+    const others = this.#weights === null ? kept : [...kept, this.#weights.column];
+    const places = featureColumns(all, others, specs, this.options);
     const { learned } = this.options;
     this.#features = places.map((column, f) => this.#feature(column, specs.get(column), learned?.[f]));
     const dropping = places.filter((column) => {
@@ -131,6 +136,10 @@ class FrameBuilder {
         column = at;
         this.#target(cells[at], t);
       }
+      if (this.#weights !== null) {
+        column = this.#weights.column;
+        put(this.#weights.sink, cells[column] ?? '');
+      }
       for (const { column: at, sink } of this.#texts) {
         column = at;
         put(sink, cells[at] ?? '');
@@ -158,6 +167,7 @@ class FrameBuilder {
       ),
       targets: this.options.target === null ? null : this.#finishTargets(rows, lines),
       targetNames: this.#targets.map((column) => columnName(this.#names, column)),
+      weights: (this.#weights?.sink.column(rows).values as Float64Array | undefined) ?? null,
       texts: this.#passed.map((column) => this.#textColumn(column, rows)),
       keys: this.#keys.map((column) => this.#textColumn(column, rows)),
       source: [provenance(this.file, [this.#all, this.#width])],
@@ -220,6 +230,19 @@ class FrameBuilder {
         ? value
         : undefined;
     return new NumberSink(parse, of, refuse);
+  }
+
+  #weightSink(): NumberSink {
+    const { decimal, thousands } = this.options;
+    const next = 'write a number, 0 for a row that is not to count';
+    return new NumberSink(
+      (text) => {
+        const value = toNumber(text, true, decimal, thousands);
+        return value >= 0 ? value : Number.NaN;
+      },
+      (value) => (typeof value === 'number' && value >= 0 && Number.isFinite(value) ? value : undefined),
+      (got) => new Refused('a weight of at least 0', said(got), next),
+    );
   }
 
   #target(cell: unknown, t: number): void {

@@ -134,6 +134,9 @@ export const tableFields = {
       'A column by which the last rows are the test part and those before them the validation rows, in place of a draw; true: as they stand in the file. It is no feature unless named in columns or features.',
     )
     .optional(),
+  weights: column(
+    'A column with the weight of each training row: 2 is a row that is given twice, 0 one that is left out. It is no feature. Default: all weigh 1.',
+  ).optional(),
   targetPath: path(
     'Another file with the target, row by row, in which data.target is looked for.',
   ).optional(),
@@ -144,7 +147,7 @@ export const tableFields = {
   ).optional(),
 };
 
-const { columns, passThrough, groups, order } = tableFields;
+const { columns, passThrough, groups, order, weights } = tableFields;
 
 /** Options of readTable: those of a config's data, but for what divides rows. */
 export const tableSchema = section({
@@ -154,6 +157,7 @@ export const tableSchema = section({
   task: oneOf(['regression', 'classification'], 'What the target is.').optional(),
   columns: z.union([z.literal('auto'), columns.unwrap()], { error: `auto, or ${COLUMN_MAP}` }).optional(),
   missing: tableFields.missing,
+  weights,
   passThrough,
 });
 

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
-import { unchangingMatrix } from '../../core/matrix.ts';
+import { toMatrix, unchangingMatrix } from '../../core/matrix.ts';
 import type { Model } from '../../core/model.ts';
 import type { Table, Task } from '../../data/dataset.ts';
 import { type LoadedData, loadData } from '../../data/load.ts';
@@ -19,6 +19,7 @@ import { memberSeed, type Seed, seedText } from '../../random/seed.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import { uniform } from '../../random/uniform.ts';
 import type { TrainingData } from '../../runtime/options.ts';
+import { rowWeights } from '../../runtime/rowWeights.ts';
 import { BATCH_SIZE } from '../../runtime/trainingFields.ts';
 import { dataSpec, type ResolvedConfig } from '../config/config.ts';
 import { checkSizes } from '../config/limits.ts';
@@ -99,6 +100,7 @@ export function prepareRun(
     );
   }
   const network = networkOf(model, features.columns, outputs, prior, where);
+  checkWeights(config, network, data.train, where);
   checkSizes(config, network, features.rows, where);
   return {
     config,
@@ -106,6 +108,30 @@ export function prepareRun(
     model: network,
     classNames: targets.kind === 'labels' ? targets.classNames : null,
   };
+}
+
+/** @throws ConfigError for weights that do not go with the targets, or come to nothing */
+function checkWeights(
+  { likelihood, training }: ResolvedConfig,
+  model: Model,
+  train: Table,
+  where: string,
+): void {
+  const { targets, weights } = train;
+  const names = { weights: `${where}: data.weights`, classWeights: `${where}: training.classWeights` };
+  try {
+    rowWeights(names, {
+      model,
+      likelihood,
+      y: toMatrix(trainingData(train).y, where),
+      weights,
+      classWeights: training.classWeights,
+      classNames: targets.kind === 'labels' ? targets.classNames : undefined,
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ConfigError(error.message);
+  }
 }
 
 /** The seed training uses; data are split and made by `config.seed`, so that a member trained alone has the rows it has among others. */
@@ -122,7 +148,8 @@ export function dataTask(config: ResolvedConfig): Task {
 export function trainingData(table: Table): TrainingData {
   const { targets } = table;
   const y = targets.kind === 'labels' ? targets.labels : unchangingMatrix(targets.values);
-  return { x: unchangingMatrix(table.features), y };
+  const { weights } = table;
+  return { x: unchangingMatrix(table.features), y, ...(weights === undefined ? {} : { weights }) };
 }
 
 /** Numbers of a made data set: x from tensor 0, e from tensor 1 of its purpose. */

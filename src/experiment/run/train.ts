@@ -258,7 +258,7 @@ export function trainOptions(
   const { training, likelihood, posterior } = config;
   const { epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, initialRho, diagnostics } =
     training;
-  const { earlyStopping, select, gradientClip } = training;
+  const { earlyStopping, select, gradientClip, classWeights } = training;
   const stopping = earlyStopping === undefined ? null : stoppingRule(earlyStopping);
   const { validation } = data;
   return {
@@ -272,6 +272,7 @@ export function trainOptions(
     schedule,
     klWeighting,
     ...(gradientClip === undefined ? {} : { gradientClip }),
+    ...(classWeights === undefined ? {} : { classWeights }),
     initialRho,
     diagnostics,
     ...(stopping === null ? {} : { earlyStopping: stopping }),

@@ -67,7 +67,7 @@ export class TrainingArena {
   }
 
   #load(): void {
-    const { x, y, problem, standardization } = this.prepared;
+    const { x, y, problem, standardization, weights } = this.prepared;
     standardizeInto(
       this.arena.floats(this.memory.x, x.data.length),
       x.data,
@@ -84,6 +84,9 @@ export class TrainingArena {
         standardization.targets,
       );
     }
+    if (weights === null || problem.totalWeight === undefined) return;
+    const mean = problem.totalWeight / weights.length;
+    this.arena.floats(this.memory.weights, weights.length).set(weights.map((weight) => weight / mean));
   }
 
   /** A copy of everything that a step changes and the next one needs. */
@@ -111,11 +114,12 @@ export class TrainingArena {
 
   /** What decides the bits of this training. */
   origin(): TrainingOrigin {
-    const { x, y, problem, initialRho } = this.prepared;
+    const { x, y, problem, initialRho, weights } = this.prepared;
     const words = (offset: number, count: number) => this.arena.i32.subarray(offset / 4, offset / 4 + count);
     this.#dataChecksum ??= checksum(
       words(this.memory.x, x.data.length),
       words(this.memory.targets, y.data.length),
+      ...(weights === null ? [] : [words(this.memory.weights, weights.length)]),
     );
     return { kernelEpoch: KERNEL_EPOCH, problem, initialRho, dataChecksum: this.#dataChecksum };
   }

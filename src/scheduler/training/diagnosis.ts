@@ -10,7 +10,8 @@ import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
 import { createFamily } from '../../core/posteriors/index.ts';
 import { LearnedPriors } from '../../core/training/learnedPriors.ts';
-import { stepPlace, stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
+import { dataWeight, stepPlace, stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
+import { weightedTargets } from '../../core/training/rowWeights.ts';
 import type { TrainingMemory } from '../../core/training/trainingMemory.ts';
 import type { TrainingState } from '../../core/training/trainingState.ts';
 import { WarningRecord } from './warningRecord.ts';
@@ -111,7 +112,7 @@ export class Diagnosis {
       {
         priors: layerPriors(problem.model, this.#learned.values()),
         initialRho: this.initialRho,
-        fit: { rowCount: problem.rowCount, nll },
+        fit: { dataWeight: dataWeight(problem), nll },
       },
     );
     const baseline = this.#baselineNll() + unitNll;
@@ -143,7 +144,12 @@ export class Diagnosis {
     if (!Number.isNaN(this.#baseline)) return this.#baseline;
     const { problem, memory, arena } = this;
     const { baselineNll } = createLikelihood(problem.likelihood);
-    this.#baseline = baselineNll(trainingTargets(problem, memory, arena), problem.model.outputSize);
+    const targets = trainingTargets(problem, memory, arena);
+    const weights = trainingWeights(problem, memory, arena);
+    this.#baseline = baselineNll(
+      weights === null ? targets : weightedTargets(targets, targets.length / weights.length, weights),
+      problem.model.outputSize,
+    );
     return this.#baseline;
   }
 }
@@ -157,4 +163,13 @@ export function trainingTargets(
   const first = memory.targets / 4;
   if (createLikelihood(likelihood).targets === 'labels') return arena.i32.subarray(first, first + rowCount);
   return arena.f32.subarray(first, first + rowCount * model.outputSize);
+}
+
+/** The weights of a training's rows, of mean 1, where they lie; null where rows have none. */
+export function trainingWeights(
+  { totalWeight, rowCount }: TrainingProblem,
+  memory: TrainingMemory,
+  arena: Arena,
+): Float32Array | null {
+  return totalWeight === undefined ? null : arena.floats(memory.weights, rowCount);
 }

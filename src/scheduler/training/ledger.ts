@@ -1,11 +1,19 @@
-// What an epoch came to: the step losses and KLs that workers leave in the arena, added up and stated per training row.
+// What an epoch came to: the step losses and KLs that workers leave in the arena, added up and stated per training row
+// (of weighted rows: per unit of weight).
 
 import type { Arena } from '../../backend/arena.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
-import { batchRows, learningRate, stepsPerEpoch, type TrainingProblem } from '../../core/training/problem.ts';
+import {
+  batchRows,
+  dataWeight,
+  learningRate,
+  stepsPerEpoch,
+  type TrainingProblem,
+} from '../../core/training/problem.ts';
+import { weightedMean } from '../../core/training/rowWeights.ts';
 import { EPOCH_RECORDS, STEP_RECORDS, type TrainingMemory } from '../../core/training/trainingMemory.ts';
 import { log } from '../../math/float64.ts';
-import { Diagnosis, trainingTargets } from './diagnosis.ts';
+import { Diagnosis, trainingTargets, trainingWeights } from './diagnosis.ts';
 import type { PreparedTraining } from './prepared.ts';
 import type { TrainingReport } from './reports.ts';
 
@@ -40,11 +48,7 @@ export class Ledger {
     this.diagnosis = new Diagnosis(problem, memory, arena, initialRho, diagnoseEvery, warn);
     this.#perEpoch = stepsPerEpoch(problem);
     const targets = standardization.targets?.scale ?? new Float64Array();
-    const constant = createLikelihood(problem.likelihood).constantNll?.(
-      trainingTargets(problem, memory, arena),
-      problem.model.outputSize,
-    );
-    this.#logUnit = targets.reduce((sum, scale) => sum + log(scale), 0) + (constant ?? 0);
+    this.#logUnit = targets.reduce((sum, scale) => sum + log(scale), 0) + constantNll(problem, memory, arena);
   }
 
   /** Continues after the last step of another ledger, which has already reported the epochs before it. */
@@ -71,7 +75,7 @@ export class Ledger {
       if (epoch <= this.#entered) continue;
       this.#entered = epoch;
       this.diagnosis.observe(epoch, nll);
-      const kl = f64[epochKl / 8 + ((epoch - 1) % EPOCH_RECORDS)] / rowCount;
+      const kl = f64[epochKl / 8 + ((epoch - 1) % EPOCH_RECORDS)] / dataWeight(this.problem);
       yield {
         epoch,
         step: step + 1,
@@ -86,4 +90,16 @@ export class Ledger {
       };
     }
   }
+}
+
+/** nll per row that the loss leaves out, with the weights of the rows. */
+function constantNll(problem: TrainingProblem, memory: TrainingMemory, arena: Arena): number {
+  const K = problem.model.outputSize;
+  const { constantNll: of } = createLikelihood(problem.likelihood);
+  if (of === undefined) return 0;
+  const targets = trainingTargets(problem, memory, arena);
+  const weights = trainingWeights(problem, memory, arena);
+  if (weights === null) return of(targets, K);
+  const columns = targets.length / weights.length;
+  return weightedMean(weights, (row) => of(targets.subarray(row * columns, (row + 1) * columns), K));
 }

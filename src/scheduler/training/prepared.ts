@@ -8,6 +8,8 @@ export interface PreparedTraining {
   readonly problem: TrainingProblem;
   readonly x: Matrix;
   readonly y: Matrix;
+  /** Of the rows, 0 and up with a sum of problem.totalWeight; null where each counts 1. */
+  readonly weights: Float64Array | null;
   readonly standardization: {
     readonly features: Standardization | null;
     readonly targets: Standardization | null;

@@ -101,7 +101,8 @@ describe('diagnosePanels', () => {
 
   test('the KL share is kl / (N·nll + kl), adds up over layers, and is null for a density above 1', () => {
     const { layout, mu, rho } = example([4, 17, 2]);
-    const at = (nll: number) => diagnosePanels(layout, mu, rho, null, { priors, fit: { rowCount: 50, nll } });
+    const at = (nll: number) =>
+      diagnosePanels(layout, mu, rho, null, { priors, fit: { dataWeight: 50, nll } });
     const { all, layers } = at(2);
     expect(all.klShare).toBeCloseTo(all.kl / (50 * 2 + all.kl), 12);
     expect((layers[0].klShare as number) + (layers[1].klShare as number)).toBeCloseTo(

@@ -146,7 +146,7 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}training:`,
-      ': training: expected a map with keys epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, gradientClip, initialRho, ' +
+      ': training: expected a map with keys epochs, batchSize, draws, estimator, optimizer, schedule, klWeighting, gradientClip, classWeights, initialRho, ' +
         'initialSigma, diagnostics, earlyStopping, select, got null — fill it in or remove the key',
     ],
     [

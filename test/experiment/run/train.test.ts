@@ -200,3 +200,44 @@ function writeNpyPair(): void {
   writeFileSync(join(dir, 'x.npy'), npyBytes(Float32Array.from([1, 2, 3, 4]), [4, 1]));
   writeFileSync(join(dir, 'y.npy'), npyBytes(Float32Array.from([1, 2, 3, 4, 5, 6, 7, 9]), [4, 2]));
 }
+
+describe('weights of rows and classes', () => {
+  const rows = Array.from({ length: 40 }, (_, r) => `${r % 7},${1 + (r % 3)},${r % 4 === 0 ? 'yes' : 'no'}`);
+  writeFileSync(join(dir, 'weighed.csv'), `a,w,y\n${rows.join('\n')}\n`);
+  const text = (classWeights = '{ yes: 3 }') =>
+    `seed: s\ndata: { kind: csv, path: weighed.csv, target: y, weights: w, task: classification, testFraction: 0.2 }
+model: { hiddenSizes: [4] }\ntraining: { epochs: 3, batchSize: 8, classWeights: ${classWeights} }\nprediction: { draws: 5 }`;
+
+  test('are those of the library, and stand in config.yaml, from which the run is repeated', async () => {
+    const run = prepared(text());
+    const trained = await trainRun(run, runtime, createRun(join(dir, 'weighed')));
+    const written = openRun(join(dir, 'weighed')).config;
+    expect(written.data).toMatchObject({ weights: 'w' });
+    expect(written.training).toMatchObject({ classWeights: { yes: 3 } });
+    const again = prepareRun(written, 'config.yaml');
+    const { weights } = again.data.train;
+    expect(weights).toHaveLength(32);
+    const { classWeights, ...options } = trainOptions(again);
+    expect(classWeights).toEqual({ yes: 3 });
+    const { x, y } = trainingData(again.data.train);
+    const labels = y as Int32Array;
+    const { classNames } = again.data.train.targets as { classNames: readonly string[] };
+    const own = Array.from(weights!, (weight, r) => weight * (classNames[labels[r]] === 'yes' ? 3 : 1));
+    const fitted = await runtime.train(again.model, { x, y, weights: own }, options);
+    expect(fitted.layers).toEqual((trained.posterior as Posterior).layers);
+  });
+
+  test.each([
+    [
+      '{ yse: 3 }',
+      'config.yaml: training.classWeights: expected classes no or yes, got "yse" — did you mean yes?',
+    ],
+    [
+      'all',
+      'training.classWeights: expected balanced, or a map of classes to weights of at least 0, got "all"',
+    ],
+    ['{ yes: -1 }', 'training.classWeights'],
+  ])('%s is refused', (classWeights, message) => {
+    expect(() => prepared(text(classWeights))).toThrow(message);
+  });
+});
