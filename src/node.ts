@@ -1,10 +1,14 @@
 // The calls that start threads, on Node: what src/index.ts exports of them, and what bench and cli use.
 
-import type { AnyPosterior } from './core/posterior.ts';
 import { nodePlatform } from './platform/node.ts';
 import type { RuntimeOptions } from './runtime/options.ts';
 import { Runtime } from './runtime/runtime.ts';
-import { openSession as openSessionOn, type Session, type SessionOptions } from './runtime/session.ts';
+import {
+  openSession as openSessionOn,
+  type Session,
+  type SessionOptions,
+  type SessionPosteriors,
+} from './runtime/session.ts';
 
 export type { Runtime, RuntimeOptions, SessionOptions };
 
@@ -17,9 +21,9 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 }
 
 /**
- * Starts a thread that answers from a copy of `posterior` until it is closed. It keeps the process alive only while it works.
+ * Starts a thread that answers from a copy of `posteriors`, one or several by name, until it is closed. It keeps the process alive only while it works.
  * @throws BackendUnavailableError when the backend cannot run here; RangeError for a bad option or when memory is short
  */
-export function openSession(posterior: AnyPosterior, options: SessionOptions = {}): Promise<Session> {
-  return openSessionOn(nodePlatform, posterior, options);
+export function openSession(posteriors: SessionPosteriors, options: SessionOptions = {}): Promise<Session> {
+  return openSessionOn(nodePlatform, posteriors, options);
 }

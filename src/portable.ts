@@ -60,7 +60,7 @@ export type {
 } from './runtime/options.ts';
 export { epochRows, stepRows } from './runtime/rowOrder.ts';
 export type { Runtime } from './runtime/runtime.ts';
-export type { Session, SessionPredictOptions } from './runtime/session.ts';
+export type { Session, SessionPosteriors, SessionPredictOptions } from './runtime/session.ts';
 export type { CheckpointOptions } from './scheduler/training/checkpointer.ts';
 export type { Diagnostics } from './scheduler/training/diagnosis.ts';
 export type { EarlyStoppingSpec, SelectSpec, ValidationMetric } from './scheduler/training/earlyStopping.ts';

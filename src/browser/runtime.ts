@@ -1,12 +1,16 @@
 // The calls that start workers, in a browser: a pool over one shared memory where the page is isolated from other origins, else one
 // worker with a memory of its own and a warning that says how to have more.
 
-import type { AnyPosterior } from '../core/posterior.ts';
 import { type BrowserParts, createBrowserPlatform } from '../platform/browser.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { RuntimeOptions } from '../runtime/options.ts';
 import { Runtime } from '../runtime/runtime.ts';
-import { openSession as openSessionOn, type Session, type SessionOptions } from '../runtime/session.ts';
+import {
+  openSession as openSessionOn,
+  type Session,
+  type SessionOptions,
+  type SessionPosteriors,
+} from '../runtime/session.ts';
 import { type PartUrls, partsAt } from './parts.ts';
 import { RemoteRuntime } from './remoteRuntime.ts';
 
@@ -27,12 +31,15 @@ export function createRuntime(options: BrowserRuntimeOptions = {}): Runtime {
 }
 
 /**
- * Starts a worker that answers from a copy of `posterior` until it is closed.
+ * Starts a worker that answers from a copy of `posteriors`, one or several by name, until it is closed.
  * @throws BackendUnavailableError when the browser cannot run the kernels; RangeError for a bad option or when memory is short
  */
-export function openSession(posterior: AnyPosterior, options: BrowserSessionOptions = {}): Promise<Session> {
+export function openSession(
+  posteriors: SessionPosteriors,
+  options: BrowserSessionOptions = {},
+): Promise<Session> {
   const { rest, host } = apart('openSession', options);
-  return openSessionOn(host.platform, posterior, rest);
+  return openSessionOn(host.platform, posteriors, rest);
 }
 
 let warned = false;

@@ -157,10 +157,15 @@ export const predictOptions = section({
   onProgress: callback<NonNullable<PredictOptions['onProgress']>>('Called after tiles.').optional(),
 });
 
-export const sessionPredictOptions = section(prediction);
+export const sessionPredictOptions = section({
+  ...prediction,
+  posterior: text('the name of a posterior', 'Which posterior answers, of several.').optional(),
+  signal,
+});
 
 export const sessionOptions = section({
   backend,
   capacity: count('Rows worked on at once.').default(256),
-  cacheBytes: wholeNumber('Bytes of drawn weights kept between requests.').default(64 << 20),
+  cacheBytes: wholeNumber('Bytes of drawn weights kept between requests.').optional(),
+  onWarning: callback<(message: string) => void>('Given the text of each warning.').optional(),
 });

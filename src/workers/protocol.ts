@@ -122,19 +122,23 @@ export interface SessionCalls {
 }
 
 export interface SessionSetup {
-  readonly posterior: AnyPosterior;
+  readonly posteriors: readonly AnyPosterior[];
   readonly backend: string;
   readonly compiled: unknown;
   /** Rows worked on at once, a multiple of 16. */
   readonly capacity: number;
-  /** Bytes of drawn weights to keep. */
+  /** Bytes of drawn weights to keep, of all posteriors together. */
   readonly cacheBytes: number;
   /** A counter that increments as work proceeds. */
   readonly pulse: Int32Array;
+  /** Not 0 when the prediction under way is no longer wanted. */
+  readonly stop: Int32Array;
 }
 
 /** A prediction that was checked by the sender. */
 export interface SessionRequest {
+  /** Which of the session's posteriors. */
+  readonly posterior: number;
   readonly x: Matrix;
   readonly draws: number;
   readonly mode: PredictionMode;

@@ -1,10 +1,10 @@
-// A long-lived predictor of one posterior or ensemble: weights packed once, drawn weights kept as far as there is room, requests
+// A long-lived predictor of posteriors and ensembles: weights packed once, drawn weights kept as far as there is room, requests
 // answered one at a time. No thread in it; it computes where it is called.
 
 import { Arena } from '../backend/arena.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { parameterLayout } from '../core/parameters.ts';
-import type { Posterior } from '../core/posterior.ts';
+import type { AnyPosterior, Posterior } from '../core/posterior.ts';
 import { drawsOfMember, membersOf } from '../core/posteriors/mixture.ts';
 import {
   addMoments,
@@ -34,20 +34,39 @@ import type { WorkerHost } from './host.ts';
 import type { SessionRequest, SessionSetup } from './protocol.ts';
 
 export class PredictionSession {
+  readonly #posteriors: readonly PosteriorSession[];
+
+  /** @throws RangeError when there is no memory for it, BackendUnavailableError when the backend cannot run in this thread */
+  constructor(host: WorkerHost, setup: SessionSetup) {
+    const members = setup.posteriors.reduce((sum, posterior) => sum + membersOf(posterior).length, 0);
+    const cacheBytes = setup.cacheBytes / members;
+    this.#posteriors = setup.posteriors.map(
+      (posterior) => new PosteriorSession(host, { ...setup, posterior, cacheBytes }),
+    );
+  }
+
+  /** The same bits as any other way to predict these rows: neither cuts of rows nor cached weights can be seen in them. */
+  predict(request: SessionRequest): Prediction {
+    return this.#posteriors[request.posterior].predict(request);
+  }
+}
+
+/** The setup of one posterior, or of one member of it; cacheBytes are of each member. */
+type PartSetup<Part> = Omit<SessionSetup, 'posteriors'> & { readonly posterior: Part };
+
+/** What a session has of one posterior or ensemble. */
+class PosteriorSession {
   readonly #members: readonly MemberSession[];
   readonly #capacity: number;
   readonly #outputs: number;
 
-  /** @throws RangeError when there is no memory for it, BackendUnavailableError when the backend cannot run in this thread */
-  constructor(host: WorkerHost, setup: SessionSetup) {
+  constructor(host: WorkerHost, setup: PartSetup<AnyPosterior>) {
     const members = membersOf(setup.posterior);
-    const cacheBytes = setup.cacheBytes / members.length;
-    this.#members = members.map((posterior) => new MemberSession(host, { ...setup, posterior, cacheBytes }));
+    this.#members = members.map((posterior) => new MemberSession(host, { ...setup, posterior }));
     this.#capacity = setup.capacity;
     this.#outputs = setup.posterior.model.outputSize;
   }
 
-  /** The same bits as any other way to predict these rows: neither cuts of rows nor cached weights can be seen in them. */
   predict({ x, draws, mode, levels }: SessionRequest): Prediction {
     const K = this.#outputs;
     const M = this.#members.length;
@@ -83,11 +102,12 @@ class MemberSession {
   readonly memory: PredictionMemory;
   readonly #arena: Arena;
   readonly #tiles: TilePredictor;
+  readonly #stop: Int32Array;
   /** What mode marginal needs is there. */
   #prepared = false;
 
-  constructor(host: WorkerHost, setup: SessionSetup & { posterior: Posterior }) {
-    const { posterior, backend, compiled, capacity, cacheBytes, pulse } = setup;
+  constructor(host: WorkerHost, setup: PartSetup<Posterior>) {
+    const { posterior, backend, compiled, capacity, cacheBytes, pulse, stop } = setup;
     const { model, family, likelihood, seed, kernelEpoch } = posterior;
     // Once packed, the row-major weights are not needed again.
     this.posterior = { ...posterior, layers: [] };
@@ -109,6 +129,7 @@ class MemberSession {
     this.memory = predictionMemory(problem, 1);
     this.#arena = Arena.allocate(this.memory.arena, undefined, (bytes) => host.noMemoryMessage(bytes));
     const kernels = host.backends.named(backend).create(this.#arena, compiled, 0);
+    this.#stop = stop;
     const beat = () => void Atomics.add(pulse, 0, 1);
     this.#tiles = new TilePredictor(problem, this.memory, this.#arena, kernels, beat);
     loadParameters(this.#arena, this.memory, posterior);
@@ -132,6 +153,7 @@ class MemberSession {
     }
     loadRows(this.#arena, memory, x, posterior);
     for (let firstDraw = 0; firstDraw < draws; firstDraw += tileDraws) {
+      if (Atomics.load(this.#stop, 0) !== 0) throw new UnwantedError();
       const lastDraw = Math.min(draws, firstDraw + tileDraws);
       const range = { slot: 0, firstDraw, lastDraw, firstRow: 0, lastRow: rows };
       const tile = { ...range, rowOffset: firstRow, sameRows: firstDraw > 0 };
@@ -140,6 +162,15 @@ class MemberSession {
       if (work.keepDraws) copyDraws(values, this.#arena, memory, tile, 0, rows);
     }
     return work.keepDraws ? predictiveChunk(posterior, { firstRow, rows, draws, values }) : null;
+  }
+}
+
+/** A prediction that was given up: its caller has gone. */
+class UnwantedError extends Error {
+  override readonly name = 'UnwantedError';
+
+  constructor() {
+    super('session: expected a caller, got none — ask again');
   }
 }
 

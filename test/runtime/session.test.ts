@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Arena } from '../../src/backend/arena.ts';
 import { nativeFactory } from '../../src/backend/native.node.ts';
 import { referenceFactory } from '../../src/backend/reference/reference.ts';
@@ -24,9 +24,11 @@ import { createRuntime, openSession, type Runtime } from '../../src/node.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
 import { nodeWorkerHost } from '../../src/platform/node/workerHost.ts';
 import { nodePlatform } from '../../src/platform/node.ts';
-import type { SessionPredictOptions } from '../../src/runtime/session.ts';
+import { openSession as openOn, type SessionPredictOptions } from '../../src/runtime/session.ts';
+import { LivingThread } from '../../src/scheduler/prediction/livingThread.ts';
 import { SessionThread } from '../../src/scheduler/prediction/sessionThread.ts';
 import { buffersOf, PredictionSession } from '../../src/workers/session.ts';
+import { madeUpPosterior } from '../support/predictionHarness.ts';
 import { curveData, smallProblem } from '../support/problems.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -212,15 +214,16 @@ describe('inside the thread', () => {
   test('every array of an answer is moved, and has a buffer of its own', async () => {
     for (const { kind } of KINDS) {
       const session = new PredictionSession(nodeWorkerHost, {
-        posterior: posterior(kind),
+        posteriors: [posterior(kind)],
         backend: 'wasm',
         compiled: await wasmFactory.compile(),
         pulse: new Int32Array(new SharedArrayBuffer(4)),
+        stop: new Int32Array(new SharedArrayBuffer(4)),
         capacity: 16,
         cacheBytes: 0,
       });
       const x = { data: rows(2).data, rows: 2, columns: 4 };
-      const prediction = session.predict({ x, draws: 3, mode: 'sample', levels: [0.1, 0.2] });
+      const prediction = session.predict({ posterior: 0, x, draws: 3, mode: 'sample', levels: [0.1, 0.2] });
       const buffers = buffersOf(prediction);
       expect(new Set(buffers).size).toBe(buffers.length);
       structuredClone(prediction, { transfer: buffers as ArrayBuffer[] });
@@ -307,7 +310,8 @@ describe('an error in the thread arrives with its class, name, code and message'
   test('TypeError and an error with a code, of a thread that cannot have its backend', async () => {
     const thread = new SessionThread(nodePlatform);
     const sizes = { capacity: 16, cacheBytes: 0 };
-    const setup = { posterior: posterior('gaussian'), ...sizes, compiled: null, pulse: thread.pulse };
+    const { pulse, stop } = thread;
+    const setup = { posteriors: [posterior('gaussian')], ...sizes, compiled: null, pulse, stop };
     const type = await caught(thread.call((remote) => remote.open({ ...setup, backend: 'wasm' })));
     expect(said(type)).toEqual({
       name: 'TypeError',
@@ -341,6 +345,7 @@ describe('an error in the thread arrives with its class, name, code and message'
 describe('a thread that dies', () => {
   const entry = new URL('../support/mortalSession.mjs', import.meta.url).href;
   const request = (draws: number) => ({
+    posterior: 0,
     x: { data: rows(2).data.slice(), rows: 2, columns: 4 },
     draws,
     mode: 'sample' as const,
@@ -351,12 +356,13 @@ describe('a thread that dies', () => {
     const thread = new SessionThread(nodePlatform, { entry });
     const compiled = await wasmFactory.compile();
     const setup = {
-      posterior: posterior('gaussian'),
+      posteriors: [posterior('gaussian')],
       backend: 'wasm',
       compiled,
       capacity: 16,
       cacheBytes: 0,
       pulse: thread.pulse,
+      stop: thread.stop,
     };
     await thread.call((remote) => remote.open(setup));
     return thread;
@@ -376,7 +382,9 @@ describe('a thread that dies', () => {
       const error = (result as PromiseRejectedResult).reason;
       expect(error).toBeInstanceOf(WorkerLostError);
       expect(error.code).toBe('VARPOOL_WORKER_LOST');
-      expect(error.message).toBe(`session: its worker thread died (${reason}); open another session`);
+      expect(error.message).toBe(
+        `session: its worker thread died (${reason}) — call again: another thread is started`,
+      );
     }
     await thread.close();
   });
@@ -396,6 +404,181 @@ describe('a thread that dies', () => {
     expect(error.message).toContain('nowhere.mjs');
     await thread.close();
   });
+});
+
+describe('several posteriors in one session', () => {
+  const named = () => ({ kinds: posterior('categorical'), flags: posterior('bernoulli') });
+
+  test('answer by name, each with its own bits, though their calls wait together', async () => {
+    await using session = await openSession(named());
+    const asked = Array.from({ length: 24 }, (_, n) => {
+      const name = n % 2 === 0 ? ('kinds' as const) : ('flags' as const);
+      const options = { draws: 5 + (n % 3), mode: n % 4 === 0 ? ('marginal' as const) : ('sample' as const) };
+      return { name, options, x: rows(1 + (n % 5)) };
+    });
+    const answers = await Promise.all(
+      asked.map(({ name, options, x }) => session.predict(x, { ...options, posterior: name })),
+    );
+    for (const [n, { name, options, x }] of asked.entries())
+      expect(bits(answers[n])).toEqual(bits(await runtime.predict(named()[name], x, options)));
+  });
+
+  test('share what is kept of drawn weights', async () => {
+    const several = { a: posterior('categorical'), b: posterior('bernoulli'), c: posterior('gaussian') };
+    const size = Math.max(...Object.values(several).map(({ model }) => parameterLayout(model).size));
+    const cached: number[] = [];
+    const { allocate } = Arena;
+    const spy = vi.spyOn(Arena, 'allocate').mockImplementation((layout, ...more) => {
+      cached.push(layout.regions.get('cache')?.bytes ?? Number.NaN);
+      return allocate.call(Arena, layout, ...more);
+    });
+    const word = () => new Int32Array(new SharedArrayBuffer(4));
+    new PredictionSession(nodeWorkerHost, {
+      posteriors: Object.values(several),
+      backend: 'wasm',
+      compiled: await wasmFactory.compile(),
+      pulse: word(),
+      stop: word(),
+      capacity: 16,
+      cacheBytes: size * 4 * 30,
+    });
+    spy.mockRestore();
+    expect(cached).toHaveLength(3);
+    for (const bytes of cached) expect(bytes).toBeGreaterThan(0);
+    expect(cached.reduce((a, b) => a + b)).toBeLessThanOrEqual(size * 4 * 30);
+  });
+
+  test.each<[object, string]>([
+    [
+      {},
+      'predict: posterior: expected the name of a posterior of the session, got nothing — known: kinds, flags',
+    ],
+    [
+      { posterior: 'kind' },
+      'predict: posterior: expected the name of a posterior of the session, got "kind" — did you mean kinds?',
+    ],
+    [
+      { posterior: 'toString' },
+      'predict: posterior: expected the name of a posterior of the session, got "toString" — known: kinds, flags',
+    ],
+  ])('and refuse %o', async (options, message) => {
+    await using session = await openSession(named());
+    expect((await caught(session.predict(rows(1), options))).message).toBe(message);
+  });
+
+  test('a session of one has no names; one of several says which posterior is none', async () => {
+    await using session = await openSession(posterior('gaussian'));
+    expect((await caught(session.predict(rows(1), { posterior: 'a' }))).message).toBe(
+      'predict: posterior: expected none, for the session has one, got "a" — leave it out, or open the session with several by name',
+    );
+    const broken = { ...posterior('gaussian'), seed: 5 as never };
+    const error = await caught(openSession({ good: posterior('gaussian'), broken }));
+    expect(error.message).toMatch(/^openSession: broken: .*expected .*, got 5 — /);
+  });
+});
+
+describe('calls that wait', () => {
+  test('are computed together where their settings are equal, at most the capacity at once', async () => {
+    const q = posterior('gaussian');
+    const seen: Array<[number, number]> = [];
+    const batch = vi.spyOn(LivingThread.prototype, 'predict').mockImplementation(async ({ x, draws }) => {
+      seen.push([x.rows, draws]);
+      return runtime.predict(q, x, { draws });
+    });
+    await using session = await openSession(q, { capacity: 16 });
+    const asked = [1, 1, 1, 40, 1].map((count, n) =>
+      session.predict(rows(count), { draws: n === 2 ? 7 : 5 }),
+    );
+    const answers = await Promise.all(asked);
+    batch.mockRestore();
+    expect(seen.map(([count]) => count).reduce((a, b) => a + b)).toBe(44);
+    expect(seen.slice(0, 2)).toEqual([
+      [1, 5],
+      [16, 5],
+    ]);
+    expect(seen).toContainEqual([1, 7]);
+    expect(Math.max(...seen.map(([count]) => count))).toBe(16);
+    for (const [n, count] of [1, 1, 1, 40, 1].entries())
+      expect(bits(answers[n])).toEqual(
+        bits(await runtime.predict(q, rows(count), { draws: n === 2 ? 7 : 5 })),
+      );
+  });
+
+  test('are given up by their signal: one that waits at once, one in the thread before its end', async () => {
+    await using session = await openSession(posterior('gaussian'));
+    const [first, second] = [new AbortController(), new AbortController()];
+    // Hours of work.
+    const running = session.predict(rows(200), { draws: 1_000_000, signal: first.signal });
+    const waiting = session.predict(rows(1), { draws: 3, signal: second.signal });
+    const behind = session.predict(rows(2), { draws: 4 });
+    second.abort();
+    expect((await caught(waiting)).name).toBe('AbortError');
+    first.abort(new Error('enough'));
+    expect((await caught(running)).message).toBe('enough');
+    expect((await behind).rows).toBe(2);
+    expect((await caught(session.predict(rows(1), { signal: first.signal }))).message).toBe('enough');
+  });
+});
+
+describe('after the loss of its thread', () => {
+  const entry = new URL('../support/mortalSession.mjs', import.meta.url).href;
+  const mortal = (deaths: number, options = {}) => {
+    let started = 0;
+    const platform = {
+      ...nodePlatform,
+      startSession: (given: Parameters<typeof nodePlatform.startSession>[0]) =>
+        nodePlatform.startSession(started++ < deaths ? { ...given, entry } : given),
+    };
+    return openOn(platform, mine, { cacheBytes: 0, ...options });
+  };
+  let mine: Posterior;
+
+  test('all that waits is rejected at once, and the next call is answered by another, from what was opened', async () => {
+    mine = structuredClone(posterior('gaussian'));
+    await using session = await mortal(2);
+    const expected = bits(await runtime.predict(posterior('gaussian'), rows(2), { draws: 13 }));
+    for (const { weight } of mine.layers) weight.mu.fill(9);
+    for (let deaths = 0; deaths < 2; deaths++) {
+      const asked = [20, 13, 3].map((draws) => session.predict(rows(2), { draws }));
+      const [before, ...lost] = await Promise.allSettled(asked);
+      expect(before.status).toBe('fulfilled');
+      for (const end of lost) {
+        const { reason } = end as PromiseRejectedResult;
+        expect(reason).toBeInstanceOf(WorkerLostError);
+        expect(reason.message).toBe(
+          'session: its worker thread died (it ended with exit code 7) — call again: another thread is started',
+        );
+      }
+    }
+    expect(bits(await session.predict(rows(2), { draws: 13 }))).toEqual(expected);
+  });
+
+  test('while no call waits, the next call is answered all the same', async () => {
+    mine = posterior('gaussian');
+    await using session = await mortal(1);
+    await session.predict(rows(2), { draws: 15 });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(bits(await session.predict(rows(2), { draws: 13 }))).toEqual(
+      bits(await runtime.predict(mine, rows(2), { draws: 13 })),
+    );
+  });
+});
+
+test('says once what to do where weights are drawn anew for every call', async () => {
+  const model = build({ inputSize: 1000, hiddenSizes: [1000], outputSize: 1 });
+  const large = madeUpPosterior(model, { kind: 'gaussian', scale: 'learned' });
+  const warnings: string[] = [];
+  const options = { cacheBytes: 8 << 20, onWarning: (message: string) => warnings.push(message) };
+  await using session = await openSession(large, options);
+  const x = { data: new Float32Array(1000), rows: 1, columns: 1000 };
+  await session.predict(x, { draws: 30, mode: 'marginal' });
+  await session.predict(x, { draws: 3 });
+  expect(warnings).toEqual([]);
+  await session.predict(x, { draws: 30 });
+  await session.predict(x, { draws: 31 });
+  expect(warnings).toEqual([
+    'session: cacheBytes: expected room for the weights of 30 draws (118 MiB), got 8 MiB — raise cacheBytes, or take mode marginal: what is not kept is drawn anew for every batch',
+  ]);
 });
 
 describe('the end', () => {

@@ -111,11 +111,14 @@ test("a session's thread that hangs rejects what waits for it and what follows, 
     patience: PATIENCE,
   });
   const compiled = await wasmFactory.compile();
-  const setup = { posterior, backend: 'wasm', compiled, capacity: 16, cacheBytes: 0, pulse: thread.pulse };
+  const { pulse, stop } = thread;
+  const sizes = { capacity: 16, cacheBytes: 0 };
+  const setup = { posteriors: [posterior], backend: 'wasm', compiled, ...sizes, pulse, stop };
   await thread.call((remote) => remote.open(setup));
   const ask = (draws: number) =>
     thread.call((remote) => {
       const request = {
+        posterior: 0,
         x: { data: new Float32Array(4), rows: 1, columns: 4 },
         draws,
         mode: 'sample' as const,

@@ -351,6 +351,27 @@ test('more requests at once than allowed: 503 with Retry-After, and the first is
   expect(await answered).toBe(200);
 });
 
+test('a full queue is 503 with Retry-After, an answer that is not there in time 504; the others are answered', async () => {
+  const { url } = await start({ limits: { queueRows: 5 }, batching: { delayMs: 1000 } });
+  const ask = (rows: number, parameters: object) =>
+    post(`${url}/v2/models/pair/infer`, request(rowsFor('pair', rows), { parameters }));
+  const late = ask(3, { deadline_ms: 1 });
+  expect(await late).toMatchObject({
+    status: 504,
+    body: {
+      error: 'deadline_ms: expected an answer within 1 ms, got none — allow more time or ask for less',
+    },
+  });
+  const ends = await Promise.all([ask(3, {}), ask(3, {})]);
+  const refused = ends.filter(({ status }) => status === 503);
+  expect(ends.filter(({ status }) => status === 200)).toHaveLength(1);
+  expect(refused).toHaveLength(1);
+  expect(refused[0].body.error).toBe(
+    'queue: expected at most 5 rows, got 3 waiting and 3 more — try again in 1 s',
+  );
+  expect(refused[0].headers.get('retry-after')).toBe('1');
+});
+
 test('every answer carries the id of its request, its own or one of ours, and so does its line in the log', async () => {
   const answer = await post(at('/v2/models/pair/infer'), infer({}), { 'x-request-id': 'mine-1' });
   expect(answer.headers.get('x-request-id')).toBe('mine-1');

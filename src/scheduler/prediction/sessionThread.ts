@@ -29,6 +29,8 @@ export class SessionThread {
 
   /** A counter that the thread increments as it works; where memory cannot be shared, a copy that does not change here. */
   readonly pulse: Int32Array;
+  /** Not 0 when the prediction under way is no longer wanted; not seen by the thread where memory cannot be shared. */
+  readonly stop: Int32Array;
   /** Settles once no call is waiting. */
   #idle: { readonly promise: Promise<void>; readonly settle: () => void } | null = null;
   /** Milliseconds in which calls waited. */
@@ -38,12 +40,19 @@ export class SessionThread {
     readonly platform: Pick<Platform, 'startSession' | 'sharesMemory'>,
     readonly testing: SessionThreadTesting = {},
   ) {
-    this.pulse = new Int32Array(platform.sharesMemory ? new SharedArrayBuffer(4) : new ArrayBuffer(4));
+    const word = () => new Int32Array(platform.sharesMemory ? new SharedArrayBuffer(4) : new ArrayBuffer(4));
+    this.pulse = word();
+    this.stop = word();
     const { entry, endMs } = testing;
     this.#port = platform.startSession({ entry, endMs, onLost: (cause) => this.#lose(cause) });
     // Only a call in flight keeps the process alive.
     this.#port.keepAlive(false);
     this.#remote = wrap<SessionCalls>(this.#port.wire as unknown as Endpoint);
+  }
+
+  /** Whether the thread is gone, or was given up. */
+  get lost(): boolean {
+    return this.#lost !== null;
   }
 
   /** @throws what the call threw in the thread, of the same class; WorkerLostError when the thread died or had died before */
@@ -105,7 +114,8 @@ export class SessionThread {
 
 function lostError(cause: unknown): WorkerLostError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new WorkerLostError(`session: its worker thread died (${reason}); open another session`, { cause });
+  const message = `session: its worker thread died (${reason}) — call again: another thread is started`;
+  return new WorkerLostError(message, { cause });
 }
 
 /** Errors a session's thread raises on purpose. Of others, name, code and message arrive, on a plain Error. */

@@ -4,30 +4,25 @@
 import type { Matrix } from '../../core/matrix.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import { reseeded } from '../../core/posteriors/mixture.ts';
-import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { WorkerLostError } from '../../errors.ts';
 import { openSession, type Runtime, type Session } from '../../index.ts';
 import { mismatch } from '../../messages.ts';
+import type { BatchEngine, BatchSettings } from '../../scheduler/batching/batcher.ts';
 import { busy, type RequestProblem } from '../problem.ts';
 
 /** What an answer depends on besides the posterior and the row. */
-export interface PredictionSettings {
-  readonly draws: number;
-  readonly mode: PredictionMode;
+export interface PredictionSettings extends BatchSettings {
   readonly levels: readonly number[];
   /** Null for the posterior's own. */
   readonly seed: string | number | null;
 }
 
-export interface Engine {
-  /** Batches that can be computed at once. */
-  readonly threads: number;
+export interface Engine extends BatchEngine<PredictionSettings> {
   /** Whether every thread can compute. */
   readonly ready: boolean;
   /** Computes jobs that are not batches. */
   readonly runtime: Pick<Runtime, 'draws'>;
-  predict(x: Matrix, settings: PredictionSettings): Promise<Prediction>;
   close(): Promise<void>;
 }
 
@@ -81,9 +76,10 @@ export class SessionEngine implements Engine {
     return !this.#closed && this.#all.size === this.options.threads;
   }
 
-  async predict(x: Matrix, settings: PredictionSettings): Promise<Prediction> {
+  async predict(x: Matrix, settings: PredictionSettings, unwanted?: AbortSignal): Promise<Prediction> {
     const { draws, mode, levels, seed } = settings;
-    const options = { draws, mode, quantiles: levels };
+    const signal = unwanted === undefined ? {} : { signal: unwanted };
+    const options = { draws, mode, quantiles: levels, ...signal };
     if (seed !== null) return this.runtime.predict(reseeded(this.posterior, seed), x, options);
     for (let attempt = 1; ; attempt++) {
       const session = await this.#take();
@@ -126,10 +122,10 @@ export class SessionEngine implements Engine {
   }
 
   async #open(): Promise<Session> {
-    const { backend, cacheBytes, capacity, open = openSession } = this.options;
+    const { backend, cacheBytes, capacity, onWarning, open = openSession } = this.options;
     this.#opening++;
     try {
-      const session = await open(this.posterior, { backend, cacheBytes, capacity });
+      const session = await open(this.posterior, { backend, cacheBytes, capacity, onWarning });
       if (this.#closed) {
         await session.close();
         throw unloaded();

@@ -7,9 +7,10 @@ import { membersOf } from '../../core/posteriors/mixture.ts';
 import { PREDICTION_MODES, type PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { rowsAreAlike } from '../../runtime/adaptiveDraws.ts';
 import { familiesOf } from '../../runtime/settings.ts';
-import { Batcher, type BatcherOptions } from '../batching/batcher.ts';
-import type { Engine } from '../batching/engine.ts';
+import { Batcher, type BatcherOptions } from '../../scheduler/batching/batcher.ts';
+import type { Engine, PredictionSettings } from '../batching/engine.ts';
 import { ModelStatistics } from '../observe/statistics.ts';
+import { busy, tooLate } from '../problem.ts';
 import { ModelInputs } from './inputs.ts';
 import { type OutputKind, outputKinds } from './outputs.ts';
 import type { LoadedModel } from './source.ts';
@@ -23,10 +24,18 @@ export type OnBatch = (
   ms: number,
 ) => void;
 
+const REFUSALS: BatcherOptions['refusals'] = {
+  full: (waiting, more, most, seconds) => {
+    const got = `${waiting} waiting and ${more} more`;
+    return busy(`queue: expected at most ${most} rows, got ${got} — try again in ${seconds} s`, seconds);
+  },
+  late: tooLate,
+};
+
 export class ServedModel {
   readonly inputs: ModelInputs;
   readonly outputs: readonly OutputKind[];
-  readonly batcher: Batcher;
+  readonly batcher: Batcher<PredictionSettings>;
   readonly statistics = new ModelStatistics();
   /** Whether a row's bits do not depend on its number in mode marginal: so in all posteriors but old ones. */
   readonly rowsAreAlike: boolean;
@@ -44,7 +53,7 @@ export class ServedModel {
     readonly version: string,
     readonly loaded: LoadedModel,
     readonly engine: Engine,
-    options: BatcherOptions,
+    options: Omit<BatcherOptions, 'refusals'>,
     onBatch: OnBatch,
   ) {
     const { posterior, featureNames } = loaded;
@@ -59,12 +68,16 @@ export class ServedModel {
     );
     this.rowsAreAlike = rowsAreAlike(posterior, 'marginal');
     this.onScale = createLikelihood(posterior.likelihood).onScale;
-    this.batcher = new Batcher(engine, options, {
-      batch: (rows, requests, draws, ms) => {
-        this.statistics.batch(rows, ms);
-        onBatch(this, rows, requests, draws, ms);
+    this.batcher = new Batcher(
+      engine,
+      { ...options, refusals: REFUSALS },
+      {
+        batch: (rows, requests, draws, ms) => {
+          this.statistics.batch(rows, ms);
+          onBatch(this, rows, requests, draws, ms);
+        },
       },
-    });
+    );
   }
 
   get ready(): boolean {

@@ -252,7 +252,7 @@ export function specs(made) {
                 (v) => typeof v === 'number' && v > 1e8,
               ),
             },
-            ['backend', 'capacity', 'cacheBytes'],
+            ['backend', 'capacity', 'cacheBytes', 'onWarning'],
           ),
         ),
       ],
@@ -263,7 +263,15 @@ export function specs(made) {
       weight: 5,
       schemas: [
         features(),
-        omit(options({ draws, mode, quantiles: levels }, ['draws', 'mode', 'quantiles'])),
+        omit(
+          options({ draws, mode, quantiles: levels, signal }, [
+            'draws',
+            'mode',
+            'quantiles',
+            'signal',
+            'posterior',
+          ]),
+        ),
       ],
       call: (...a) => session.predict(...a),
     },

@@ -1,4 +1,4 @@
-// Requests that wait for a model, and which rows of which of them are computed together next: rows with the same settings, in turns over
+// Requests that wait for an engine, and which rows of which of them are computed together next: rows with the same settings, in turns over
 // callers and over the requests of each, so that neither many requests nor large ones keep others waiting.
 
 /** What rows of a batch share: their answers depend on it and on nothing else of the batch. */
@@ -55,6 +55,11 @@ export class FairQueue<T extends Waiting> {
   /** Requests of which rows wait. */
   get requests(): number {
     return this.#requests;
+  }
+
+  /** The requests of which rows wait. */
+  all(): T[] {
+    return [...this.#callers.values()].flatMap((own) => own.map(({ request }) => request));
   }
 
   push(request: T): void {

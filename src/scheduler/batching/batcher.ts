@@ -1,18 +1,40 @@
-// Answers requests to one posterior: joins small ones, cuts large ones, bounds the queue and keeps every deadline. A row's
-// answer depends on the posterior, its numbers and its settings, never on the rows computed beside it.
+// Answers requests for predictions: joins small ones, cuts large ones, bounds the queue and keeps every deadline. A row's answer depends
+// on the posterior, its numbers and its settings, never on the rows computed beside it. What computes the batches is an engine's business.
 
 import type { Matrix } from '../../core/matrix.ts';
+import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { PredictionParts, rowsOf } from '../../core/predictive/predictionRows.ts';
-import { busy, callerGone, tooLate } from '../problem.ts';
-import type { Engine, PredictionSettings } from './engine.ts';
+import { onAbort } from '../cancellation.ts';
 import { type BatchBudget, FairQueue, type Slice, type Waiting } from './queue.ts';
+
+/** What the answer to a row depends on besides the row: requests of equal settings are computed together. */
+export interface BatchSettings {
+  readonly draws: number;
+  readonly mode: PredictionMode;
+}
+
+/** What computes batches. */
+export interface BatchEngine<Settings extends BatchSettings> {
+  /** Batches that can be computed at once. */
+  readonly threads: number;
+  /** @param unwanted aborted when no caller waits for the batch any longer */
+  predict(x: Matrix, settings: Settings, unwanted: AbortSignal): Promise<Prediction>;
+}
 
 export interface BatcherOptions extends BatchBudget {
   /** Milliseconds that an idle thread waits for more rows. */
   readonly delayMs: number;
   /** Rows that may wait or be under way. */
   readonly queueRows: number;
+  readonly refusals: BatchRefusals;
+}
+
+/** The errors of requests that are not computed. */
+export interface BatchRefusals {
+  /** @param seconds after which it is worth trying again */
+  full(waiting: number, more: number, most: number, seconds: number): Error;
+  late(deadlineMs: number): Error;
 }
 
 /** What happened, for metrics. */
@@ -21,16 +43,16 @@ export interface BatchObserver {
   batch(rows: number, requests: number, draws: number, ms: number): void;
 }
 
-export interface Asked {
+export interface Asked<Settings extends BatchSettings> {
   readonly caller: string;
   readonly x: Matrix;
-  readonly settings: PredictionSettings;
+  readonly settings: Settings;
   /** Whether rows may be computed apart from each other. */
   readonly divisible: boolean;
-  /** Milliseconds. */
-  readonly deadlineMs: number;
-  /** Aborted when the caller no longer waits for the answer. */
-  readonly signal?: AbortSignal;
+  /** Milliseconds; null waits for as long as it takes. */
+  readonly deadlineMs: number | null;
+  /** Aborted, with the error to reject with, when the caller no longer waits for the answer. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Answered {
@@ -40,13 +62,15 @@ export interface Answered {
   readonly computeMs: number;
 }
 
-interface Request extends Waiting {
+interface Request<Settings extends BatchSettings> extends Waiting {
   readonly x: Matrix;
-  readonly settings: PredictionSettings;
+  readonly settings: Settings;
   readonly parts: PredictionParts;
   readonly since: number;
   started: number | null;
   settled: boolean;
+  /** What to tell once it is settled: the batches with its rows that are being computed. */
+  readonly batches: Set<() => void>;
   resolve(prediction: Prediction): void;
   reject(error: Error): void;
 }
@@ -54,17 +78,18 @@ interface Request extends Waiting {
 /** Weight of the newest batch in the measured speed. */
 const NEWEST = 0.2;
 
-export class Batcher {
-  readonly #queue: FairQueue<Request>;
+export class Batcher<Settings extends BatchSettings> {
+  readonly #queue: FairQueue<Request<Settings>>;
   #running = 0;
   /** Rows that were taken from the queue and are not done. */
   #flying = 0;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
   /** Recent milliseconds per row, of all threads together; null before the first batch. */
   #rowMs: number | null = null;
+  #whenIdle: Array<() => void> = [];
 
   constructor(
-    readonly engine: Engine,
+    readonly engine: BatchEngine<Settings>,
     readonly options: BatcherOptions,
     readonly observer: BatchObserver,
   ) {
@@ -80,30 +105,30 @@ export class Batcher {
     return this.#running === 0 && this.#queue.requests === 0;
   }
 
+  /** Settles once nothing waits or is under way. */
+  whenIdle(): Promise<void> {
+    return this.idle ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
   /** Seconds until rows of about half the queue will have been computed, at least 1. */
   retryAfter(): number {
     return Math.max(1, Math.ceil(((this.#rowMs ?? 0) * this.rows) / 2000));
   }
 
-  /** @throws RequestProblem 503 when the queue is full, 504 when the deadline passes; what the engine throws */
-  async ask({ caller, x, settings, divisible, deadlineMs, signal }: Asked): Promise<Answered> {
-    const { queueRows } = this.options;
-    if (this.rows + x.rows > queueRows) {
-      const got = `${this.rows} waiting and ${x.rows} more`;
-      const seconds = this.retryAfter();
-      throw busy(
-        `queue: expected at most ${queueRows} rows, got ${got} — try again in ${seconds} s`,
-        seconds,
-      );
-    }
+  /** @throws the refusals of the options, the reason of the signal, what the engine throws */
+  async ask({ caller, x, settings, divisible, deadlineMs, signal }: Asked<Settings>): Promise<Answered> {
+    const { queueRows, refusals } = this.options;
+    signal?.throwIfAborted();
+    if (this.rows + x.rows > queueRows) throw refusals.full(this.rows, x.rows, queueRows, this.retryAfter());
     const since = performance.now();
     return new Promise<Answered>((resolve, reject) => {
       const end = () => {
         request.settled = true;
         clearTimeout(timer);
-        signal?.removeEventListener('abort', leave);
+        heard();
+        for (const settled of request.batches) settled();
       };
-      const request: Request = {
+      const request: Request<Settings> = {
         caller,
         key: JSON.stringify(settings),
         rows: x.rows,
@@ -115,6 +140,7 @@ export class Batcher {
         since,
         started: null,
         settled: false,
+        batches: new Set(),
         resolve: (prediction) => {
           end();
           const started = request.started ?? since;
@@ -128,13 +154,22 @@ export class Batcher {
       const giveUp = (error: Error) => {
         this.#queue.remove(request);
         request.reject(error);
+        this.#settle();
       };
-      const timer = setTimeout(() => giveUp(tooLate(deadlineMs)), deadlineMs);
-      const leave = () => giveUp(callerGone());
-      signal?.addEventListener('abort', leave);
+      const timer =
+        deadlineMs === null ? undefined : setTimeout(() => giveUp(refusals.late(deadlineMs)), deadlineMs);
+      const heard = onAbort(signal, () => giveUp(signal?.reason));
       this.#queue.push(request);
       this.#pump();
     });
+  }
+
+  /** Rejects every request that has not begun to be computed. */
+  rejectWaiting(error: Error): void {
+    for (const request of this.#queue.all()) {
+      this.#queue.remove(request);
+      request.reject(error);
+    }
   }
 
   /** Starts batches while there are threads and rows; a batch that is not full may wait for more rows. */
@@ -156,26 +191,35 @@ export class Batcher {
       void this.#run(this.#queue.take());
   }
 
-  async #run(slices: Slice<Request>[]): Promise<void> {
+  async #run(slices: Slice<Request<Settings>>[]): Promise<void> {
     const rows = slices.reduce((sum, slice) => sum + slice.rows, 0);
     const start = performance.now();
     this.#running++;
     this.#flying += rows;
-    for (const { request } of slices) request.started ??= start;
+    const unwanted = new AbortController();
+    const settled = () => {
+      if (slices.every(({ request }) => request.settled)) unwanted.abort();
+    };
+    for (const { request } of slices) {
+      request.started ??= start;
+      request.batches.add(settled);
+    }
     const { settings, draws } = slices[0].request;
     try {
-      const whole = await this.engine.predict(gathered(slices, rows), settings);
+      const whole = await this.engine.predict(gathered(slices, rows), settings, unwanted.signal);
       const ms = performance.now() - start;
       this.observer.batch(rows, slices.length, draws, ms);
       const rowMs = ms / rows / this.engine.threads;
       this.#rowMs = this.#rowMs === null ? rowMs : this.#rowMs + NEWEST * (rowMs - this.#rowMs);
       let first = 0;
       for (const slice of slices) {
+        slice.request.batches.delete(settled);
         this.#hand(slice, rowsOf(whole, first, slice.rows));
         first += slice.rows;
       }
     } catch (error) {
       for (const { request } of slices) {
+        request.batches.delete(settled);
         this.#queue.remove(request);
         if (!request.settled) request.reject(error as Error);
       }
@@ -183,10 +227,15 @@ export class Batcher {
       this.#running--;
       this.#flying -= rows;
       this.#pump();
+      this.#settle();
     }
   }
 
-  #hand({ request, firstRow }: Slice<Request>, part: Prediction): void {
+  #settle(): void {
+    if (this.idle) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  #hand({ request, firstRow }: Slice<Request<Settings>>, part: Prediction): void {
     if (request.settled) return;
     const whole = request.parts.add(firstRow, part);
     if (whole !== null) request.resolve(whole);
@@ -194,7 +243,10 @@ export class Batcher {
 }
 
 /** The rows of a batch in one table. */
-function gathered(slices: readonly Slice<Request>[], rows: number): Matrix {
+function gathered<Settings extends BatchSettings>(
+  slices: readonly Slice<Request<Settings>>[],
+  rows: number,
+): Matrix {
   const { x } = slices[0].request;
   if (slices.length === 1 && rows === x.rows) return x;
   const { columns } = x;

@@ -1,18 +1,17 @@
-// Which rows are computed together, in which turns, and what happens to requests that are late, too many, or lose their thread.
+// Which rows are computed together, in which turns, and what happens to requests that are late, too many, or no longer wanted.
 
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Matrix } from '../../src/core/matrix.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
-import { WorkerLostError } from '../../src/errors.ts';
-import { nodePlatform } from '../../src/platform/node.ts';
-import { openSession as openOn, type Session } from '../../src/runtime/session.ts';
-import { Batcher, type BatcherOptions } from '../../src/serve/batching/batcher.ts';
-import { type Engine, type PredictionSettings, SessionEngine } from '../../src/serve/batching/engine.ts';
-import { FairQueue, type Waiting } from '../../src/serve/batching/queue.ts';
-import { asProblem } from '../../src/serve/problem.ts';
-import { POSTERIORS, rowsFor, runtime } from './harness.ts';
+import {
+  type BatchEngine,
+  Batcher,
+  type BatcherOptions,
+  type BatchSettings,
+} from '../../src/scheduler/batching/batcher.ts';
+import { FairQueue, type Waiting } from '../../src/scheduler/batching/queue.ts';
 
-const SETTINGS: PredictionSettings = { draws: 10, mode: 'sample', levels: [0.5], seed: null };
+const SETTINGS: BatchSettings = { draws: 10, mode: 'sample' };
 
 describe('the queue', () => {
   const budget = { rows: 32, sliceRows: 8, rowDraws: 1e9 };
@@ -108,16 +107,11 @@ describe('the queue', () => {
 });
 
 /** Computes a batch when the test calls its `done`; row r of a batch answers 10·x. */
-class HeldEngine implements Engine {
-  readonly ready = true;
-  readonly batches: { x: Matrix; done: (error?: Error) => void }[] = [];
+class HeldEngine implements BatchEngine<BatchSettings> {
+  readonly batches: { x: Matrix; unwanted: AbortSignal; done: (error?: Error) => void }[] = [];
   constructor(readonly threads = 1) {}
 
-  get runtime(): never {
-    throw new Error('expected no draws');
-  }
-
-  predict(x: Matrix): Promise<Prediction> {
+  predict(x: Matrix, _: BatchSettings, unwanted: AbortSignal): Promise<Prediction> {
     return new Promise((resolve, reject) => {
       const mean = Float64Array.from(x.data, (value) => 10 * value);
       const none = { predictiveEntropy: null, expectedEntropy: null, mutualInformation: null };
@@ -134,14 +128,23 @@ class HeldEngine implements Engine {
         ...none,
         quantiles,
       };
-      this.batches.push({ x, done: (error) => (error === undefined ? resolve(prediction) : reject(error)) });
+      const done = (error?: Error) => (error === undefined ? resolve(prediction) : reject(error));
+      this.batches.push({ x, unwanted, done });
     });
   }
-
-  async close(): Promise<void> {}
 }
 
-const OPTIONS: BatcherOptions = { rows: 32, sliceRows: 8, rowDraws: 1e9, delayMs: 0, queueRows: 100 };
+const OPTIONS: BatcherOptions = {
+  rows: 32,
+  sliceRows: 8,
+  rowDraws: 1e9,
+  delayMs: 0,
+  queueRows: 100,
+  refusals: {
+    full: (waiting, more, most, seconds) => new Error(`${waiting} + ${more} > ${most}, in ${seconds} s`),
+    late: (ms) => new Error(`none in ${ms} ms`),
+  },
+};
 const table = (values: number[]): Matrix => ({
   data: Float64Array.from(values),
   rows: values.length,
@@ -150,7 +153,7 @@ const table = (values: number[]): Matrix => ({
 const counting = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
 
 describe('the batcher', () => {
-  const made = (engine: Engine, options: Partial<BatcherOptions> = {}) => {
+  const made = (engine: BatchEngine<BatchSettings>, options: Partial<BatcherOptions> = {}) => {
     const seen: number[][] = [];
     const batcher = new Batcher(
       engine,
@@ -197,13 +200,7 @@ describe('the batcher', () => {
     const engine = new HeldEngine();
     const { ask, batcher } = made(engine);
     const first = ask(counting(0, 90));
-    await expect(ask(counting(0, 11))).rejects.toMatchObject({
-      status: 503,
-      retryAfter: 1,
-      message: expect.stringMatching(
-        /^queue: expected at most 100 rows, got 90 waiting and 11 more — try again in 1 s$/,
-      ),
-    });
+    await expect(ask(counting(0, 11))).rejects.toThrow('90 + 11 > 100, in 1 s');
     const second = ask(counting(0, 10));
     expect(batcher.rows).toBe(100);
     for (let n = 0; n < 4; n++) {
@@ -220,11 +217,7 @@ describe('the batcher', () => {
     const computed = ask([1], { deadlineMs: 5 });
     const waits = ask([2], { deadlineMs: 5 });
     const patient = ask([3]);
-    for (const late of [computed, waits])
-      await expect(late).rejects.toMatchObject({
-        status: 504,
-        message: expect.stringMatching(/^deadline_ms: expected an answer within 5 ms/),
-      });
+    for (const late of [computed, waits]) await expect(late).rejects.toThrow('none in 5 ms');
     expect(batcher.rows).toBe(2);
     engine.batches[0].done();
     await settle();
@@ -239,11 +232,50 @@ describe('the batcher', () => {
     const gone = new AbortController();
     const first = ask([1]);
     const second = ask(counting(0, 20), { signal: gone.signal });
-    gone.abort();
-    await expect(second).rejects.toMatchObject({ status: 499 });
+    gone.abort(new Error('gone'));
+    await expect(second).rejects.toThrow('gone');
     expect(batcher.rows).toBe(1);
     engine.batches[0].done();
     await first;
+  });
+
+  test('tells the engine of a batch that none of its callers wants any longer, and of no other', async () => {
+    const engine = new HeldEngine();
+    const { ask, batcher } = made(engine);
+    const [one, two] = [new AbortController(), new AbortController()];
+    const asked = [ask([1], { signal: one.signal })];
+    asked.push(ask([2], { signal: one.signal }), ask([3], { signal: two.signal }));
+    engine.batches[0].done();
+    await asked[0];
+    const [first, second] = engine.batches;
+    expect([...second.x.data]).toEqual([2, 3]);
+    one.abort(new Error('one'));
+    expect(second.unwanted.aborted).toBe(false);
+    two.abort(new Error('two'));
+    expect([first.unwanted.aborted, second.unwanted.aborted]).toEqual([false, true]);
+    const ends = await Promise.allSettled(asked.slice(1));
+    expect(ends.map((end) => (end as PromiseRejectedResult).reason.message)).toEqual(['one', 'two']);
+    second.done(new Error('stopped'));
+    await batcher.whenIdle();
+    await expect(ask([4], { signal: one.signal })).rejects.toThrow('one');
+    expect(engine.batches).toHaveLength(2);
+  });
+
+  test('rejects all that waits when it is told to, and is idle when the rest is done', async () => {
+    const engine = new HeldEngine();
+    const { ask, batcher } = made(engine);
+    const asked = [ask(counting(0, 40)), ask([1]), ask([2], { settings: { ...SETTINGS, draws: 11 } })];
+    batcher.rejectWaiting(new Error('lost'));
+    for (const waits of asked) await expect(waits).rejects.toThrow('lost');
+    let idle = false;
+    void batcher.whenIdle().then(() => {
+      idle = true;
+    });
+    await settle();
+    expect([idle, engine.batches[0].unwanted.aborted]).toEqual([false, true]);
+    engine.batches[0].done();
+    await settle();
+    expect([idle, batcher.rows]).toEqual([true, 0]);
   });
 
   test('a batch that fails fails its requests, and no others', async () => {
@@ -274,89 +306,5 @@ describe('the batcher', () => {
     while (engine.batches.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
     engine.batches[1].done();
     expect((await late).prediction.mean[0]).toBe(50);
-  });
-});
-
-describe('an engine whose threads die', () => {
-  const entry = new URL('../support/mortalSession.mjs', import.meta.url).href;
-  const OPENING = { threads: 1, backend: 'wasm', cacheBytes: 0, capacity: 32 };
-  /** An engine whose first `deadly` sessions die of 13 draws. */
-  function mortal(deadly: number) {
-    let opened = 0;
-    const open: typeof import('../../src/index.ts').openSession = (posterior, options) => {
-      const fatal = opened++ < deadly;
-      return openOn(
-        {
-          ...nodePlatform,
-          startSession: (given) => nodePlatform.startSession({ ...given, ...(fatal ? { entry } : {}) }),
-        },
-        posterior,
-        options,
-      );
-    };
-    const warnings: string[] = [];
-    const options = { ...OPENING, onWarning: (text: string) => warnings.push(text), open };
-    return { warnings, engine: SessionEngine.open(POSTERIORS.pair, runtime, options), count: () => opened };
-  }
-  const settings = { ...SETTINGS, draws: 13, levels: [] };
-  const x: Matrix = { data: Float64Array.from(rowsFor('pair', 3).flat()), rows: 3, columns: 2 };
-
-  test('opens another and computes the batch again, to the same bits', async () => {
-    const { engine: opening, warnings, count } = mortal(2);
-    const engine = await opening;
-    const { mean } = await engine.predict(x, settings);
-    expect(mean).toEqual((await runtime.predict(POSTERIORS.pair, x, { draws: 13 })).mean);
-    expect(warnings).toEqual(Array(2).fill(expect.stringMatching(/^a thread was lost \(session: /)));
-    expect(count()).toBe(3);
-    expect(engine.ready).toBe(true);
-    await engine.close();
-    expect(engine.ready).toBe(false);
-  });
-
-  test('closes a session that was still opening when the engine was closed', async () => {
-    let opened = 0;
-    const closed: number[] = [];
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const open = async (): Promise<Session> => {
-      const number = opened++;
-      if (number > 0) await held;
-      const close = async () => void closed.push(number);
-      const predict = () => Promise.reject(new WorkerLostError('session: its worker thread died'));
-      return { backend: 'wasm', predict, close, [Symbol.asyncDispose]: close };
-    };
-    const warnings: string[] = [];
-    const options = { ...OPENING, onWarning: (text: string) => warnings.push(text), open };
-    const engine = await SessionEngine.open(POSTERIORS.pair, runtime, options);
-    const refused = expect(engine.predict(x, settings)).rejects.toMatchObject({ status: 503 });
-    await vi.waitUntil(() => opened === 2);
-    await engine.close();
-    release();
-    await refused;
-    expect(closed).toEqual([0, 1]);
-    expect(warnings).toHaveLength(1);
-  });
-
-  test('a thread that died is 503 to a caller, who cannot open a session', () => {
-    const lost = new WorkerLostError('session: its worker thread died (exit 1); open another session');
-    expect(asProblem(lost)).toMatchObject({
-      status: 503,
-      retryAfter: 1,
-      message: 'server: expected a thread that answers, got one that died — try again in 1 s',
-    });
-    const other = new Error('broken');
-    expect(asProblem(other)).toBe(other);
-  });
-
-  test('gives up after three, and is ready for the next', async () => {
-    const { engine: opening } = mortal(3);
-    const engine = await opening;
-    await expect(engine.predict(x, settings)).rejects.toBeInstanceOf(WorkerLostError);
-    expect(engine.ready).toBe(true);
-    expect((await engine.predict(x, settings)).rows).toBe(3);
-    await engine.close();
-    await expect(engine.predict(x, settings)).rejects.toThrow(/unloaded/);
   });
 });
