@@ -66,7 +66,7 @@ export function decodeCheckpoint(
   return {
     state: {
       // Compared with that of the training it is resumed in, field by field, and used for nothing else.
-      origin: field('origin', FIELDS.origin) as unknown as TrainingState['origin'],
+      origin: asNow(field('origin', FIELDS.origin)) as unknown as TrainingState['origin'],
       step: field('step', FIELDS.step),
       epochLoss: field('epochLoss', FIELDS.epochLoss),
       seconds: field('seconds', FIELDS.seconds),
@@ -76,6 +76,18 @@ export function decodeCheckpoint(
     varpool: metadata.varpool ?? 'unknown',
     kernels: field('kernels', FIELDS.kernels),
   };
+}
+
+/** What decides the bits, as states of this version say it: earlier ones knew Gaussian priors only, and said their sigma. */
+function asNow(origin: z.output<typeof FIELDS.origin>): object {
+  const { problem } = origin;
+  if (!isMap(problem.model) || !Object.hasOwn(problem.model, 'priorSigma')) return origin;
+  const { priorSigma: sigma, ...model } = problem.model;
+  return { ...origin, problem: { ...problem, model: { ...model, prior: { kind: 'gaussian', sigma } } } };
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const FIELDS = {

@@ -2,7 +2,7 @@
 
 import { contentHash } from '../../files/tensors/checksum.ts';
 import type { Safetensors, Tensor } from '../../files/tensors/safetensors.ts';
-import { changes } from '../../files/text/jsonChanges.ts';
+import { type Change, changes } from '../../files/text/jsonChanges.ts';
 import { describeValue } from '../../messages.ts';
 import { nodeFileHost } from '../fileHost.ts';
 import type { Manifest, MemberOutcome } from '../manifest/manifest.ts';
@@ -30,6 +30,13 @@ export function placeOf({ place, position }: Difference): string {
   return position === null ? place : `${place}[${position.join(', ')}]`;
 }
 
+/** Whether a field is one that the version which saved the file did not write yet. A file's checksum tells of fields that were removed. */
+const untold = ({ before }: Change): boolean => before === undefined;
+
+/** The same of a metric, on test or validation rows. */
+const untoldMetric = (change: Change): boolean =>
+  untold(change) && /(^|\.)(test|validation)\.\w+$/.test(change.field);
+
 /** Of two files of tensors: tensors first, in their order and compared by their bits, then what stands beside them. */
 export function posteriorDifference(saved: Safetensors, now: Safetensors): Difference | null {
   const found: Place[] = [];
@@ -39,7 +46,11 @@ export function posteriorDifference(saved: Safetensors, now: Safetensors): Diffe
   }
   // The version that wrote a file is no part of the result, nor is the checksum over it.
   const content = ({ varpool: _, sha256: __, ...rest }: Safetensors['metadata']) => rest;
-  for (const { field: key, before, now: value } of changes(content(saved.metadata), content(now.metadata)))
+  for (const { field: key, before, now: value } of changes(
+    content(saved.metadata),
+    content(now.metadata),
+    untold,
+  ))
     found.push(field(`metadata: ${key}`, before, value));
   const { sha256, ...covered } = saved.metadata;
   const hash = contentHash(covered, saved.tensors, nodeFileHost);
@@ -110,7 +121,9 @@ export function manifestDifference(saved: Manifest, now: Manifest): Difference |
   const results = (manifest: Manifest) => Object.fromEntries(told.map((key) => [key, value(manifest, key)]));
   return firstOf(
     'manifest',
-    changes(results(saved), results(now)).map((change) => field(change.field, change.before, change.now)),
+    changes(results(saved), results(now), untoldMetric).map((change) =>
+      field(change.field, change.before, change.now),
+    ),
   );
 }
 
@@ -124,7 +137,7 @@ export function memberDifference(
   const was = Object.fromEntries(told.map(([key]) => [key, (saved as Record<string, unknown>)[key]]));
   return firstOf(
     'manifest',
-    changes(was, Object.fromEntries(told), undefined, `members[${member}]`).map((change) =>
+    changes(was, Object.fromEntries(told), untoldMetric, `members[${member}]`).map((change) =>
       field(change.field, change.before, change.now),
     ),
   );
@@ -159,7 +172,11 @@ export function epochsDifference(
       found.push(field(name(line), undefined, 'a line'));
       continue;
     }
-    for (const { field: key, before, now: value } of changes(repeated(there.line), repeated(line)))
+    for (const { field: key, before, now: value } of changes(
+      repeated(there.line),
+      repeated(line),
+      untoldMetric,
+    ))
       found.push(field(`line ${there.number}: ${key}`, before, value));
   }
   for (const { number } of lines.values()) found.push(field(`line ${number}`, 'a line', undefined));
