@@ -37,6 +37,7 @@ export type { OptimizerSpec } from './core/optimizers/index.ts';
 export type { AnyPosterior, Ensemble, LayerPosterior, Posterior, Standardization } from './core/posterior.ts';
 export { ensembleOf } from './core/posteriors/ensembleOf.ts';
 export type { FamilyInput, FamilySpec } from './core/posteriors/index.ts';
+export { monteCarloErrors } from './core/predictive/monteCarloErrors.ts';
 export type { Draw, Prediction } from './core/predictive/prediction.ts';
 export { type PredictionRow, toRows } from './core/predictive/toRows.ts';
 export {

@@ -9,6 +9,7 @@ import type { FieldValues } from '../experiment/config/setField.ts';
 import { describeValue, listed, mismatch, nearest } from '../messages.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../node.ts';
 import { nodeBackends } from '../platform/node/backends.ts';
+import { type AdaptiveDraws, readAdaptive } from '../runtime/adaptiveDraws.ts';
 import { warn } from './output.ts';
 
 /** More threads than this is a typing mistake on any machine there is. */
@@ -94,6 +95,59 @@ export function movedOption(): Option {
 /** --draws. */
 export function drawsOption(description: string): Option {
   return new Option('--draws <s>', description).argParser((text) => wholeNumber('--draws', text, MAX_DRAWS));
+}
+
+/** --tolerance with --min-draws and --max-draws. */
+export interface ToleranceFlags {
+  readonly tolerance?: number;
+  readonly minDraws?: number;
+  readonly maxDraws?: number;
+}
+
+export function withTolerance(command: Command): Command {
+  const draws = (flag: string, description: string) =>
+    new Option(`${flag} <s>`, description).argParser((text) => wholeNumber(flag, text, MAX_DRAWS));
+  return command
+    .addOption(
+      new Option(
+        '--tolerance <e>',
+        'draw for each row until the standard error of its means for want of draws is at most this, in place of --draws',
+      ).argParser((text) => {
+        const value = /^\d*\.?\d+(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+        if (value > 0 && value < Number.POSITIVE_INFINITY) return value;
+        throw bad('--tolerance', 'a number above 0', describeValue(text), 'give for example 0.01');
+      }),
+    )
+    .addOption(draws('--min-draws', 'with --tolerance: draws of every row; default 32'))
+    .addOption(draws('--max-draws', 'with --tolerance: draws after which a row is done; default 4096'));
+}
+
+/** The draws of a prediction: those of --tolerance, of --draws, or `otherwise`. @throws ConfigError for flags that exclude each other */
+export function drawsOf(
+  flags: ToleranceFlags & { readonly draws?: number; readonly mode: PredictionMode },
+  otherwise: number,
+  members: number,
+): number | AdaptiveDraws {
+  const { tolerance, minDraws: min, maxDraws: max, draws, mode } = flags;
+  if (tolerance === undefined) {
+    const flag = min !== undefined ? '--min-draws' : max !== undefined ? '--max-draws' : null;
+    if (flag !== null) throw bad(flag, '--tolerance beside it', 'none', 'give both, or take --draws');
+    return draws ?? otherwise;
+  }
+  if (draws !== undefined) throw bad('--tolerance', 'no --draws beside it', 'both', 'keep one of the two');
+  if (mode === 'mean')
+    throw bad('--tolerance', '--mode sample or marginal', 'mean, which draws nothing', 'leave one out');
+  const given = {
+    tolerance,
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+  };
+  try {
+    return readAdaptive('predict', given, members);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ConfigError(error.message.replace(/^predict: draws: (min|max)\b/, '--$1-draws'));
+  }
 }
 
 /** --seed; what looks like an integer is the same seed as the integer. */

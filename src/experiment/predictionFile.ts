@@ -3,6 +3,7 @@
 import { extname } from 'node:path';
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
+import { monteCarloErrors } from '../core/predictive/monteCarloErrors.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import {
   classNamesOf,
@@ -91,7 +92,7 @@ export function predictionObject({
   targetNames,
   passThrough = [],
 }: NamedPrediction): Record<string, unknown> {
-  const { rows, outputs, draws, quantiles } = prediction;
+  const { rows, outputs, draws, rowDraws, quantiles } = prediction;
   const table = (values: Float32Array | Float64Array | null) => {
     if (values === null) return undefined;
     const exact = [...values].map(values instanceof Float32Array ? shortest : Number);
@@ -123,6 +124,9 @@ export function predictionObject({
     ...(quantiles === null
       ? {}
       : { quantiles: quantiles.map(({ level, values }) => ({ level, values: table(values) })) }),
+    ...(rowDraws === undefined
+      ? {}
+      : { rowDraws: Array.from(rowDraws), monteCarloError: table(monteCarloErrors(prediction)) }),
   };
 }
 

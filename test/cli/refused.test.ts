@@ -55,6 +55,30 @@ function refused(pattern: RegExp, ...args: string[]): void {
 }
 
 describe('command line', () => {
+  const predict = ['predict', 'run', '--data', 'new.csv'];
+  test.each([
+    [['--tolerance', '0'], /--tolerance: expected a number above 0, got "0" — give for example 0\.01$/m],
+    [['--tolerance', 'small'], /--tolerance: expected a number above 0, got "small"/],
+    [
+      ['--tolerance', '0.1', '--draws', '5'],
+      /--tolerance: expected no --draws beside it, got both — keep one/,
+    ],
+    [
+      ['--tolerance', '0.1', '--mode', 'mean'],
+      /--tolerance: expected --mode sample or marginal, got mean, which/,
+    ],
+    [
+      ['--min-draws', '5'],
+      /--min-draws: expected --tolerance beside it, got none — give both, or take --draws/,
+    ],
+    [['--max-draws', '5'], /--max-draws: expected --tolerance beside it, got none/],
+    [['--tolerance', '0.1', '--min-draws', '1'], /--min-draws: expected at least 2, got 1 — raise it/],
+    [
+      ['--tolerance', '0.1', '--max-draws', '31'],
+      /--max-draws: expected at least min, 32, got 31 — raise it, or lower/,
+    ],
+  ])('predict %j', (flags, pattern) => refused(pattern, ...predict, ...flags));
+
   test.each([
     [['tarin', 'curve.yaml'], /"tarin" — did you mean train\?/],
     [['train', 'curve.yaml', '--wrokers', '2'], /--wrokers — did you mean --workers\?/],

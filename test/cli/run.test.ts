@@ -204,6 +204,47 @@ describe('predict', () => {
     ]);
   });
 
+  test('--tolerance draws for each row until its means are exact enough, and says how many draws that took', async () => {
+    writeFileSync(join(dir, 'x.csv'), '3,1\n30,2\n');
+    const args = [
+      'predict',
+      'two',
+      '--data',
+      'x.csv',
+      '--tolerance',
+      '0.02',
+      '--min-draws',
+      '16',
+      '--max-draws',
+      '1000',
+    ];
+    const json = jsonOf(varpool(dir, ...args, '--json')) as {
+      draws: number;
+      rowDraws: number[];
+      mean: number[][];
+      epistemic: number[][];
+      monteCarloError: number[][];
+    };
+    for (const [row, draws] of json.rowDraws.entries()) {
+      expect([16, 32, 64, 128, 256, 512, 1000]).toContain(draws);
+      const largest = Math.max(...json.epistemic[row].map((variance) => Math.sqrt(variance / (draws - 1))));
+      expect(Math.max(...json.monteCarloError[row])).toBe(largest);
+      if (draws < 1000) expect(largest).toBeLessThanOrEqual(0.02);
+      const asked = ['predict', 'two', '--data', 'x.csv', '--draws', String(draws), '--json'];
+      const outright = jsonOf(varpool(dir, ...asked)) as { mean: number[][] };
+      expect(json.mean[row]).toEqual(outright.mean[row]);
+    }
+    expect(json.draws).toBe(Math.max(...json.rowDraws));
+    const [header, ...lines] = varpool(dir, ...args)
+      .stdout.trimEnd()
+      .split('\n');
+    expect(header.split(',').slice(-2)).toEqual(['draws', 'monteCarloError']);
+    expect(lines.map((line) => Number(line.split(',').at(-2)))).toEqual(json.rowDraws);
+    expect(lines.map((line) => Number(line.split(',').at(-1)))).toEqual(
+      json.monteCarloError.map((errors) => Math.max(...errors)),
+    );
+  });
+
   test('--mode marginal has numbers of its own, the same for any number of workers, near those of sample', () => {
     const of = (...more: string[]) => {
       const args = ['predict', 'two', '--data', 'x.csv', '--draws', '200', '--json', ...more];

@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { membersOf } from '../../core/posteriors/mixture.ts';
 import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { STDIN } from '../../data/files.ts';
 import { ConfigError } from '../../errors.ts';
@@ -16,21 +17,24 @@ import { openRun, runFiles } from '../../experiment/run/directory.ts';
 import { writeFileAtomic } from '../../files/atomicFile.ts';
 import { refuseOverwriting } from '../../files/overwriting.ts';
 import {
+  drawsOf,
   drawsOption,
   memberOption,
   modeOption,
   type OutputFlags,
   parseLevels,
   type RuntimeFlags,
+  type ToleranceFlags,
   withOutput,
   withRuntime,
   withRuntimeOf,
+  withTolerance,
 } from '../flags.ts';
 import { posteriorOf, runInputs } from '../inputs.ts';
 import { interruptible } from '../interrupt.ts';
 import { checkWritable, note, printResult } from '../output.ts';
 
-interface PredictFlags extends RuntimeFlags, OutputFlags {
+interface PredictFlags extends RuntimeFlags, OutputFlags, ToleranceFlags {
   readonly data: string;
   readonly out?: string;
   readonly draws?: number;
@@ -44,8 +48,10 @@ Without --out, CSV goes to stdout (with --json, one line of JSON instead). By th
   .csv   a row per input, in order. Numbers: mean, sd, aleatoricSd, epistemicSd and a column per quantile
          (q0.05, …), each with the target's name in front if there are several. Classes: class, probability,
          predictiveEntropy, mutualInformation (nats) and p.NAME per class. Entropies are of the averaged draws.
+         With --tolerance also draws, and monteCarloError, the largest of the row's means.
   .npy   float64 [rows, outputs]: the predictive means (for classes, probabilities). Nothing else.
-  .json  every array by name: mean, variance, aleatoric, epistemic, entropies, quantiles; rows in order.`;
+  .json  every array by name: mean, variance, aleatoric, epistemic, entropies, quantiles; rows in order.
+         With --tolerance also rowDraws, and monteCarloError of every mean.`;
 
 export function predictCommand(): Command {
   const command = new Command('predict')
@@ -56,7 +62,8 @@ export function predictCommand(): Command {
       'features: text or JSON lines (- for stdin), .npy, an IDX file or a directory of them (.gz too)',
     )
     .option('--out <file>', 'where to write: .csv, .npy or .json')
-    .addOption(drawsOption('posterior draws, in place of those of the config'))
+    .addOption(drawsOption('posterior draws, in place of those of the config'));
+  withTolerance(command)
     .addOption(modeOption())
     .addOption(
       new Option(
@@ -82,16 +89,17 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
       ...configReads(run.config),
     ]);
   const posterior = posteriorOf(run, flags.member);
+  const draws = drawsOf(flags, run.config.prediction.draws, membersOf(posterior).length);
   const { onScale } = createLikelihood(posterior.likelihood);
   if (flags.quantiles !== undefined && !onScale) {
     throw new ConfigError('--quantiles: expected a run that predicts numbers, got classes — leave it out');
   }
   const { features, passThrough } = runInputs(run, posterior, flags.data);
-  const { draws, quantiles } = run.config.prediction;
+  const { quantiles } = run.config.prediction;
   const prediction = await withRuntimeOf(flags, { seed: run.manifest.seed }, (runtime) =>
     interruptible((signal) =>
       runtime.predict(posterior, features, {
-        draws: flags.draws ?? draws,
+        draws,
         mode: flags.mode,
         ...(onScale ? { quantiles: flags.quantiles ?? quantiles } : {}),
         signal,
@@ -108,7 +116,10 @@ async function predict(dir: string, flags: PredictFlags): Promise<void> {
     return;
   }
   writeFileAtomic(out, encodePrediction(format, named), ConfigError);
-  if (!flags.quiet) note(`${prediction.rows} rows, ${prediction.draws} draws`);
+  if (!flags.quiet)
+    note(
+      `${prediction.rows} rows, ${flags.tolerance === undefined ? '' : 'at most '}${prediction.draws} draws`,
+    );
   const { rows, outputs, draws: drawn } = prediction;
   printResult(
     flags,

@@ -2,6 +2,7 @@
 
 import { createLikelihood } from '../likelihoods/index.ts';
 import type { AnyPosterior } from '../posterior.ts';
+import { monteCarloErrors } from './monteCarloErrors.ts';
 import type { Prediction } from './prediction.ts';
 
 export interface PredictionColumn {
@@ -11,10 +12,30 @@ export interface PredictionColumn {
 
 /**
  * Of numbers: mean, sd, aleatoricSd, epistemicSd and a column per quantile. Of classes: class, probability, predictiveEntropy,
- * mutualInformation and p.NAME per class. Several outputs have their name in front.
+ * mutualInformation and p.NAME per class. Several outputs have their name in front. Where rows drew until a tolerance was reached: draws, and
+ * monteCarloError, the largest of the row's means.
  * @param targetNames of the outputs; null where they have none
  */
 export function predictionColumns(
+  prediction: Prediction,
+  posterior: AnyPosterior,
+  targetNames: readonly string[] | null,
+): PredictionColumn[] {
+  return [...statistics(prediction, posterior, targetNames), ...adaptiveColumns(prediction)];
+}
+
+function adaptiveColumns(prediction: Prediction): PredictionColumn[] {
+  const { rowDraws, outputs: K } = prediction;
+  if (rowDraws === undefined) return [];
+  const errors = monteCarloErrors(prediction);
+  const largest = (row: number) => errors.subarray(row * K, (row + 1) * K).reduce((a, b) => Math.max(a, b));
+  return [
+    { name: 'draws', value: (row) => rowDraws[row] },
+    { name: 'monteCarloError', value: largest },
+  ];
+}
+
+function statistics(
   prediction: Prediction,
   posterior: AnyPosterior,
   targetNames: readonly string[] | null,

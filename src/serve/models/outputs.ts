@@ -3,6 +3,7 @@
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
+import { monteCarloErrors } from '../../core/predictive/monteCarloErrors.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 
 /** An output tensor before it is encoded, row-major. */
@@ -135,12 +136,9 @@ function errorKind(K: number): OutputKind {
     shape: [K],
     byDefault: false,
     description: 'How far each mean may be off for want of draws: its standard error.',
-    take: ({ rows, epistemic, draws, rowDraws }, mode) => ({
-      shape: [rows, K],
-      values: epistemic.map((variance, i) => {
-        const n = rowDraws?.[Math.floor(i / K)] ?? draws;
-        return mode === 'mean' || n < 2 ? 0 : Math.sqrt(variance / (n - 1));
-      }),
+    take: (prediction, mode) => ({
+      shape: [prediction.rows, K],
+      values: monteCarloErrors(prediction, mode),
     }),
   };
 }
