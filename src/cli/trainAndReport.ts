@@ -12,7 +12,7 @@ import { checkMember } from '../experiment/trainings/checkMember.ts';
 import { trainingsOf } from '../experiment/trainings/trainingsOf.ts';
 import { type Measured, measureTable } from '../report/measure.ts';
 import { memberRows } from '../report/memberMetrics.ts';
-import { keptEpoch, metricRows, metricWarnings } from '../report/metrics.ts';
+import { keptEpoch, metricRows, metricWarnings, targetRows } from '../report/metrics.ts';
 import { seconds } from '../report/numbers.ts';
 import { renderReport } from '../report/page/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
@@ -134,7 +134,7 @@ export function printTrained(
   const { dir } = run;
   const report = run.path('report');
   const rows = (): Row[] => [
-    ...(test === null ? [] : metricRows(test)),
+    ...(test === null ? [] : [...metricRows(test), ...targetRows(test, 'test ')]),
     ...memberRows(manifest.members),
     kept === null ? null : ['epoch kept', `${kept.epoch} (${kept.note})`],
     ['seconds per epoch', seconds(secondsPerEpoch)],

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { ConfigError } from '../errors.ts';
 import { changes } from '../files/text/jsonChanges.ts';
 import { mismatch } from '../messages.ts';
+import { isOfOneTarget } from '../scheduler/prediction/targetMetrics.ts';
 import { formatConfig } from './config/config.ts';
 import type { Run } from './run/directory.ts';
 
@@ -29,7 +30,7 @@ export interface Comparison {
   /** Why they were not, or what is not known of it. */
   readonly notes: readonly string[];
   readonly fields: readonly string[];
-  /** Names of metrics, in the order of the manifests. */
+  /** Names of metrics of all targets together, in the order of the manifests. */
   readonly metrics: readonly string[];
   readonly runs: readonly ComparedRun[];
 }
@@ -55,7 +56,7 @@ export function compareRuns(runs: readonly Run[]): Comparison {
     ),
   ];
   const metrics = [...new Set(runs.flatMap(({ manifest }) => Object.keys(manifest.test ?? {})))].filter(
-    (name) => !COUNTS.has(name),
+    (name) => !COUNTS.has(name) && !isOfOneTarget(name),
   );
   const notes = differences(runs);
   const nll = runs.map(({ manifest }) => manifest.test?.nll ?? Number.POSITIVE_INFINITY);

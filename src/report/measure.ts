@@ -45,7 +45,13 @@ export async function measureTable(
   }
   const prediction = await runtime.predict(posterior, data.x, options);
   const y = toMatrix(data.y, 'evaluate: y');
-  const evaluation = evaluateDiscrete(posterior.likelihood, prediction, y, options.mode !== 'mean');
+  const evaluation = evaluateDiscrete(
+    posterior.likelihood,
+    prediction,
+    y,
+    options.mode !== 'mean',
+    posterior.columns?.targets ?? null,
+  );
   if (targets !== 'labels') return { evaluation, prediction };
   const bins = reliability(prediction.mean, y.data, prediction.outputs);
   return { evaluation, prediction, reliability: { bins, ece: evaluation.ece as number } };

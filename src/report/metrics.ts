@@ -5,6 +5,7 @@ import type { Manifest } from '../experiment/manifest/manifest.ts';
 import type { TrainedRun } from '../experiment/run/train.ts';
 import type { Evaluation } from '../scheduler/training/reports.ts';
 import { number, percent } from './numbers.ts';
+import type { DataTable } from './reportData.ts';
 
 interface Metric {
   readonly key: keyof Evaluation;
@@ -50,6 +51,43 @@ export function metricRows(evaluation: Evaluation, prefix = 'test '): [label: st
     const value = evaluation[key];
     return value === undefined ? [] : [[`${prefix}${label}`, show(value, evaluation)]];
   });
+}
+
+/** Metrics of each of several targets: `price` → [['nll', 1.2], …], in the order of the targets. */
+function metricsOfTargets(evaluation: Readonly<Record<string, unknown>>): Map<string, [string, number][]> {
+  const targets = new Map<string, [string, number][]>();
+  for (const [key, value] of Object.entries(evaluation)) {
+    const dot = key.lastIndexOf('.');
+    if (dot < 0 || typeof value !== 'number') continue;
+    const target = key.slice(0, dot);
+    targets.set(target, [...(targets.get(target) ?? []), [key.slice(dot + 1), value]]);
+  }
+  return targets;
+}
+
+/** A line for each of several targets; none of one. */
+export function targetRows(evaluation: object, prefix = ''): [label: string, value: string][] {
+  const targets = metricsOfTargets(evaluation as Record<string, unknown>);
+  return [...targets].map(([target, metrics]) => [
+    `${prefix}${target}`,
+    metrics.map(([name, value]) => `${metricLabel(name)} ${metricText(name, value)}`).join(', '),
+  ]);
+}
+
+/** The table of a report; null of one target. */
+export function targetTable(evaluation: object): DataTable | null {
+  const targets = metricsOfTargets(evaluation as Record<string, unknown>);
+  const [first] = targets.values();
+  if (first === undefined) return null;
+  return {
+    caption: 'Metrics of each target on the test rows, in its own units.',
+    corner: 'target',
+    columns: first.map(([name]) => (name === 'nll' ? 'NLL (nats per row)' : metricLabel(name))),
+    rows: [...targets].map(([label, metrics]) => ({
+      label,
+      values: metrics.map(([name, value]) => metricText(name, value)),
+    })),
+  };
 }
 
 /** What is to be said beside the metrics of a training: of its test rows or, where there are none, of the validation of the epoch kept. */

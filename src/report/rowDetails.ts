@@ -1,5 +1,4 @@
-// What a report shows of single test rows: predictions beside what came true, the rows the model is least sure of, confusions, each
-// target for itself.
+// What a report shows of single test rows: predictions beside what came true, the rows the model is least sure of, confusions.
 
 import { createLikelihood } from '../core/likelihoods/index.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
@@ -19,7 +18,7 @@ const MAX_TARGETS = 4;
 const LEAST_SURE = 12;
 const LEVEL = 0.9;
 
-export type RowDetails = Pick<ReportData, 'fit' | 'targets' | 'leastSure' | 'confusion'>;
+export type RowDetails = Pick<ReportData, 'fit' | 'leastSure' | 'confusion'>;
 
 /** Predicts the test rows of a run once more, for what the metrics do not keep; nothing where it has none. */
 export async function rowDetails(
@@ -53,7 +52,6 @@ export async function rowDetails(
   return {
     fit: fitOf(values, predicted, some, shown, least.length, name),
     leastSure: { table: numberTable(least, values, predicted, some, { name, nameOf, of }) },
-    ...(values.columns > 1 ? { targets: targetTable(values, predicted, measured, name) } : {}),
   };
 }
 
@@ -140,34 +138,6 @@ function numberTable(
           number(Math.sqrt(predicted.variance[at]), 3),
           number(Math.sqrt(predicted.epistemic[at]), 3),
         ],
-      };
-    }),
-  };
-}
-
-function targetTable(
-  actual: Matrix,
-  { mean, rows }: Prediction,
-  { pit }: Measured,
-  name: (k: number) => string,
-): DataTable {
-  const K = actual.columns;
-  return {
-    caption: 'Metrics of each target on the test rows, in its own units.',
-    corner: 'target',
-    columns: ['RMSE', 'mean absolute error', ...(pit === undefined ? [] : ['coverage of the 90 % interval'])],
-    rows: Array.from({ length: K }, (_, k) => {
-      let [squares, absolute, inside] = [0, 0, 0];
-      for (let r = 0; r < rows; r++) {
-        const off = actual.data[r * K + k] - mean[r * K + k];
-        squares += off * off;
-        absolute += Math.abs(off);
-        if (pit !== undefined && 2 * Math.abs(pit[r * K + k] - 0.5) <= LEVEL) inside++;
-      }
-      const covered = pit === undefined ? [] : [percent(inside / rows)];
-      return {
-        label: name(k),
-        values: [number(Math.sqrt(squares / rows)), number(absolute / rows), ...covered],
       };
     }),
   };

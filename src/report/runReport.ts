@@ -14,7 +14,7 @@ import { diagnosticsSection } from './diagnosticsSection.ts';
 import { type Measured, regressionBands } from './measure.ts';
 import { memberCurves } from './memberCurves.ts';
 import { memberRows, memberTable } from './memberMetrics.ts';
-import { keptEpoch, metricRows, metricWarnings } from './metrics.ts';
+import { keptEpoch, metricRows, metricWarnings, targetTable } from './metrics.ts';
 import { seconds } from './numbers.ts';
 import type { RegressionPicture, ReportData, TrainingCurves, UncertaintySection } from './reportData.ts';
 import type { RowDetails } from './rowDetails.ts';
@@ -42,6 +42,7 @@ export function runReport(parts: ReportParts): ReportData {
   const kept = keptEpoch(manifest);
   const uncertainty = uncertaintyOf(measured);
   const diagnostics = diagnosticsSection(trained.reports);
+  const targets = measured && targetTable(measured.evaluation);
   const members = memberTable(trained.test, manifest.members);
   const average = new Map(
     memberRows(manifest.members).map(([label, value]) => [
@@ -79,6 +80,7 @@ export function runReport(parts: ReportParts): ReportData {
     footer: `varpool ${manifest.varpool} · ${manifest.startedAt} · ${manifest.workers} workers, ${manifest.backend} · Node ${node} · ${cpu}, ${cores} cores`,
     ...(picture === null ? {} : { regression: picture }),
     ...(members === null ? {} : { members }),
+    ...(targets === null ? {} : { targets }),
     training: { ...trainingCurves(trained.reports), ...(kept === null ? {} : { keptEpoch: kept.epoch }) },
     ...(measured?.coverage === undefined
       ? {}

@@ -14,6 +14,7 @@ import type { TrainerHost } from '../scheduler/host.ts';
 import { evaluateDiscrete, evaluateValues } from '../scheduler/prediction/evaluate.ts';
 import { MixturePredictor } from '../scheduler/prediction/mixturePredictor.ts';
 import { quantiles } from '../scheduler/prediction/quantiles.ts';
+import { ofAllTargets } from '../scheduler/prediction/targetMetrics.ts';
 import { Seats } from '../scheduler/seats.ts';
 import type { TrainingHooks } from '../scheduler/teamRunner.ts';
 import { epochSelector } from '../scheduler/training/earlyStopping.ts';
@@ -108,7 +109,7 @@ export class Engine implements AsyncDisposable {
         ...plan,
         quantiles: [],
       });
-      return { validation: metrics, ...selector?.observe(epoch, metrics, posterior) };
+      return { validation: ofAllTargets(metrics), ...selector?.observe(epoch, metrics, posterior) };
     };
     const trainer = await Trainer.create(prepared, host, {
       classNames: options.classNames ?? null,
@@ -171,12 +172,13 @@ export class Engine implements AsyncDisposable {
   ): Promise<Evaluation> {
     const { likelihood } = posterior;
     const drawn = settings.mode !== 'mean';
+    const names = posterior.columns?.targets ?? null;
     return this.job(async (host) => {
       const predictor = new MixturePredictor(posterior, x, host, settings);
       const metrics =
         createLikelihood(likelihood).score === null
-          ? await evaluateValues(predictor.memberChunks(), y, settings.draws)
-          : evaluateDiscrete(likelihood, await predictor.summary(), y, drawn);
+          ? await evaluateValues(predictor.memberChunks(), y, settings.draws, names)
+          : evaluateDiscrete(likelihood, await predictor.summary(), y, drawn, names);
       // A member's only draw says nothing of how much another would differ.
       if (!drawn || settings.draws >= 2 * membersOf(posterior).length) return metrics;
       const { nllMonteCarloError: _, ...known } = metrics;

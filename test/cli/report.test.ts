@@ -89,10 +89,18 @@ describe('of numbers', () => {
     const metrics = table('two', 'fit');
     expect(metrics.map(([name]) => name)).toEqual(['up', 'down']);
     const { test: whole } = JSON.parse(readFileSync(join(dir, 'two/manifest.json'), 'utf8'));
-    const rms = Math.sqrt((Number(metrics[0][1]) ** 2 + Number(metrics[1][1]) ** 2) / 2);
+    const rms = Math.sqrt((Number(metrics[0][2]) ** 2 + Number(metrics[1][2]) ** 2) / 2);
     expect(rms / whole.rmse).toBeCloseTo(1, 2);
-    const covered = metrics.map((row) => Number(row[3].replace(' %', '')) / 100);
+    const covered = metrics.map((row) => Number(row[4].replace(' %', '')) / 100);
     expect((covered[0] + covered[1]) / 2).toBeCloseTo(whole.coverage90, 2);
+    expect(Number(metrics[0][2]) / whole['up.rmse']).toBeCloseTo(1, 3);
+    // The command tells the same numbers.
+    const evaluated = jsonOf(varpool(dir, 'evaluate', 'two', '--json'));
+    expect(evaluated).toMatchObject(whole);
+    const told = varpool(dir, 'evaluate', 'two').stdout;
+    expect(told).toMatch(
+      /\n *down +NLL \S+, RMSE \S+, mean absolute error \S+, coverage of the 90 % interval \S+ %/,
+    );
   });
 });
 

@@ -11,7 +11,7 @@ import { ConfigError } from '../../errors.ts';
 import { loadRunData, prepareRun } from '../../experiment/run/data.ts';
 import { openRun, type Run } from '../../experiment/run/directory.ts';
 import { type Measured, measureTable } from '../../report/measure.ts';
-import { metricRows } from '../../report/metrics.ts';
+import { metricRows, targetRows } from '../../report/metrics.ts';
 import { number } from '../../report/numbers.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import {
@@ -84,6 +84,7 @@ async function evaluate(dir: string, flags: EvaluateFlags): Promise<void> {
     ['rows', String(evaluation.rows)],
     ['draws', String(evaluation.draws)],
     ...metricRows(evaluation, ''),
+    ...targetRows(evaluation),
     ...(ood === null
       ? []
       : ([

@@ -8,7 +8,7 @@ import type { Run } from '../../experiment/run/directory.ts';
 import { openResume } from '../../experiment/run/resume.ts';
 import { isSweep } from '../../experiment/sweep/directory.ts';
 import { memberRows } from '../../report/memberMetrics.ts';
-import { metricRows } from '../../report/metrics.ts';
+import { metricRows, targetRows } from '../../report/metrics.ts';
 import type { Evaluation } from '../../scheduler/training/reports.ts';
 import { finishRun } from '../finishRun.ts';
 import {
@@ -95,6 +95,7 @@ function printFinished({ dir, manifest, path }: Run, flags: ResumeFlags, reporte
   const metrics = Object.entries(test ?? {}).filter(([, value]) => value !== null);
   const rows = (): Row[] => [
     ...metricRows(Object.fromEntries(metrics) as unknown as Evaluation),
+    ...targetRows(test ?? {}, 'test '),
     ...memberRows(manifest.members),
     ['posteriorDigest', String(posteriorDigest)],
     ['run', dir],

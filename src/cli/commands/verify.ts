@@ -9,7 +9,7 @@ import { checkMember } from '../../experiment/trainings/checkMember.ts';
 import { trainingsOf } from '../../experiment/trainings/trainingsOf.ts';
 import { checkpointBefore } from '../../experiment/verify/checkpointBefore.ts';
 import { describeDifference, type Verification, verifyRun } from '../../experiment/verify/verify.ts';
-import { metricRows } from '../../report/metrics.ts';
+import { metricRows, targetRows } from '../../report/metrics.ts';
 import { seconds } from '../../report/numbers.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Evaluation } from '../../scheduler/training/reports.ts';
@@ -68,6 +68,7 @@ async function verify(dir: string, flags: VerifyFlags): Promise<void> {
   const rows = (): Row[] => [
     ['verified', same ? 'the same to every bit' : `no: ${differences.map(({ file }) => file).join(', ')}`],
     ...metricRows(finite(test)),
+    ...targetRows(test ?? {}, 'test '),
     from === undefined ? null : ['from step', `${from.state.step} of ${repeatable.run.manifest.steps}`],
     ['workers', String(runtime.workers)],
     ['backend', runtime.backend],

@@ -43,11 +43,16 @@ function statistics(
   if (createLikelihood(posterior.likelihood).targets === 'labels') return labelColumns(prediction, posterior);
   const { outputs: K } = prediction;
   return Array.from({ length: K }, (_, k) => {
-    const prefix = K === 1 ? '' : `${targetNames?.[k] ?? `output${k}`}.`;
+    const prefix = K === 1 ? '' : `${targetName(targetNames, k)}.`;
     return outputColumns(prediction).map(
       ([name, value]): PredictionColumn => ({ name: prefix + name, value: (row) => value(row * K + k) }),
     );
   }).flat();
+}
+
+/** What output k is called. @param names of the targets; null where they have none */
+export function targetName(names: readonly string[] | null, k: number): string {
+  return names?.[k] ?? `output${k}`;
 }
 
 /** Names and values of what is said of one output, by the place of the value. */

@@ -4,6 +4,7 @@ import { contentHash } from '../../files/tensors/checksum.ts';
 import type { Safetensors, Tensor } from '../../files/tensors/safetensors.ts';
 import { type Change, changes } from '../../files/text/jsonChanges.ts';
 import { describeValue } from '../../messages.ts';
+import { isOfOneTarget } from '../../scheduler/prediction/targetMetrics.ts';
 import { nodeFileHost } from '../fileHost.ts';
 import type { Manifest, MemberOutcome } from '../manifest/manifest.ts';
 import { RUN_FILES, type RunFile } from '../run/directory.ts';
@@ -119,6 +120,8 @@ export function manifestDifference(saved: Manifest, now: Manifest): Difference |
   const value = (manifest: Manifest, key: string) => (manifest as Record<string, unknown>)[key];
   const told = RESULTS.filter((key) => value(saved, key) !== undefined);
   const results = (manifest: Manifest) => Object.fromEntries(told.map((key) => [key, value(manifest, key)]));
+  const members = now.members?.map((member, m) => asTold(saved.members?.[m], member));
+  now = { ...asTold(saved, now), ...(members === undefined ? {} : { members }) };
   return firstOf(
     'manifest',
     changes(results(saved), results(now), untoldMetric).map((change) =>
@@ -127,13 +130,23 @@ export function manifestDifference(saved: Manifest, now: Manifest): Difference |
   );
 }
 
+/** `now` without metrics of each of several targets where the saved one is too old to tell them. */
+function asTold<Outcome extends Pick<MemberOutcome, 'test'>>(
+  saved: Pick<MemberOutcome, 'test'> | undefined,
+  now: Outcome,
+): Outcome {
+  if (now.test === null || Object.keys(saved?.test ?? {}).some(isOfOneTarget)) return now;
+  const test = Object.fromEntries(Object.entries(now.test).filter(([name]) => !isOfOneTarget(name)));
+  return { ...now, test };
+}
+
 /** Of one member in two manifests; what the saved one is too old to tell is passed over. */
 export function memberDifference(
   saved: MemberOutcome,
   now: MemberOutcome,
   member: number,
 ): Difference | null {
-  const told = Object.entries(now).filter(([key]) => Object.hasOwn(saved, key));
+  const told = Object.entries(asTold(saved, now)).filter(([key]) => Object.hasOwn(saved, key));
   const was = Object.fromEntries(told.map(([key]) => [key, (saved as Record<string, unknown>)[key]]));
   return firstOf(
     'manifest',

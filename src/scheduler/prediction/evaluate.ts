@@ -14,18 +14,29 @@ import { type DrawChunk, originalNoiseScale, toOriginalUnits } from '../../core/
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { exp, log, logSumExp } from '../../math/float64.ts';
 import type { Evaluation } from '../training/reports.ts';
+import { eachTarget, valueTargetMetrics } from './targetMetrics.ts';
 
-/** Metrics of a prediction of discrete targets. @param drawn false in mode `mean` */
+/** Metrics of a prediction of discrete targets. @param names of the targets; @param drawn false in mode `mean` */
 export function evaluateDiscrete(
   likelihood: LikelihoodSpec,
   prediction: Prediction,
   y: Matrix,
   drawn = true,
+  names: readonly string[] | null = null,
 ): Evaluation {
-  const { score, kind } = createLikelihood(likelihood);
+  const { score, kind, targets } = createLikelihood(likelihood);
   if (score === null)
     throw new TypeError(`evaluate: expected discrete targets, got those of ${kind} — use draws`);
-  return { rows: prediction.rows, draws: prediction.draws, ...score(prediction, y.data, drawn) };
+  const { rows, draws, mean, epistemic } = prediction;
+  const each =
+    targets === 'labels' || y.columns === 1
+      ? {}
+      : eachTarget(y, names, (column) => {
+          const one = { outputs: 1, draws, mean: column(mean), epistemic: column(epistemic) };
+          const { nllMonteCarloError: _, ...scores } = score(one, column(y.data), drawn);
+          return scores;
+        });
+  return { rows, draws, ...score(prediction, y.data, drawn), ...each };
 }
 
 /** What a member says of the targets: its draws of some rows at a time. */
@@ -43,13 +54,16 @@ interface RowScores {
   /** Squared relative Monte Carlo error of each row's density, [rows]. */
   readonly variance: Float64Array;
   readonly nllError: number;
+  /** −log density of each target of each row, [rows, K]; null of one target. */
+  readonly targetNll: Float64Array | null;
 }
 
-/** Metrics of values from the draws of one member after the other, taken chunk by chunk. */
+/** Metrics of values from the draws of one member after the other, taken chunk by chunk. @param names of the targets */
 export async function evaluateValues(
   members: Iterable<MemberChunks>,
   y: Matrix,
   draws: number,
+  names: readonly string[] | null,
 ): Promise<Evaluation> {
   let scores: RowScores | null = null;
   let before = 0;
@@ -58,7 +72,7 @@ export async function evaluateValues(
     scores = scores === null ? own : mixedScores(scores, own, before, member.draws);
     before += member.draws;
   }
-  const { nll, pit, mean, nllError } = scores as RowScores;
+  const { nll, pit, mean, nllError, targetNll } = scores as RowScores;
   const inside = pit.reduce((count, p) => count + (p >= 0.05 && p <= 0.95 ? 1 : 0), 0);
   return {
     rows: y.rows,
@@ -68,6 +82,7 @@ export async function evaluateValues(
     rmse: rmse(mean, y.data),
     mae: mae(mean, y.data),
     coverage90: inside / pit.length,
+    ...(targetNll === null ? {} : valueTargetMetrics({ nll: targetNll, pit, mean }, y, names)),
   };
 }
 
@@ -80,6 +95,7 @@ async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matri
   const tally = new MonteCarloTally(y.rows, S);
   const pit = new Float64Array(y.rows * K);
   const mean = new Float64Array(y.rows * K);
+  const targetNll = K === 1 ? null : new Float64Array(y.rows * K);
   for await (const chunk of chunks) {
     const { draws } = chunk;
     const values = toOriginalUnits(posterior, chunk.values);
@@ -90,6 +106,14 @@ async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matri
       counts === null
         ? [mixtureNll(values, noise, targets, add, shape), mixturePit(values, noise, targets, shape)]
         : [countNll(values, targets, K, counts, add), countPit(values, targets, counts)];
+    for (let k = 0; targetNll !== null && k < K; k++) {
+      const [own, aims] = [columnOf(values, k, K), columnOf(targets, k, K)];
+      const each =
+        counts === null
+          ? mixtureNll(own, [noise[k]], aims, undefined, shape)
+          : countNll(own, aims, 1, counts);
+      for (let r = 0; r < each.length; r++) targetNll[(chunk.firstRow + r) * K + k] = each[r];
+    }
     nll.set(ownNll, chunk.firstRow);
     pit.set(ownPit, chunk.firstRow * K);
     for (let i = 0; i < targets.length; i++) {
@@ -97,7 +121,12 @@ async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matri
       mean[chunk.firstRow * K + i] /= draws;
     }
   }
-  return { nll, pit, mean, variance: tally.relativeVariance, nllError: tally.error() };
+  return { nll, pit, mean, variance: tally.relativeVariance, nllError: tally.error(), targetNll };
+}
+
+/** Column k of values [.., K]. */
+function columnOf(values: ArrayLike<number>, k: number, K: number): Float64Array {
+  return Float64Array.from({ length: values.length / K }, (_, i) => values[i * K + k]);
 }
 
 /** Densities, CDFs and means of a mixture are averages over its draws, whatever noise scale each member has. */
@@ -105,7 +134,9 @@ function mixedScores(a: RowScores, b: RowScores, drawsA: number, drawsB: number)
   const [shareA, shareB] = [drawsA / (drawsA + drawsB), drawsB / (drawsA + drawsB)];
   const [logA, logB] = [log(shareA), log(shareB)];
   const mixed = (x: Float64Array, z: Float64Array) => x.map((value, i) => shareA * value + shareB * z[i]);
-  const nll = a.nll.map((value, r) => -logSumExp([logA - value, logB - b.nll[r]]));
+  const density = (x: Float64Array, z: Float64Array) =>
+    x.map((value, i) => -logSumExp([logA - value, logB - z[i]]));
+  const nll = density(a.nll, b.nll);
   // Draws of different members are independent; each density counts by its part of the mixture's.
   const part = (row: number, logShare: number, own: Float64Array) =>
     exp(2 * (logShare - own[row] + nll[row]));
@@ -119,5 +150,6 @@ function mixedScores(a: RowScores, b: RowScores, drawsA: number, drawsB: number)
     // Up to 1 each, so above 1 by no more than a rounding.
     pit: mixed(a.pit, b.pit).map((p) => Math.min(1, p)),
     mean: mixed(a.mean, b.mean),
+    targetNll: a.targetNll && density(a.targetNll, b.targetNll as Float64Array),
   };
 }

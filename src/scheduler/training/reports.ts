@@ -68,4 +68,6 @@ export interface Evaluation {
   readonly mae?: number;
   /** Share of targets inside the central 90 % predictive interval. */
   readonly coverage90?: number;
+  /** Of several targets: the same of each, `price.rmse`; `output0.rmse` where targets have no names. Not of validation rows. */
+  readonly [ofOneTarget: `${string}.${string}`]: number;
 }

@@ -69,6 +69,18 @@ async function verified(run: string, on: Runtime = runtime): Promise<Verificatio
 }
 
 describe('a run as it was left', () => {
+  test('by a version that measured no target for itself', async () => {
+    const run = copy();
+    edit(run, 'manifest.json', (text) =>
+      text.replace(/\n *"(up|down)\.\w+": [^\n]+(?=\n)/g, '').replace(/,(\s*\})/g, '$1'),
+    );
+    expect((await verified(run)).line).toBe('');
+    // What is told must hold.
+    const other = copy();
+    edit(other, 'manifest.json', (text) => text.replace(/("up\.rmse": )/, '$11'));
+    expect((await verified(other)).line).toContain('test.up.rmse');
+  });
+
   test.each([
     { workers: 1, backend: 'wasm' },
     { workers: 3, backend: 'wasm' },
