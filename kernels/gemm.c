@@ -51,9 +51,7 @@ INLINE void products(
     for (int j = 0; j < nv; j++) bj[j] = load(AT(b, bPanel, j));
     UNROLLED
     for (uint32_t i = 0; i < (uint32_t)mr; i++) {
-      vf ai = splat(a[i * apart]);
-      UNROLLED
-      for (int j = 0; j < nv; j++) acc[i][j] = madd(ai, bj[j], acc[i][j]);
+      madd_all(acc[i], splat(a[i * apart]), bj, nv);
     }
   }
 }

@@ -94,12 +94,25 @@ INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
 INLINE vf minus_magnitude(vf x) { return (vf)((vi)x | (int32_t)0x80000000); }
 INLINE vf to_float(vi x) { return __builtin_convertvector(x, vf); }
 
+/** Whether any lane of the mask is set. */
+INLINE int any_of(vi mask) {
+#if defined(__wasm_simd128__)
+  return wasm_v128_any_true((v128_t)mask);
+#elif defined(__SSE2__) && VW == 4
+  return _mm_movemask_ps((__m128)mask);
+#else
+  int32_t any = 0;
+  for (int l = 0; l < VW; l++) any |= mask[l];
+  return any;
+#endif
+}
+
 /**
  * a·b + c, rounded once, for CPUs and WebAssembly engines without such an instruction. The product is exact in
  * double. A sum in double that is not exact is made odd in its last bit on the exact one's side ("round to odd",
  * Boldo & Melquiond 2008, "Emulation of FMA and correctly rounded sums"), after which rounding to float is right.
  */
-OUTLINE __attribute__((unused)) vf madd_emulated(vf a, vf b, vf c) {
+OUTLINE __attribute__((unused)) vf madd_to_odd(vf a, vf b, vf c) {
   typedef double vd __attribute__((vector_size(VW * 8)));
   typedef int64_t vl __attribute__((vector_size(VW * 8)));
   vd p = __builtin_convertvector(a, vd) * __builtin_convertvector(b, vd), q = __builtin_convertvector(c, vd);
@@ -110,6 +123,62 @@ OUTLINE __attribute__((unused)) vf madd_emulated(vf a, vf b, vf c) {
   vl even = ((vl)sum & 1) - 1;
   vl towards = (((vl)error ^ (vl)sum) >> 63) | 1; // a magnitude up or down
   return __builtin_convertvector((vd)((vl)sum + (towards & inexact & even)), vf);
+}
+
+// Whether a product and a sum are rounded at once only by emulation, and that in the cheap way below.
+#if (defined(__wasm__) && !defined(__wasm_relaxed_simd__)) || (defined(__SSE2__) && VW == 4)
+#define EMULATED 1
+#else
+#define EMULATED 0
+#endif
+
+// Four lanes of doubles as two vectors of two, which is all WebAssembly and SSE2 have.
+typedef double d2 __attribute__((vector_size(16)));
+typedef int64_t l2 __attribute__((vector_size(16)));
+#if defined(__wasm_simd128__)
+INLINE d2 low_doubles(vf x) { return (d2)wasm_f64x2_promote_low_f32x4((v128_t)x); }
+INLINE d2 high_doubles(vf x) {
+  // As a lane of 64 bits: engines move one at once, and shuffle bytes slowly.
+  return (d2)wasm_f64x2_promote_low_f32x4(wasm_i64x2_splat(wasm_i64x2_extract_lane((v128_t)x, 1)));
+}
+INLINE vf to_floats(d2 low, d2 high) {
+  v128_t l = wasm_f32x4_demote_f64x2_zero((v128_t)low), h = wasm_f32x4_demote_f64x2_zero((v128_t)high);
+  return (vf)wasm_i64x2_replace_lane(l, 1, wasm_i64x2_extract_lane(h, 0));
+}
+#elif defined(__SSE2__) && VW == 4
+INLINE d2 low_doubles(vf x) { return (d2)_mm_cvtps_pd((__m128)x); }
+INLINE d2 high_doubles(vf x) { return (d2)_mm_cvtps_pd(_mm_movehl_ps((__m128)x, (__m128)x)); }
+INLINE vf to_floats(d2 low, d2 high) {
+  return (vf)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)low), _mm_cvtpd_ps((__m128d)high));
+}
+#endif
+
+/**
+ * The same bits in a fraction of the time: rounding to double and then to float is wrong only where the double lies halfway between two
+ * floats. Halfway between normal floats its last 29 bits are 1 and zeros; sums of less than a normal float, other than 0, are all
+ * doubted. A sum that rounds to 0 is exact in double: what cancels that far has few digits left.
+ */
+#if EMULATED
+INLINE vf madd_doubted(vf a, vf b, vf c, vi *doubt) {
+  d2 low = low_doubles(a) * low_doubles(b) + low_doubles(c);
+  d2 high = high_doubles(a) * high_doubles(b) + high_doubles(c);
+  vf sum = to_floats(low, high);
+  l2 halfway = (((l2)low & 0x1fffffff) == 0x10000000) | (((l2)high & 0x1fffffff) == 0x10000000);
+  // Magnitudes from the least float to the least normal one, 0 wrapped around to the largest integer.
+  vi tiny = ((vi)magnitude(sum) + 0x7fffffff) < (int32_t)(0x80000000 + 0x00800000);
+  *doubt |= (vi)halfway | tiny;
+  return sum;
+}
+#endif
+
+/** A call, because inlined everywhere it would make the module four times as large. */
+OUTLINE __attribute__((unused)) vf madd_emulated(vf a, vf b, vf c) {
+#if EMULATED
+  vi doubt = {0};
+  const vf sum = madd_doubted(a, b, c, &doubt);
+  if (!any_of(doubt)) return sum;
+#endif
+  return madd_to_odd(a, b, c);
 }
 
 /** a·b + c, rounded once: the only fused operation there is, and only where it is written. */
@@ -125,6 +194,25 @@ INLINE vf madd(vf a, vf b, vf c) {
   return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
   return madd_emulated(a, b, c);
+#endif
+}
+
+/** acc = a·b + acc for n vectors, each as `madd`: the innermost loop of a product, where emulation stands in place. */
+INLINE void madd_all(vf *acc, vf a, const vf *b, const int n) {
+#if EMULATED
+  vi doubt = {0};
+  vf sums[4];
+  UNROLLED
+  for (int j = 0; j < n; j++) sums[j] = madd_doubted(a, b[j], acc[j], &doubt);
+  if (any_of(doubt)) {
+    UNROLLED
+    for (int j = 0; j < n; j++) sums[j] = madd_to_odd(a, b[j], acc[j]);
+  }
+  UNROLLED
+  for (int j = 0; j < n; j++) acc[j] = sums[j];
+#else
+  UNROLLED
+  for (int j = 0; j < n; j++) acc[j] = madd(a, b[j], acc[j]);
 #endif
 }
 

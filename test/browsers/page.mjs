@@ -12,9 +12,10 @@ const TASKS = { behavior, comings, digests, interrupted };
 const options = new URLSearchParams(location.search);
 /** @type {string[]} */
 const violations = [];
-addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
-  violations.push(`${violatedDirective}: ${blockedURI}`),
-);
+addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+  // WebKit looks for an icon that the page does not ask for.
+  if (!blockedURI.endsWith('/favicon.ico')) violations.push(`${violatedDirective}: ${blockedURI}`);
+});
 
 /** @param {unknown} report */
 const post = (report) => fetch('/report', { method: 'POST', body: JSON.stringify(report) });

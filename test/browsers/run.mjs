@@ -1,5 +1,5 @@
 // @ts-check
-// The library in real browsers, headless: npm run test:browsers -- [--browsers chromium,firefox] [--only digests,behavior]
+// The library in real browsers, headless: npm run test:browsers -- [--browsers chromium,firefox,webkit] [--only digests,behavior]
 // Prints the digests of the golden set in Node, Deno, Bun and each browser as one table; anything else than the golden digests fails.
 // A browser that is not installed is named and skipped; with VARPOOL_EXPECT_BROWSERS=1 it is a failure.
 
@@ -13,7 +13,7 @@ import { goldenDigests } from '../golden/digests.mjs';
 import { tryBundlers } from './bundlers.mjs';
 import { digestsIn } from './otherRuntimes.mjs';
 import { tryPlayground } from './playground.mjs';
-import { findBrowser, memoryOf, open, ROOT, STRICT_POLICY, serve } from './support.mjs';
+import { findBrowser, memoryOf, open, PACKAGES, ROOT, STRICT_POLICY, serve } from './support.mjs';
 import { longDigest } from './tasks/longTraining.mjs';
 
 /** @typedef {import('./support.mjs').BrowserName} BrowserName */
@@ -267,7 +267,7 @@ const STEPS = {
 
 const { values } = parseArgs({
   options: {
-    browsers: { type: 'string', default: 'chromium,firefox' },
+    browsers: { type: 'string', default: 'chromium,firefox,webkit' },
     only: { type: 'string', default: Object.keys(STEPS).join(',') },
   },
 });
@@ -283,9 +283,7 @@ for (const [name, step] of Object.entries(STEPS)) {
   }
 }
 for (const name of wanted.filter((each) => !browsers.includes(each))) {
-  console.log(
-    `${name}: not installed (apt-get install ${name === 'firefox' ? 'firefox-esr' : name}): its rows were skipped`,
-  );
+  console.log(`${name}: not installed (apt-get install ${PACKAGES[name]}): its rows were skipped`);
   if (process.env.VARPOOL_EXPECT_BROWSERS === '1') fail(`${name}: expected it to be installed, got none`);
 }
 console.log(failures === 0 ? '\nbrowsers: all the same' : `\nbrowsers: ${failures} failures`);

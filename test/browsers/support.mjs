@@ -96,16 +96,61 @@ export async function serve({ isolated = true, policy = STRICT_POLICY, root = RO
   };
 }
 
-const PROGRAMS = { chromium: ['chromium', 'chromium-browser'], firefox: ['firefox-esr', 'firefox'] };
+/** @type {Partial<Record<string, string>>} */
+const MULTIARCH = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
+const PROGRAMS = {
+  chromium: ['chromium', 'chromium-browser'],
+  firefox: ['firefox-esr', 'firefox'],
+  // Where Debian's and Fedora's libwebkit2gtk have their browser for tests, which has no headless mode.
+  webkit: [
+    `/usr/lib/${MULTIARCH[process.arch] ?? ''}/webkit2gtk-4.1/MiniBrowser`,
+    '/usr/libexec/webkit2gtk-4.1/MiniBrowser',
+  ],
+};
 /** @typedef {keyof typeof PROGRAMS} BrowserName */
+
+/** Debian's packages with each browser. @type {Record<BrowserName, string>} */
+export const PACKAGES = {
+  chromium: 'chromium',
+  firefox: 'firefox-esr',
+  webkit: 'libwebkit2gtk-4.1-0 xvfb xauth',
+};
 
 /** The program of a browser and its version, or null where it is not installed. @param {BrowserName} name */
 export function findBrowser(name) {
   for (const program of PROGRAMS[name]) {
-    const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
-    if (status === 0) return { program, version: /[\d.]+/.exec(stdout)?.[0] ?? 'unknown' };
+    const words = name === 'webkit' ? ['xvfb-run', '-a', program, '--version'] : [program, '--version'];
+    const { status, stdout } = spawnSync(words[0], words.slice(1), { encoding: 'utf8' });
+    if (status === 0) return { program, version: /\d[\d.]+/.exec(stdout)?.[0] ?? 'unknown' };
   }
   return null;
+}
+
+/** The command that opens an address on a profile, and what its environment needs. @param {BrowserName} name @param {string} program @param {string} profile @param {string[]} args */
+function command(name, program, profile, args) {
+  if (name === 'firefox')
+    return { words: [program, '--headless', '--no-remote', '--profile', profile, ...args] };
+  if (name === 'webkit') {
+    // It shares memory only when told to, keeps its files by these variables, and its sandbox refuses root.
+    const env = {
+      JSC_useSharedArrayBuffer: '1',
+      WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
+      XDG_DATA_HOME: profile,
+      XDG_CACHE_HOME: profile,
+    };
+    return { words: ['xvfb-run', '-a', program, ...args], env };
+  }
+  return {
+    words: [
+      program,
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      `--user-data-dir=${profile}`,
+      ...args,
+    ],
+  };
 }
 
 /**
@@ -116,22 +161,14 @@ export function findBrowser(name) {
  */
 export function open(name, url, { profile, args = [] } = {}) {
   const found = findBrowser(name);
-  if (found === null)
-    throw new Error(`expected ${name} to be installed, got none of ${PROGRAMS[name].join(', ')}`);
+  if (found === null) throw new Error(`expected ${name}, got none — apt-get install ${PACKAGES[name]}`);
   const own = profile ?? mkdtempSync(join(tmpdir(), 'varpool-browser-'));
-  const flags =
-    name === 'chromium'
-      ? [
-          '--headless=new',
-          '--no-sandbox',
-          '--disable-gpu',
-          '--no-first-run',
-          `--user-data-dir=${own}`,
-          ...args,
-          url,
-        ]
-      : ['--headless', '--no-remote', '--profile', own, ...args, url];
-  const child = spawn(found.program, flags, { stdio: 'ignore', detached: true });
+  const { words, env = {} } = command(name, found.program, own, args);
+  const child = spawn(words[0], [...words.slice(1), url], {
+    stdio: 'ignore',
+    detached: true,
+    env: { ...process.env, ...env },
+  });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   return {
     version: found.version,

@@ -21,6 +21,7 @@ async function sha256(chunks) {
 /** @param {URLSearchParams} options */
 export async function digests(options) {
   const results = [];
+  const only = options.get('only');
   for (const text of (options.get('workers') ?? '1').split(',')) {
     /** @type {string[]} */
     const warnings = [];
@@ -33,6 +34,7 @@ export async function digests(options) {
     const found = {};
     const start = performance.now();
     for (const [name, training] of Object.entries(TRAININGS)) {
+      if (only !== null && name !== only) continue;
       const { model, data, options } = training();
       const { posterior: trained, team } = await runtime.train(model, data, options).result;
       // Through the bytes of its file, as a page that was closed would have it.
