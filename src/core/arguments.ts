@@ -11,6 +11,7 @@ import { oneOfKind } from '../options/kinds.ts';
 import { learnedPriors } from './layerPriors.ts';
 import { LAYERS, type LayerSpec, layerKind, layerShape } from './layers/index.ts';
 import { createLikelihood, LIKELIHOODS } from './likelihoods/index.ts';
+import { outputsProblem, predictedColumns } from './likelihoods/sizes.ts';
 import { MAX_LAYERS, MAX_MEMBERS, MAX_PARAMETERS, MAX_UNITS } from './limits.ts';
 import { isDetached } from './matrix.ts';
 import type { Model } from './model.ts';
@@ -186,7 +187,10 @@ function checkFields(where: string, posterior: Posterior): void {
     fail(`${where}: standardization`, 'features and targets, or null for each', got, POSTERIOR_NEXT);
   }
   checkStandardization(`${where}: standardization.features`, standardization.features, model.inputSize);
-  checkStandardization(`${where}: standardization.targets`, standardization.targets, model.outputSize);
+  const outputs = outputsProblem({ model, likelihood });
+  if (outputs !== null) fail(`${where}: model.outputSize`, outputs.expected, outputs.got, POSTERIOR_NEXT);
+  const { targets } = standardization;
+  checkStandardization(`${where}: standardization.targets`, targets, predictedColumns({ model, likelihood }));
   if (
     classNames !== null &&
     !(Array.isArray(classNames) && classNames.every((name) => typeof name === 'string'))

@@ -71,7 +71,7 @@ async function pitOf(
   for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
     const one =
       counts === null
-        ? mixturePit(values, noiseScale ?? [], y.data, noise ?? undefined)
+        ? mixturePit(values, noiseScale ?? [], y.data, noise ?? undefined, y.columns)
         : countPit(values, y.data, counts);
     for (let i = 0; i < pit.length; i++) pit[i] += one[i];
     draws++;
@@ -90,11 +90,11 @@ export async function regressionBands(
 ): Promise<Pick<RegressionPicture, 'x' | 'mean' | 'epistemic' | 'total' | 'level'>> {
   const x = Float64Array.from(grid);
   const rows: Float64Array[] = [];
-  const scales: number[] = [];
+  const scales: (Float64Array | null)[] = [];
   const { noise, counts = null } = createLikelihood(posterior.likelihood);
   for await (const { values, noiseScale } of runtime.draws(posterior, x, options)) {
     rows.push(values);
-    scales.push(noiseScale?.[0] ?? 0);
+    scales.push(noiseScale);
   }
   const levels = [(1 - level) / 2, (1 + level) / 2];
   const bands = { epistemic: band(), total: band() };
@@ -102,10 +102,12 @@ export async function regressionBands(
   const out = new Float64Array(2);
   for (let i = 0; i < x.length; i++) {
     const draws = rows.map((values) => values[i]);
+    // One scale for all rows of a draw, or one for each.
+    const noises = scales.map((scale) => scale?.[i % scale.length] ?? 0);
     mean.push(draws.reduce((sum, value) => sum + value, 0) / draws.length);
     for (const [kind, scale] of [
       ['epistemic', 0],
-      ['total', scales],
+      ['total', noises],
     ] as const) {
       if (counts !== null && kind === 'total') countQuantiles(out, levels, draws, counts);
       else mixtureQuantiles(out, levels, draws, scale, noise ?? undefined);

@@ -4,6 +4,7 @@ import { type EstimatorSpec, estimatorKind } from '../core/estimators/index.ts';
 import { falls } from '../core/klWeightings/index.ts';
 import { learnedPriors } from '../core/layerPriors.ts';
 import { createLikelihood } from '../core/likelihoods/index.ts';
+import { outputsProblem, predictedColumns, targetColumns } from '../core/likelihoods/sizes.ts';
 import { MAX_STEPS } from '../core/limits.ts';
 import { type Matrix, toMatrix } from '../core/matrix.ts';
 import type { LikelihoodSpec, Model } from '../core/model.ts';
@@ -197,8 +198,12 @@ export function checkData(
     throw new RangeError(
       `${where}: expected ${x.rows} targets like rows of x, got ${y.rows} — pass one target per row`,
     );
-  const { kind, targets, expects, fits } = createLikelihood(likelihood);
-  const columns = targets === 'labels' ? 1 : model.outputSize;
+  const misfit = outputsProblem({ model, likelihood });
+  if (misfit !== null)
+    throw new RangeError(mismatch(`${where}: outputSize`, misfit.expected, misfit.got, misfit.next));
+  const { kind, expects, fits } = createLikelihood(likelihood);
+  const columns = targetColumns({ model, likelihood });
+  const predicted = predictedColumns({ model, likelihood });
   if (y.columns !== columns) {
     throw new RangeError(
       `${where}: expected ${columns} target columns for ${kind}, got ${y.columns} — check outputSize`,
@@ -206,9 +211,9 @@ export function checkData(
   }
   for (let i = 0; i < y.data.length; i++) {
     const value = y.data[i];
-    if (!fits(value, model.outputSize)) {
+    if (!fits(value, predicted)) {
       throw new RangeError(
-        `${where}: expected ${expects(model.outputSize)}, got ${value} in row ${Math.floor(i / columns)} of y — clean the targets`,
+        `${where}: expected ${expects(predicted)}, got ${value} in row ${Math.floor(i / columns)} of y — clean the targets`,
       );
     }
   }

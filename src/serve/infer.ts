@@ -1,5 +1,6 @@
 // From a parsed request to an answer: which outputs are meant, whether the request is within the limits, and what is computed for it.
 
+import { predictedColumns } from '../core/likelihoods/sizes.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { Prediction } from '../core/predictive/prediction.ts';
 import { describeValue, nearest } from '../messages.ts';
@@ -52,7 +53,7 @@ export function planInfer(served: ServedModel, request: InferRequest, limits: Li
   }
   const needsLevels = wanted.some(({ name }) => name === 'quantiles');
   const levels = needsLevels ? (parameters.quantiles ?? DEFAULT_LEVELS) : [];
-  const K = served.loaded.posterior.model.outputSize;
+  const K = predictedColumns(served.loaded.posterior);
   const values =
     x.rows *
     K *

@@ -2,6 +2,7 @@
 // answered one at a time. No thread in it; it computes where it is called.
 
 import { Arena } from '../backend/arena.ts';
+import { predictedColumns } from '../core/likelihoods/sizes.ts';
 import type { Matrix } from '../core/matrix.ts';
 import { parameterLayout } from '../core/parameters.ts';
 import type { AnyPosterior, Posterior } from '../core/posterior.ts';
@@ -64,7 +65,7 @@ class PosteriorSession {
     const members = membersOf(setup.posterior);
     this.#members = members.map((posterior) => new MemberSession(host, { ...setup, posterior }));
     this.#capacity = setup.capacity;
-    this.#outputs = setup.posterior.model.outputSize;
+    this.#outputs = predictedColumns(setup.posterior);
   }
 
   predict({ x, draws, mode, levels }: SessionRequest): Prediction {

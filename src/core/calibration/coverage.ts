@@ -10,7 +10,7 @@ export const COVERAGE_LEVELS: readonly number[] = Array.from({ length: 19 }, (_,
  * Probability integral transform of each target, the mixture's CDF there: pit = 1/S·Σ_s F((target − draw_s) / scale).
  * Uniform on [0, 1] if the predictions are calibrated (Dawid 1984). With scale 0 F is a step, ½ at a tie.
  *
- * draws [S, rows, K], noiseScale [K], targets [rows, K], all in original units → [rows, K]
+ * draws [S, rows, K], noiseScale [K] or, with K given, [S, rows, K], targets [rows, K], all in original units → [rows, K]
  * @param noise F, N(0, 1) where there is none
  * @throws RangeError if sizes do not fit or a scale is negative
  */
@@ -19,20 +19,23 @@ export function mixturePit(
   noiseScale: ArrayLike<number>,
   targets: ArrayLike<number>,
   noise: StandardDistribution = standardNormal,
+  K = noiseScale.length,
 ): Float64Array {
-  const S = drawsOf('mixturePit', draws, noiseScale, targets);
+  const S = drawsOf('mixturePit', draws, noiseScale, targets, K);
+  const common = noiseScale.length === K;
+  for (let i = 0; i < noiseScale.length; i++) {
+    if (noiseScale[i] >= 0 && noiseScale[i] < Infinity) continue;
+    throw new RangeError(
+      `mixturePit: expected a noise scale of 0 or more, got ${noiseScale[i]} — pass standard deviations`,
+    );
+  }
   const pit = new Float64Array(targets.length);
   for (let i = 0; i < targets.length; i++) {
-    const scale = noiseScale[i % noiseScale.length];
-    if (!(scale >= 0 && scale < Infinity)) {
-      throw new RangeError(
-        `mixturePit: expected a noise scale of 0 or more, got ${scale} — pass standard deviations`,
-      );
-    }
     let sum = 0;
     for (let s = 0; s < S; s++) {
-      const distance = targets[i] - draws[s * targets.length + i];
-      sum += distance === 0 ? 0.5 : noise.cdf(distance / scale);
+      const at = s * targets.length + i;
+      const distance = targets[i] - draws[at];
+      sum += distance === 0 ? 0.5 : noise.cdf(distance / noiseScale[common ? i % K : at]);
     }
     pit[i] = sum / S;
   }

@@ -50,8 +50,16 @@ export interface Likelihood {
   /** Whether targets are measured on a scale, and may be shifted and scaled. */
   readonly onScale: boolean;
   /** What a target must be, for messages: `class numbers 0 to 2`. */
-  expects(outputs: number): string;
-  fits(target: number, outputs: number): boolean;
+  expects(columns: number): string;
+  fits(target: number, columns: number): boolean;
+
+  // — outputs of the network —
+
+  /**
+   * Outputs of the network per target: 1, the default, or 2 where the noise of every row has a scale of its own. Of K targets, output k then
+   * says the mean of target k and output K + k the scale of its noise. `columns` counts targets, or classes, and `outputs` these.
+   */
+  readonly heads?: 1 | 2;
 
   // — training —
 
@@ -62,22 +70,25 @@ export interface Likelihood {
   readonly scale: number | 'learned' | null;
   loss(kernels: Kernels, at: LossAddresses, outputs: number, rows: number, scale: number): void;
   /** nll per row that `loss` and `baselineNll` leave out, because no output changes it; left out where it is 0. */
-  constantNll?(targets: Int32Array | Float32Array, outputs: number): number;
+  constantNll?(targets: Int32Array | Float32Array, columns: number): number;
   /**
    * nll per row, in nats, of the best prediction that does not look at x: what a network has to beat.
    * @param targets labels [N], or values [N, K]
    */
-  baselineNll(targets: Int32Array | Float32Array, outputs: number): number;
+  baselineNll(targets: Int32Array | Float32Array, columns: number): number;
 
   // — predictions —
 
   /** Whether entropies are one a row or one an output; null where they are not given. */
   readonly entropies: 'row' | 'output' | null;
-  /** Turns outputs of `panels` data panels into means of the target given the weights, in place, and writes their entropies. */
+  /**
+   * Turns outputs of `panels` data panels of K outputs into means of the target given the weights, in place, and scales of its noise where these
+   * are outputs, and writes their entropies.
+   */
   observe(kernels: Kernels, outputs: number, entropy: number, K: number, panels: number): void;
   /**
    * E over draws of Var[target | weights], in training units, of one output.
-   * @param scale of its noise; not read where there is none
+   * @param scale of its noise, where rows have their own the root mean square over draws; not read where there is none
    * @param mean and `variance` over draws of the mean of the target given the weights
    */
   aleatoric(scale: number, mean: number, variance: number): number;

@@ -36,17 +36,23 @@ export function checkLabels(where: string, labels: ArrayLike<number>, classes: n
   }
 }
 
-/** Draws in a [S, rows, K] block; K = noiseScale.length. @throws RangeError if the sizes do not fit each other */
+/** Draws in a [S, rows, K] block, whose noise is [K] or a block as well. @throws RangeError if the sizes do not fit each other */
 export function drawsOf(
   where: string,
   draws: ArrayLike<number>,
   noiseScale: ArrayLike<number>,
   targets: ArrayLike<number>,
+  K = noiseScale.length,
 ): number {
-  rowsOf(where, targets, noiseScale.length);
+  rowsOf(where, targets, K);
   if (draws.length === 0 || draws.length % targets.length !== 0) {
     throw new RangeError(
       `${where}: expected draws [S, rows, outputs] as a multiple of ${targets.length} numbers, got ${draws.length} — check the shapes`,
+    );
+  }
+  if (noiseScale.length !== K && noiseScale.length !== draws.length) {
+    throw new RangeError(
+      `${where}: expected ${K} noise scales, or ${draws.length} like draws, got ${noiseScale.length} — check the shapes`,
     );
   }
   return draws.length / targets.length;

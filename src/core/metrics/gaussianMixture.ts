@@ -1,5 +1,5 @@
 // Scores of the predictive distribution of a likelihood of values: S draws make an equal-weight mixture of S distributions of one shape, with
-// a common scale per output. Everything is in original target units, noise included.
+// a common scale per output, or one of each row's own. Everything is in original target units, noise included.
 
 import { log, logSumExp } from '../../math/float64.ts';
 import { noiseDistances } from '../predictive/noiseDistances.ts';
@@ -11,7 +11,7 @@ import { drawsOf } from './checks.ts';
  * nll_r = log S − logsumexp_s Σ_k [ log f((target_rk − draw_srk) / scale_k) − log scale_k ], f the density of the noise.
  *
  * The average is over densities, not over log densities (which would be an upper bound on the loss).
- * draws [S, rows, K], noiseScale [K], targets [rows, K] → [rows]; sum over rows / rows is the test NLL per row.
+ * draws [S, rows, K], noiseScale [K] or, with K given, [S, rows, K], targets [rows, K] → [rows]; sum over rows / rows is the test NLL per row.
  * @param tally receives each row's terms, whose exp is proportional to the densities of its draws
  * @param noise f, N(0, 1) where there is none
  * @throws RangeError if sizes do not fit or a scale is not positive (a density needs noise)
@@ -22,19 +22,19 @@ export function mixtureNll(
   targets: ArrayLike<number>,
   tally?: (row: number, exponents: Float64Array, logSum: number) => void,
   noise: StandardDistribution = standardNormal,
+  K = noiseScale.length,
 ): Float64Array {
   const where = 'mixtureNll';
-  const S = drawsOf(where, draws, noiseScale, targets);
-  const K = noiseScale.length;
-  let constant = log(S);
-  for (let k = 0; k < K; k++) {
-    if (!(noiseScale[k] > 0 && noiseScale[k] < Infinity)) {
-      throw new RangeError(
-        `${where}: expected a positive finite noise scale, got ${noiseScale[k]} for output ${k} — a density needs noise; use crps without it`,
-      );
-    }
-    constant += log(noiseScale[k]) + noise.logNormalizer;
+  const S = drawsOf(where, draws, noiseScale, targets, K);
+  const common = noiseScale.length === K;
+  for (let i = 0; i < noiseScale.length; i++) {
+    if (noiseScale[i] > 0 && noiseScale[i] < Infinity) continue;
+    throw new RangeError(
+      `${where}: expected a positive finite noise scale, got ${noiseScale[i]} for output ${i % K} — a density needs noise; use crps without it`,
+    );
   }
+  let constant = log(S);
+  for (let k = 0; k < K; k++) constant += (common ? log(noiseScale[k]) : 0) + noise.logNormalizer;
   const rows = targets.length / K;
   const nll = new Float64Array(rows);
   const exponents = new Float64Array(S);
@@ -42,8 +42,10 @@ export function mixtureNll(
     for (let s = 0; s < S; s++) {
       let sum = 0;
       for (let k = 0; k < K; k++) {
-        const z = (targets[r * K + k] - draws[s * targets.length + r * K + k]) / noiseScale[k];
-        sum += noise.energy(z);
+        const at = s * targets.length + r * K + k;
+        const scale = noiseScale[common ? k : at];
+        sum += noise.energy((targets[r * K + k] - draws[at]) / scale);
+        if (!common) sum += log(scale);
       }
       exponents[s] = -sum;
     }

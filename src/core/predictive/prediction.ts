@@ -38,6 +38,9 @@ export interface Draw {
   readonly outputs: number;
   /** Means or probabilities given the drawn weights, [rows, outputs]. */
   readonly values: Float64Array;
-  /** Scale of the observation noise in this draw, of a gaussian its standard deviation, [outputs]; null where the likelihood has none. */
+  /**
+   * Scale of the observation noise in this draw, of a gaussian its standard deviation: [outputs], or [rows, outputs] where rows have their own;
+   * null where the likelihood has none.
+   */
   readonly noiseScale: Float64Array | null;
 }

@@ -3,6 +3,7 @@
 
 import { createLikelihood } from '../likelihoods/index.ts';
 import type { Likelihood } from '../likelihoods/likelihood.ts';
+import { predictedColumns } from '../likelihoods/sizes.ts';
 import type { Posterior } from '../posterior.ts';
 import type { MomentAccumulator } from './moments.ts';
 import type { Prediction } from './prediction.ts';
@@ -15,7 +16,7 @@ export function summarize(
   outputs: MomentAccumulator,
   entropies: MomentAccumulator | null,
 ): Prediction {
-  const summary = new PredictiveSummary(rows, posterior.model.outputSize);
+  const summary = new PredictiveSummary(rows, predictedColumns(posterior));
   summary.add(posterior, draws, outputs, entropies);
   return summary.prediction();
 }
@@ -46,7 +47,7 @@ export class PredictiveSummary {
   /**
    * Adds `draws` draws of a member; members in their order. With before draws so far, total = before + draws, δ = member mean − mean:
    * mean += δ·draws/total, epistemic = (before·epistemic + draws·member's)/total + δ²·before·draws/total² (Chan et al. 1983).
-   * @param outputs moments over draws of E[y | w], [rows, K]
+   * @param outputs moments over draws of E[y | w], [rows, K]; [rows, 2K] where the scale of the noise follows in each row
    * @param entropies moments over draws of H[y | w], [rows] or [rows, K]; null where they are not given
    */
   add(
@@ -56,16 +57,20 @@ export class PredictiveSummary {
     entropies: MomentAccumulator | null,
   ): void {
     const K = this.outputs;
+    const width = outputs.mean.length / this.rows;
     const { targets } = posterior.standardization;
     const likelihood = createLikelihood(posterior.likelihood);
     const total = this.#draws + draws;
     const [old, share] = [this.#draws / total, draws / total];
     for (let i = 0; i < this.#mean.length; i++) {
-      const variance = outputs.m2[i] / draws;
-      const scaleOfNoise = posterior.noiseScale?.[i % K] ?? Number.NaN;
-      const noise = Math.fround(likelihood.aleatoric(scaleOfNoise, outputs.mean[i], variance));
-      const scale = targets?.scale[i % K] ?? 1;
-      const mean = targets === null ? outputs.mean[i] : targets.loc[i % K] + scale * outputs.mean[i];
+      const k = i % K;
+      const at = width === K ? i : ((i - k) / K) * width + k;
+      const variance = outputs.m2[at] / draws;
+      const scaleOfNoise =
+        width === K ? (posterior.noiseScale?.[k] ?? Number.NaN) : rootMeanSquare(outputs, at + K, draws);
+      const noise = Math.fround(likelihood.aleatoric(scaleOfNoise, outputs.mean[at], variance));
+      const scale = targets?.scale[k] ?? 1;
+      const mean = targets === null ? outputs.mean[at] : targets.loc[k] + scale * outputs.mean[at];
       const epistemic = scale * scale * variance;
       const aleatoric = noise * (scale * scale);
       // The first member comes in as it is, so that one alone keeps its bits.
@@ -115,4 +120,9 @@ export class PredictiveSummary {
     const mutual = predictive.map((h, i) => Math.max(0, h - expected[i]));
     return { predictive, expected, mutual };
   }
+}
+
+/** sqrt(E v²) = sqrt(mean² + variance) over draws. */
+function rootMeanSquare({ mean, m2 }: MomentAccumulator, i: number, draws: number): number {
+  return Math.sqrt(mean[i] * mean[i] + m2[i] / draws);
 }

@@ -3,6 +3,7 @@
 import { describeValue, mismatch } from '../../messages.ts';
 import { readable } from '../../options/readable.ts';
 import { checkPosterior } from '../arguments.ts';
+import { predictedColumns } from '../likelihoods/sizes.ts';
 import type { AnyPosterior } from '../posterior.ts';
 import type { Prediction } from './prediction.ts';
 import { predictionColumns } from './predictionColumns.ts';
@@ -32,7 +33,7 @@ export function toRows(
     if (
       !Number.isInteger(rows) ||
       !(mean instanceof Float64Array) ||
-      outputs !== posterior.model.outputSize
+      outputs !== predictedColumns(posterior)
     ) {
       const next =
         describeValue(prediction) === 'a promise' ? 'await it first' : 'pass what predict gave for it';

@@ -20,7 +20,7 @@ export type TensorPrediction<Tensor> = {
   readonly quantiles: ReadonlyArray<{ readonly level: number; readonly values: Tensor }> | null;
 };
 
-/** A draw whose values are a tensor [rows, outputs], and its noise one of [outputs], in float32. */
+/** A draw whose values are a tensor [rows, outputs], and its noise one of [outputs], or of [rows, outputs], in float32. */
 export type TensorDraw<Tensor> = Omit<Draw, 'values' | 'noiseScale'> & {
   readonly values: Tensor;
   readonly noiseScale: Tensor | null;
@@ -41,7 +41,7 @@ export function toTensors<Tensor>(
   const { rows, outputs } = from;
   const tensor = (values: Float32Array | Float64Array, name: string) => {
     // One number a row is the entropy over classes, one an output the noise of a draw; a single output is a column like any other table.
-    const flat = name === 'noiseScale' || (values.length === rows && outputs > 1);
+    const flat = values.length !== rows * outputs || (name === 'noiseScale' && rows === 1);
     return tf.tensor(Float32Array.from(values), flat ? [values.length] : [rows, outputs], 'float32');
   };
   const converted = (value: unknown, name: string): unknown => {

@@ -6,6 +6,7 @@ import type { EstimatorRun } from '../estimators/estimator.ts';
 import { type LayerLayout, ROW_BYTES, type WeightlessLayer } from '../layers/layer.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import type { Likelihood, LossAddresses } from '../likelihoods/likelihood.ts';
+import { targetColumns } from '../likelihoods/sizes.ts';
 import { weightlessLayers } from '../parameters.ts';
 import type { BatchPlaces, PassRun } from './batchPlaces.ts';
 import { batchRows, type TrainingProblem } from './problem.ts';
@@ -19,6 +20,7 @@ function bends(layer: LayerLayout): boolean {
 export class NetworkPass {
   readonly #likelihood: Likelihood;
   readonly #learnsScale: boolean;
+  readonly #targetColumns: number;
   readonly #loss: LossAddresses;
   readonly #top: number;
   /** By layer: what it does where it has no weights. */
@@ -38,6 +40,7 @@ export class NetworkPass {
   ) {
     this.#likelihood = createLikelihood(problem.likelihood);
     this.#learnsScale = this.#likelihood.scale === 'learned';
+    this.#targetColumns = targetColumns(problem);
     const { layers } = memory.layout;
     this.#top = layers.length - 1;
     this.#weightless = weightlessLayers(memory.layout, kernels);
@@ -158,8 +161,7 @@ export class NetworkPass {
     const at = this.#loss;
     at.outputs = places.output(run, this.#top);
     at.gradient = places.delta(run, this.#top);
-    const columns = this.#likelihood.targets === 'labels' ? 1 : K;
-    at.targets = places.targets(run.step) + p0 * columns * ROW_BYTES;
+    at.targets = places.targets(run.step) + p0 * this.#targetColumns * ROW_BYTES;
     at.loss = memory.rowLoss + (run.draw * memory.batchPanels + p0) * ROW_BYTES;
     at.scaleGradient = this.#learnsScale
       ? memory.scaleGradient + run.draw * memory.scaleGradientBytes + p0 * K * ROW_BYTES

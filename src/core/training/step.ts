@@ -7,9 +7,8 @@ import { epochOrder } from '../../random/permutation.ts';
 import { seedKey } from '../../random/seed.ts';
 import type { EstimatorRun } from '../estimators/estimator.ts';
 import { ROW_BYTES } from '../layers/layer.ts';
-import { createLikelihood } from '../likelihoods/index.ts';
-import type { Likelihood } from '../likelihoods/likelihood.ts';
 import { NoiseScale } from '../likelihoods/noiseScale.ts';
+import { targetColumns } from '../likelihoods/sizes.ts';
 import { createOptimizer } from '../optimizers/index.ts';
 import { layerMaps } from '../parameters.ts';
 import { BatchPlaces, type PassRun } from './batchPlaces.ts';
@@ -21,7 +20,7 @@ import { StepPriors } from './stepPriors.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
 export class TrainingStep {
-  readonly #likelihood: Likelihood;
+  readonly #targetColumns: number;
   readonly #priors: StepPriors;
   readonly #estimator: EstimatorRun;
   readonly #places: BatchPlaces;
@@ -43,7 +42,7 @@ export class TrainingStep {
     readonly kernels: Kernels,
     readonly thread: number,
   ) {
-    this.#likelihood = createLikelihood(problem.likelihood);
+    this.#targetColumns = targetColumns(problem);
     const optimizer = createOptimizer(problem.optimizer);
     this.#priors = new StepPriors(problem, memory, arena);
     this.learned = this.#priors.learned;
@@ -100,7 +99,7 @@ export class TrainingStep {
     const index = this.cursor(step) + first * LANES * 4;
     const I = problem.model.inputSize;
     kernels.gather_f32(this.#places.features(step) + first * I * ROW_BYTES, I, memory.x, I, index, count);
-    const columns = this.#likelihood.targets === 'labels' ? 1 : problem.model.outputSize;
+    const columns = this.#targetColumns;
     kernels.gather_f32(
       this.#places.targets(step) + first * columns * ROW_BYTES,
       columns,

@@ -5,6 +5,7 @@ import { ArenaLayout } from '../../backend/arena.ts';
 import { LANES } from '../../backend/backend.ts';
 import { layerPriors, learnedCount } from '../layerPriors.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
+import { targetColumns as targetColumnsOf } from '../likelihoods/sizes.ts';
 import { type ParameterLayout, parameterLayout } from '../parameters.ts';
 import { createFamily } from '../posteriors/index.ts';
 import type { ActivationRegion, BatchMemory } from './batchPlaces.ts';
@@ -119,7 +120,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
     floats,
   );
   const x = floats('x', N * I);
-  const targetColumns = likelihood.targets === 'labels' ? 1 : K;
+  const targetColumns = targetColumnsOf(problem);
   const targets = floats('targets', N * targetColumns);
   const isWeighted = problem.totalWeight !== undefined;
   const weights = isWeighted ? floats('weights', N) : 0;

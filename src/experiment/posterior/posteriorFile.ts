@@ -7,6 +7,7 @@ import { columnsProblem, tableColumnsSchema } from '../../columns/record.ts';
 import { learnedPriors } from '../../core/layerPriors.ts';
 import { layerShape } from '../../core/layers/index.ts';
 import { createLikelihood, LIKELIHOODS } from '../../core/likelihoods/index.ts';
+import { outputsProblem, predictedColumns } from '../../core/likelihoods/sizes.ts';
 import type { LikelihoodSpec, Model } from '../../core/model.ts';
 import type { LayerPosterior, Posterior, Standardization } from '../../core/posterior.ts';
 import { familyField, POSTERIORS } from '../../core/posteriors/index.ts';
@@ -241,7 +242,11 @@ function checkPosterior(posterior: Posterior, tensors: readonly Tensor[], where:
   if (k >= 0)
     fail(`${where}: likelihood.scale[${k}]`, 'a scale above 0', `${noiseScale?.[k]}`, 'the file is damaged');
   checkStandardization(standardization.features, model.inputSize, `${where}: standardization.features`);
-  checkStandardization(standardization.targets, model.outputSize, `${where}: standardization.targets`);
+  const outputs = outputsProblem({ model, likelihood });
+  if (outputs !== null)
+    fail(`${where}: model.outputSize`, outputs.expected, outputs.got, 'the file is damaged');
+  const columnsOfTargets = predictedColumns({ model, likelihood });
+  checkStandardization(standardization.targets, columnsOfTargets, `${where}: standardization.targets`);
   const misfit = columns === undefined ? null : columnsProblem(columns, model.inputSize);
   if (misfit !== null)
     fail(

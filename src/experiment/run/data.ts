@@ -86,11 +86,11 @@ export function prepareRun(
     );
   }
   const { likelihood, prior, model } = config;
-  const outputs = targets.kind === 'labels' ? targets.classNames.length : targets.values.columns;
-  const { scale } = createLikelihood(likelihood);
-  if (typeof scale === 'number' && outputs > 1 && config.data.standardize === 'both') {
+  const columns = targets.kind === 'labels' ? targets.classNames.length : targets.values.columns;
+  const { scale, heads = 1 } = createLikelihood(likelihood);
+  if (typeof scale === 'number' && columns > 1 && config.data.standardize === 'both') {
     throw new ConfigError(
-      `${where}: likelihood.scale: expected learned for ${outputs} standardized targets, got ${scale} — or set data.standardize to features`,
+      `${where}: likelihood.scale: expected learned for ${columns} standardized targets, got ${scale} — or set data.standardize to features`,
     );
   }
   const { members = 1, member } = config.ensemble ?? {};
@@ -99,7 +99,7 @@ export function prepareRun(
       `${where}: prediction.draws: expected at least ${members} for ${members} members, got ${config.prediction.draws} — use a multiple of ${members}`,
     );
   }
-  const network = networkOf(model, features.columns, outputs, prior, where);
+  const network = networkOf(model, features.columns, heads * columns, prior, where);
   checkWeights(config, network, data.train, where);
   checkSizes(config, network, features.rows, where);
   return {

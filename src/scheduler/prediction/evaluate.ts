@@ -2,6 +2,7 @@
 
 import { mixturePit } from '../../core/calibration/coverage.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { predictedColumns } from '../../core/likelihoods/sizes.ts';
 import type { Matrix } from '../../core/matrix.ts';
 import { countNll, countPit } from '../../core/metrics/countMixture.ts';
 import { mixtureNll } from '../../core/metrics/gaussianMixture.ts';
@@ -10,7 +11,7 @@ import { MonteCarloTally, monteCarloBound } from '../../core/metrics/monteCarloE
 import { mae, rmse } from '../../core/metrics/regression.ts';
 import type { LikelihoodSpec } from '../../core/model.ts';
 import type { Posterior } from '../../core/posterior.ts';
-import { type DrawChunk, originalNoiseScale, toOriginalUnits } from '../../core/predictive/drawQuantiles.ts';
+import { type DrawChunk, inOriginalUnits } from '../../core/predictive/drawQuantiles.ts';
 import type { Prediction } from '../../core/predictive/prediction.ts';
 import { exp, log, logSumExp } from '../../math/float64.ts';
 import type { Evaluation } from '../training/reports.ts';
@@ -87,8 +88,7 @@ export async function evaluateValues(
 }
 
 async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matrix): Promise<RowScores> {
-  const K = posterior.model.outputSize;
-  const noise = originalNoiseScale(posterior);
+  const K = predictedColumns(posterior);
   const { noise: noiseShape, counts = null } = createLikelihood(posterior.likelihood);
   const shape = noiseShape ?? undefined;
   const nll = new Float64Array(y.rows);
@@ -98,19 +98,26 @@ async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matri
   const targetNll = K === 1 ? null : new Float64Array(y.rows * K);
   for await (const chunk of chunks) {
     const { draws } = chunk;
-    const values = toOriginalUnits(posterior, chunk.values);
+    const { values, noise } = inOriginalUnits(posterior, chunk.values);
     const targets = Float64Array.from(y.data.subarray(chunk.firstRow * K, (chunk.firstRow + chunk.rows) * K));
     const add = (row: number, exponents: Float64Array, logSum: number) =>
       tally.add(chunk.firstRow + row, exponents, logSum);
     const [ownNll, ownPit] =
       counts === null
-        ? [mixtureNll(values, noise, targets, add, shape), mixturePit(values, noise, targets, shape)]
+        ? [mixtureNll(values, noise, targets, add, shape, K), mixturePit(values, noise, targets, shape, K)]
         : [countNll(values, targets, K, counts, add), countPit(values, targets, counts)];
     for (let k = 0; targetNll !== null && k < K; k++) {
       const [own, aims] = [columnOf(values, k, K), columnOf(targets, k, K)];
       const each =
         counts === null
-          ? mixtureNll(own, [noise[k]], aims, undefined, shape)
+          ? mixtureNll(
+              own,
+              noise.length === K ? [noise[k]] : columnOf(noise, k, K),
+              aims,
+              undefined,
+              shape,
+              1,
+            )
           : countNll(own, aims, 1, counts);
       for (let r = 0; r < each.length; r++) targetNll[(chunk.firstRow + r) * K + k] = each[r];
     }

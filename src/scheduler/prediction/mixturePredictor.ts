@@ -1,16 +1,16 @@
 // Predictions of a posterior or of an ensemble: which draws each member gives, and how its results come into the mixture's.
 // Members are predicted one after the other, each on all workers, so that one member's weights are in memory at a time.
 
+import { predictedColumns } from '../../core/likelihoods/sizes.ts';
 import type { Matrix } from '../../core/matrix.ts';
 import type { AnyPosterior, Posterior } from '../../core/posterior.ts';
 import { drawsOfMember, membersOf } from '../../core/posteriors/mixture.ts';
 import {
   type DrawChunk,
+  inOriginalUnits,
   interleave,
-  originalNoiseScale,
   type PredictiveChunk,
   predictiveChunk,
-  toOriginalUnits,
 } from '../../core/predictive/drawQuantiles.ts';
 import type { Draw, Prediction } from '../../core/predictive/prediction.ts';
 import { PredictiveSummary } from '../../core/predictive/summarize.ts';
@@ -36,7 +36,7 @@ export class MixturePredictor {
     readonly options: PredictorOptions,
   ) {
     const members = membersOf(posterior);
-    this.#outputs = posterior.model.outputSize;
+    this.#outputs = predictedColumns(posterior);
     this.#parts = members
       .map((own, member) => {
         const draws = drawsOfMember(options.draws, members.length, member);
@@ -99,13 +99,13 @@ export class MixturePredictor {
       const sources = predictors.map((predictor, n) => ({
         member: this.#parts[n].member,
         posterior: predictor.posterior,
-        noiseScale: predictor.posterior.noiseScale === null ? null : originalNoiseScale(predictor.posterior),
         draws: predictor.eachDraw(),
       }));
       for (let draw = 0; draw < this.options.draws; draw++) {
-        const { member, posterior, noiseScale, draws } = sources[draw % sources.length];
+        const { member, posterior, draws } = sources[draw % sources.length];
         const { value } = await draws.next();
-        const values = toOriginalUnits(posterior, value!.values);
+        const { values, noise } = inOriginalUnits(posterior, value!.values);
+        const noiseScale = noise.length === 0 ? null : noise;
         yield { draw, member, rows: this.x.rows, outputs: this.#outputs, values, noiseScale };
       }
     } finally {

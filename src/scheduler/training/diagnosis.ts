@@ -7,6 +7,7 @@ import { type DiagnosticWarning, diagnosticWarnings } from '../../core/diagnosti
 import { riseOf } from '../../core/klWeightings/index.ts';
 import { layerPriors } from '../../core/layerPriors.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { predictedColumns, targetColumns } from '../../core/likelihoods/sizes.ts';
 import { createOptimizer } from '../../core/optimizers/index.ts';
 import { createFamily } from '../../core/posteriors/index.ts';
 import { LearnedPriors } from '../../core/training/learnedPriors.ts';
@@ -148,7 +149,7 @@ export class Diagnosis {
     const weights = trainingWeights(problem, memory, arena);
     this.#baseline = baselineNll(
       weights === null ? targets : weightedTargets(targets, targets.length / weights.length, weights),
-      problem.model.outputSize,
+      predictedColumns(problem),
     );
     return this.#baseline;
   }
@@ -156,13 +157,14 @@ export class Diagnosis {
 
 /** The targets of a training where they lie: labels, or values [N, K]. */
 export function trainingTargets(
-  { likelihood, rowCount, model }: TrainingProblem,
+  problem: TrainingProblem,
   memory: TrainingMemory,
   arena: Arena,
 ): Int32Array | Float32Array {
+  const { likelihood, rowCount } = problem;
   const first = memory.targets / 4;
   if (createLikelihood(likelihood).targets === 'labels') return arena.i32.subarray(first, first + rowCount);
-  return arena.f32.subarray(first, first + rowCount * model.outputSize);
+  return arena.f32.subarray(first, first + rowCount * targetColumns(problem));
 }
 
 /** The weights of a training's rows, of mean 1, where they lie; null where rows have none. */

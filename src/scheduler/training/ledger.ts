@@ -3,6 +3,7 @@
 
 import type { Arena } from '../../backend/arena.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { predictedColumns } from '../../core/likelihoods/sizes.ts';
 import {
   batchRows,
   dataWeight,
@@ -94,7 +95,7 @@ export class Ledger {
 
 /** nll per row that the loss leaves out, with the weights of the rows. */
 function constantNll(problem: TrainingProblem, memory: TrainingMemory, arena: Arena): number {
-  const K = problem.model.outputSize;
+  const K = predictedColumns(problem);
   const { constantNll: of } = createLikelihood(problem.likelihood);
   if (of === undefined) return 0;
   const targets = trainingTargets(problem, memory, arena);

@@ -1,5 +1,6 @@
 // Output `draws`: every posterior draw of each row, as runtime.draws gives them.
 
+import { predictedColumns } from '../../core/likelihoods/sizes.ts';
 import type { Matrix } from '../../core/matrix.ts';
 import { reseeded } from '../../core/posteriors/mixture.ts';
 import type { PredictionSettings } from '../batching/engine.ts';
@@ -15,7 +16,7 @@ export async function allDraws(
 ): Promise<OutputTensor> {
   const { posterior } = served.loaded;
   const of = seed === null ? posterior : reseeded(posterior, seed);
-  const K = posterior.model.outputSize;
+  const K = predictedColumns(posterior);
   const values = new Float64Array(x.rows * draws * K);
   for await (const { draw, values: one } of served.engine.runtime.draws(of, x, { draws, mode, signal })) {
     for (let row = 0; row < x.rows; row++)

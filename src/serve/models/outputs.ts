@@ -1,6 +1,7 @@
 // The outputs a model can give, by name: which there are, in what shape, and how each is taken from a prediction.
 
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { predictedColumns } from '../../core/likelihoods/sizes.ts';
 import type { AnyPosterior } from '../../core/posterior.ts';
 import type { PredictionMode } from '../../core/prediction/predictionMode.ts';
 import { monteCarloErrors } from '../../core/predictive/monteCarloErrors.ts';
@@ -32,7 +33,7 @@ type Named = { readonly [Name in keyof Prediction]: Float64Array | Float32Array 
 
 /** Outputs of a posterior. `draws` is not among them: it is no statistic. */
 export function outputKinds(posterior: AnyPosterior): readonly OutputKind[] {
-  const K = posterior.model.outputSize;
+  const K = predictedColumns(posterior);
   const likelihood = createLikelihood(posterior.likelihood);
   const { entropies, onScale } = likelihood;
   const array = (

@@ -2,6 +2,7 @@
 
 import { type LearnedColumn, plainColumns } from '../../columns/tableColumns.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
+import { predictedColumns } from '../../core/likelihoods/sizes.ts';
 import { createFamily } from '../../core/posteriors/index.ts';
 import { membersOf } from '../../core/posteriors/mixture.ts';
 import { PREDICTION_MODES, type PredictionMode } from '../../core/prediction/predictionMode.ts';
@@ -115,7 +116,7 @@ export class ServedModel {
   metadata(versions: readonly string[]): object {
     const { posterior, targetNames, draws, test, posteriorDigest } = this.loaded;
     const { table } = this.inputs;
-    const { inputSize, outputSize } = posterior.model;
+    const { inputSize } = posterior.model;
     return {
       name: this.name,
       versions,
@@ -123,7 +124,7 @@ export class ServedModel {
       inputs: [{ name: 'x', datatype: 'FP64', shape: [-1, inputSize] }],
       outputs: [
         ...this.outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [-1, ...shape] })),
-        { name: 'draws', datatype: 'FP64', shape: [-1, -1, outputSize] },
+        { name: 'draws', datatype: 'FP64', shape: [-1, -1, predictedColumns(posterior)] },
       ],
       parameters: {
         version: this.version,

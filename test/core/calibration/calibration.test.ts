@@ -53,6 +53,15 @@ describe('mixturePit', () => {
     expect([...mixturePit([0, 1, 2, 3], [0], [1])]).toEqual([0.375]); // below, at, above, above
     expect(() => mixturePit([0], [-1], [0])).toThrow(/noise scale of 0 or more, got -1/);
   });
+  it('takes a scale for each draw, row and output', () => {
+    // [2 draws, 2 rows, 1 output]
+    const pit = mixturePit([0, 0, 2, 2], [1, 2, 4, 0.5], [1, 1], undefined, 1);
+    expect(pit[0]).toBeCloseTo((normalCdf(1) + normalCdf(-0.25)) / 2, 15);
+    expect(pit[1]).toBeCloseTo((normalCdf(0.5) + normalCdf(-2)) / 2, 15);
+    expect(() => mixturePit([0, 0, 2, 2], [1, 2, 4, -1], [1, 1], undefined, 1)).toThrow(
+      /of 0 or more, got -1/,
+    );
+  });
   it('returns the level at a quantile', () => {
     const draws = fc.array(fc.double({ min: -3, max: 3, noNaN: true }), { minLength: 1, maxLength: 12 });
     fc.assert(

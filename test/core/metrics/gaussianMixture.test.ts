@@ -36,6 +36,24 @@ describe('mixtureNll', () => {
     }
   });
 
+  it('takes a scale for each draw, row and output, as many mixtures of one row do', () => {
+    const draws = [0, 1, 2, 3, /* second draw */ 0.5, -1, 2.5, 4]; // [2, rows 2, outputs 2]
+    const scales = [0.7, 1.3, 0.2, 0.9, /* second draw */ 1.1, 0.4, 2, 0.5];
+    const targets = [0.2, 0.4, 2.2, 3.3];
+    const density = (x: number, i: number) =>
+      Math.exp(-0.5 * ((x - draws[i]) / scales[i]) ** 2) / (scales[i] * Math.sqrt(2 * Math.PI));
+    const nll = mixtureNll(draws, scales, targets, undefined, undefined, 2);
+    for (let r = 0; r < 2; r++) {
+      const [a, b] = [0, 4].map(
+        (s) => density(targets[2 * r], s + 2 * r) * density(targets[2 * r + 1], s + 2 * r + 1),
+      );
+      expect(nll[r]).toBeCloseTo(-Math.log((a + b) / 2), 13);
+    }
+    expect(() => mixtureNll(draws, scales.slice(0, 6), targets, undefined, undefined, 2)).toThrow(
+      'mixtureNll: expected 2 noise scales, or 8 like draws, got 6 — check the shapes',
+    );
+  });
+
   it('stays finite where every density underflows', () => {
     expect(mixtureNll([0, 1], [1e-3], [100])[0]).toBeCloseTo(
       0.5 * 99000 ** 2 + Math.log(2e-3 * Math.sqrt(2 * Math.PI)),
