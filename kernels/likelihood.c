@@ -105,6 +105,30 @@ void KERNEL(gaussian_f32)(BASE
   }
 }
 
+void KERNEL(gaussian_heads_f32)(BASE
+    ptr loss, ptr gradient, ptr heads, ptr targets,
+    uint32_t outputs, uint32_t stride, uint32_t rows, float floor, float scale) {
+  EACH_PLACE(o, stride, rows) {
+    vf sum = splat(0.0f);
+    uintptr_t first = (uintptr_t)o.panel * outputs * LANES + o.v * VW; // of the targets
+    for (uint32_t k = 0; k < outputs; k++) {
+      uintptr_t i = input_at(o) + k * LANES, second = i + outputs * LANES;
+      vf raw = load(F32(heads) + second);
+      vf t = exp_nonpositive(minus_magnitude(raw));
+      vf own = softplus_from(raw, t) + floor;
+      vf inv = 1.0f / own;
+      vf z = (load(F32(heads) + i) - load(F32(targets) + first + k * LANES)) * inv;
+      vf square = z * z;
+      sum = sum + (square * 0.5f + (log_any(own) + HALF_LOG_2PI));
+      if (!gradient) continue;
+      vf slope = ((1.0f - square) * inv) * sigmoid_from(raw, t, 1.0f / (t + 1.0f));
+      store(F32(gradient) + i, keep(o.mask, (z * inv) * scale));
+      store(F32(gradient) + second, keep(o.mask, slope * scale));
+    }
+    store(F32(loss) + row_at(o), keep(o.mask, sum));
+  }
+}
+
 void KERNEL(student_t_f32)(BASE
     ptr loss, ptr gradient, ptr scaleGradient, ptr mean, ptr targets, ptr inverse, ptr logScale,
     uint32_t outputs, uint32_t stride, uint32_t rows,

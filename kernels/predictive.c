@@ -44,3 +44,7 @@ void KERNEL(sigmoid_f32)(BASE ptr probabilities, ptr entropy, ptr logits, uint32
 void KERNEL(exp_f32)(BASE ptr out, ptr x, uint32_t rows) {
   for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, exp_any(load(F32(x) + i)));
 }
+
+void KERNEL(softplus_f32)(BASE ptr out, ptr x, uint32_t rows, float floor) {
+  for (uint32_t i = 0; i < rows * LANES; i += VW) store(F32(out) + i, softplus(load(F32(x) + i)) + floor);
+}

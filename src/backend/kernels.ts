@@ -393,6 +393,16 @@ export const KERNELS = {
   },
 
   /**
+   * As gaussian_f32 with a scale for each row: heads [2·outputs, rows], rows k the means and rows outputs + k what scale = softplus(raw) + floor
+   * is made of. loss = Σ_k ½·z² + (log scale + ½ log 2π), z = (mean − target)·inverse, inverse = 1 / scale; gradient, like heads, (z·inverse)·scale
+   * and (((1 − z²)·inverse)·sigmoid(raw))·scale. targets [outputs, rows], panels of `outputs` rows.
+   */
+  gaussian_heads_f32: {
+    args: ['address loss gradient heads targets', 'size outputs stride rows', 'f32 floor scale'],
+    result: 'void',
+  },
+
+  /**
    * loss = Σ_k rate − target·x, rate = exp(x), which leaves out log(target!); gradient (rate − target)·scale. exp(x) of x > 0 is
    * 1/exp(−x). targets [K, rows] panels of `stride` rows.
    */
@@ -405,6 +415,9 @@ export const KERNELS = {
 
   /** out = exp(x), of x > 0 as 1/exp(−x); out may be x. [rows, 16] */
   exp_f32: { args: ['address out x', 'size rows'], result: 'void' },
+
+  /** out = softplus(x) + floor; out may be x. [rows, 16] */
+  softplus_f32: { args: ['address out x', 'size rows', 'f32 floor'], result: 'void' },
 
   /**
    * probabilities = softmax over the `classes` ≥ 1 rows of each lane (may be in place); entropy [16] per panel in nats, never

@@ -289,6 +289,8 @@ describe.each(UNDER_TEST)('$name', (factory) => {
         pair.run('moments_f32', [s(0), s(1), s(6), rows, count], [...at(0), ...at(1)]);
       pair.run('exp_f32', [s(0), s(7), rows], at(0));
       pair.run('exp_f32', [s(1), s(1), rows], at(1));
+      pair.run('softplus_f32', [s(3), s(2), rows, 0.001], at(3));
+      pair.run('softplus_f32', [s(4), s(4), rows, 2 ** -20], at(4));
       pair.run('sigmoid_f32', [s(0), 0, s(7), rows], at(0));
       pair.run('sigmoid_f32', [s(7), s(1), s(7), rows], [...at(7), ...at(1)]);
     });
@@ -502,6 +504,11 @@ describe.each(UNDER_TEST)('$name', (factory) => {
             [...loss(), ...at(1, stride, k), ...at(4, stride, k)],
           );
         }
+        // Two heads of half as many targets.
+        const half = Math.floor(k / 2);
+        const heads = [s(2), s(3), half, stride, rows, 2 ** -20, 0.1] as const;
+        pair.run('gaussian_heads_f32', [s(0), 0, ...heads], loss());
+        pair.run('gaussian_heads_f32', [s(0), s(1), ...heads], [...loss(), ...at(1, stride, 2 * half)]);
         pair.run('poisson_f32', [s(0), 0, s(2), s(3), k, stride, rows, 0.1], loss());
         pair.run(
           'poisson_f32',
@@ -528,6 +535,12 @@ describe.each(UNDER_TEST)('$name', (factory) => {
           'gaussian_f32',
           [s(0), s(5), s(1), s(5), s(4), s(6), s(7), k, stride, rows, 0.1],
           [...loss(), ...at(5, stride, k), ...at(1, stride, k)],
+        );
+        const half = Math.floor(k / 2);
+        pair.run(
+          'gaussian_heads_f32',
+          [s(0), s(10), s(10), s(4), half, stride, rows, 0.001, 0.1],
+          [...loss(), ...at(10, stride, 2 * half)],
         );
         pair.run(
           'student_t_f32',

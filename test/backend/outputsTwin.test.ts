@@ -179,6 +179,39 @@ describe('likelihoods', () => {
     }
   });
 
+  test.each([1, 3])('gaussian with a scale for each row, %i targets', (k) => {
+    const means = table(k, ROWS, 2);
+    const raws = table(k, ROWS, 1);
+    // Far out on both sides: scales of 8e-13 + floor and of 40.
+    [raws[0][3], raws[0][4]] = [-27.8, 40].map(Math.fround);
+    means[0][3] = 0;
+    const targets = table(k, ROWS, 2);
+    targets[0][3] = Math.fround(1e-3);
+    const heads = [...means, ...raws];
+    const floor = 2 ** -10;
+    const [loss, gradient] = [memory.floats(PADDED), memory.floats(2 * k * PADDED)];
+    const at = [loss, gradient, place(heads), place(targets), k, 2 * k, ROWS, floor, 0.5] as const;
+    memory.kernels.gaussian_heads_f32(...at);
+    holds(loss, gradient, heads, 0.5, (x, j) => {
+      let sum = 0;
+      for (let i = 0; i < k; i++) {
+        const scale = Math.log1p(Math.exp(x[k + i])) + floor;
+        sum += 0.5 * ((targets[i][j] - x[i]) / scale) ** 2 + Math.log(scale) + 0.5 * Math.log(2 * Math.PI);
+      }
+      return sum;
+    });
+  });
+
+  test('softplus with a floor, over the range of float32', () => {
+    const x = Array.from({ length: 25 * LANES }, (_, i) => Math.fround(-120 + (i * 240) / 399));
+    const out = memory.floats(25 * LANES);
+    memory.kernels.softplus_f32(out, memory.floats(x), 25, 2 ** -20);
+    for (const [i, got] of memory.read(out, x.length).entries()) {
+      const want = Math.max(x[i], 0) + Math.log1p(Math.exp(-Math.abs(x[i]))) + 2 ** -20;
+      close(got, want, 3e-7, 0, `softplus(${x[i]})`);
+    }
+  });
+
   test.each([0.3, 1, 4, 200])('studentT with %d degrees of freedom, with the gradient of its scale', (df) => {
     const k = 2;
     const mean = table(k, ROWS, 2);

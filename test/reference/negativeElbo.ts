@@ -19,7 +19,7 @@ export interface TwinLayer {
 
 export interface TwinProblem {
   readonly layers: readonly TwinLayer[];
-  readonly likelihood: 'categorical' | 'bernoulli' | 'gaussian' | 'poisson' | 'studentT';
+  readonly likelihood: 'categorical' | 'bernoulli' | 'gaussian' | 'heteroscedastic' | 'poisson' | 'studentT';
   /** studentT: degrees of freedom. */
   readonly df: number | null;
   /** gaussian, studentT: scale per output. */
@@ -145,8 +145,9 @@ export function tLogNormalizer(df: number): number {
 
 /** −log p(y_r | outputs_r) of row r. */
 function rowLoss(problem: TwinProblem, outputs: Float64Array, batch: TwinBatch, r: number): number {
-  const K = outputs.length / batch.rows;
-  const z = outputs.subarray(r * K, (r + 1) * K);
+  const width = outputs.length / batch.rows;
+  const z = outputs.subarray(r * width, (r + 1) * width);
+  const K = problem.likelihood === 'heteroscedastic' ? width / 2 : width;
   if (problem.likelihood === 'categorical') return logSumExp(z) - z[batch.y[r]];
   let loss = 0;
   for (let k = 0; k < K; k++) {
@@ -156,6 +157,9 @@ function rowLoss(problem: TwinProblem, outputs: Float64Array, batch: TwinBatch, 
     } else if (problem.likelihood === 'poisson') {
       // Without log(target!), which the loss of a step leaves out.
       loss += Math.exp(z[k]) - target * z[k];
+    } else if (problem.likelihood === 'heteroscedastic') {
+      const scale = softplus(z[K + k]) + 2 ** -20;
+      loss += Math.log(scale) + 0.5 * ((target - z[k]) / scale) ** 2 + 0.5 * Math.log(2 * Math.PI);
     } else {
       const scale = problem.rawScale === null ? problem.scale![k] : softplus(problem.rawScale[k]);
       const square = ((target - z[k]) / scale) ** 2;

@@ -59,10 +59,12 @@ const COSTS: { readonly [K in KernelName]?: (call: Named<K>) => Cost } = {
   bernoulli_f32: ({ gradient, outputs, rows }) => each(outputs * rows, gradient === 0 ? 2 : 3, 8),
   gaussian_f32: ({ gradient, scaleGradient, outputs, rows }) =>
     each(outputs * rows, 2 + (gradient === 0 ? 0 : 1) + (scaleGradient === 0 ? 0 : 1), 10),
+  gaussian_heads_f32: ({ gradient, outputs, rows }) => each(outputs * rows, gradient === 0 ? 3 : 5, 30),
   student_t_f32: ({ gradient, scaleGradient, outputs, rows }) =>
     each(outputs * rows, 2 + (gradient === 0 ? 0 : 1) + (scaleGradient === 0 ? 0 : 1), 20),
   poisson_f32: ({ gradient, outputs, rows }) => each(outputs * rows, gradient === 0 ? 2 : 3, 6),
   exp_f32: ({ rows }) => each(rows * LANES, 2, 2),
+  softplus_f32: ({ rows }) => each(rows * LANES, 2, 4),
   softmax_f32: ({ classes, panels }) => each(classes * panels * LANES, 2, 5),
   sigmoid_f32: ({ rows }) => each(rows * LANES, 2, 4),
   moments_f32: ({ rows, count }) => each(rows * LANES, count === 1 ? 3 : 5, count === 1 ? 0 : 6),

@@ -1,6 +1,7 @@
 // Trainings the scheduler's tests share: data by address (the same bits on every engine) and models of chosen size.
 
 import { build } from '../../src/core/bayesian.ts';
+import { createLikelihood } from '../../src/core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
 import type { TrainingData, TrainOptions } from '../../src/runtime/options.ts';
 import { testNormals } from './trainingHarness.ts';
@@ -53,7 +54,12 @@ export function teamProblem(draws: number): Problem {
 /** A few hundred weights: one worker, quick to train. */
 export function smallProblem(kind: LikelihoodSpec['kind'], outputs: number): Problem {
   return {
-    model: build({ inputSize: 4, hiddenSizes: [20, 17], outputSize: outputs, activation: 'tanh' }),
+    model: build({
+      inputSize: 4,
+      hiddenSizes: [20, 17],
+      outputSize: (createLikelihood({ kind } as LikelihoodSpec).heads ?? 1) * outputs,
+      activation: 'tanh',
+    }),
     data: curveData(90, 4, kind, outputs),
     options: { likelihood: kind, epochs: 12, batchSize: 25, optimizer: { kind: 'adam', learningRate: 0.01 } },
   };

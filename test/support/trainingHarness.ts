@@ -62,7 +62,7 @@ export function twinBatch(
   step: number,
 ): TwinBatch {
   const I = problem.model.inputSize;
-  const columns = problem.likelihood.kind === 'categorical' ? 1 : problem.model.outputSize;
+  const columns = y.length / problem.rowCount;
   const perEpoch = Math.ceil(problem.rowCount / problem.batchSize);
   const order = epochOrder(new Int32Array(problem.rowCount), problem.seed, Math.floor(step / perEpoch));
   const first = (step % perEpoch) * problem.batchSize;

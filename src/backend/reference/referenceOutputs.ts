@@ -9,6 +9,8 @@ import {
   log1pUnit,
   relu,
   sigmoidFrom,
+  softplus,
+  softplusFrom,
 } from '../../math/float32.ts';
 import { type Kernels, LANES } from '../backend.ts';
 import { element, type Views } from './referenceLinear.ts';
@@ -120,6 +122,27 @@ export function outputKernels({ f32, i32 }: Views) {
       });
     },
 
+    gaussian_heads_f32(loss, gradient, heads, targets, outputs, stride, rows, floor, scale) {
+      eachLane(rows, (j, counts) => {
+        let sum = 0;
+        for (let k = 0; k < outputs; k++) {
+          const raw = f32[element(heads, stride, outputs + k, j)];
+          const t = expNonPositive(-Math.abs(raw));
+          const own = f(softplusFrom(raw, t) + f(floor));
+          const inv = f(1 / own);
+          const mean = f32[element(heads, stride, k, j)];
+          const z = f(f(mean - f32[element(targets, outputs, k, j)]) * inv);
+          const square = f(z * z);
+          sum = f(sum + f(f(square * 0.5) + f(log(own) + HALF_LOG_2PI)));
+          if (!gradient) continue;
+          const g = f(f(f(1 - square) * inv) * sigmoidFrom(raw, t, inverseOnePlus(t)));
+          f32[element(gradient, stride, k, j)] = counts ? f(f(z * inv) * f(scale)) : 0;
+          f32[element(gradient, stride, outputs + k, j)] = counts ? f(g * f(scale)) : 0;
+        }
+        f32[(loss >>> 2) + j] = counts ? sum : 0;
+      });
+    },
+
     student_t_f32(
       loss,
       gradient,
@@ -181,6 +204,10 @@ export function outputKernels({ f32, i32 }: Views) {
 
     exp_f32(out, x, rows) {
       for (let i = 0; i < rows * LANES; i++) f32[(out >>> 2) + i] = expAny(f32[(x >>> 2) + i]);
+    },
+
+    softplus_f32(out, x, rows, floor) {
+      for (let i = 0; i < rows * LANES; i++) f32[(out >>> 2) + i] = softplus(f32[(x >>> 2) + i]) + f(floor);
     },
 
     sigmoid_f32(probabilities, entropy, logits, rows) {

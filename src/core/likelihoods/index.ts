@@ -4,6 +4,7 @@ import type { BareName, Settings, Spec } from '../../options/kinds.ts';
 import { bernoulli } from './bernoulli.ts';
 import { categorical } from './categorical.ts';
 import { gaussian, gaussianOptions } from './gaussian.ts';
+import { heteroscedastic } from './heteroscedastic.ts';
 import type { Likelihood } from './likelihood.ts';
 import { poisson } from './poisson.ts';
 import { studentT, studentTOptions } from './studentT.ts';
@@ -12,6 +13,7 @@ export const LIKELIHOODS = {
   categorical: { options: () => ({}), create: () => categorical },
   bernoulli: { options: () => ({}), create: () => bernoulli },
   gaussian: { options: gaussianOptions, create: gaussian },
+  heteroscedastic: { options: () => ({}), create: () => heteroscedastic },
   poisson: { options: () => ({}), create: () => poisson },
   studentT: { options: studentTOptions, create: studentT },
 } as const;
