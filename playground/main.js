@@ -2,10 +2,12 @@
 // The page: a state that every control changes, its link, and the training that follows it.
 
 import { posteriorBytes } from 'varpool/browser';
+import { answer, connectPad, drawPad } from './digits.js';
 import { isolate } from './isolation.js';
 import { runtime, train } from './live.js';
 import { help, pointsFrom } from './points.js';
 import { DEFAULTS, fromLink, MAX_POINTS, pointsOf, RANGE, toLink } from './state.mjs';
+import { connectTheme } from './theme.js';
 import { dataAt, drawCurve, drawMap } from './view.js';
 
 /** @typedef {import('./state.mjs').State} State */
@@ -39,7 +41,8 @@ const CAPTIONS = {
 };
 
 function draw() {
-  if (state.task === 'curve') drawCurve(canvas, state, picture.curve, cursor);
+  if (state.task === 'digits') drawPad(state);
+  else if (state.task === 'curve') drawCurve(canvas, state, picture.curve, cursor);
   else {
     for (const [i, box] of ['main', 'first', 'second'].entries()) {
       const figure = $(`figure[data-map="${box}"]`);
@@ -58,6 +61,7 @@ function draw() {
 /** What the controls show of the state. */
 function show() {
   const spirals = state.task === 'spirals';
+  document.body.dataset.task = state.task;
   for (const tab of document.querySelectorAll('[data-task]'))
     tab.setAttribute('aria-pressed', `${/** @type {HTMLElement} */ (tab).dataset.task === state.task}`);
   $('#maps').classList.toggle('three', spirals);
@@ -106,7 +110,8 @@ function change(change) {
   show();
   draw();
   clearTimeout(timer);
-  timer = setTimeout(begin, 300);
+  // An answer is there at once; a training waits for the end of a change.
+  timer = setTimeout(begin, state.task === 'digits' ? 60 : 300);
 }
 
 async function begin() {
@@ -119,33 +124,42 @@ async function begin() {
   $('#digest').className = 'mono';
   $('#digest').textContent = '…';
   /** @type {HTMLButtonElement} */ ($('#download')).disabled = true;
-  const cores = `${runtime.workers} ${runtime.workers === 1 ? 'worker' : 'workers'}`;
   try {
-    if (pointsOf(state).length < 2) throw new TypeError('Add at least two points.');
-    status(`Training on ${cores} …`);
-    const result = await train(state, own.signal, (frame) => {
-      if (own.signal.aborted) return;
-      picture = frame.picture;
-      /** @type {HTMLProgressElement} */ ($('#progress')).value = frame.step / frame.steps;
-      status(`Step ${frame.step.toLocaleString('en')} of ${frame.steps.toLocaleString('en')} on ${cores}`);
-      draw();
-    });
+    const result = await (state.task === 'digits' ? answer(state, own.signal) : learn(own));
+    if (own.signal.aborted) return;
     posterior = result.posterior;
     $('#digest').textContent = result.digest;
     $('#digest').className = 'mono done';
     /** @type {HTMLButtonElement} */ ($('#download')).disabled = false;
-    status(`Trained in ${result.seconds.toFixed(1)} s on ${cores}`);
+    const done = state.task === 'digits' ? 'Answered by 200 draws of the network' : 'Trained';
+    status(`${done} in ${result.seconds.toFixed(state.task === 'digits' ? 2 : 1)} s on ${cores()}`);
     document.dispatchEvent(new CustomEvent('trained', { detail: result.digest }));
   } catch (error) {
     if (own.signal.aborted) return;
     status(/** @type {Error} */ (error).message);
-    $('#digest').textContent = 'No digest: the training did not end.';
+    $('#digest').textContent =
+      `No digest: the ${state.task === 'digits' ? 'answer' : 'training'} did not end.`;
   } finally {
     if (under === own) {
       under = null;
       $('#train').textContent = 'Train';
     }
   }
+}
+
+const cores = () => `${runtime.workers} ${runtime.workers === 1 ? 'worker' : 'workers'}`;
+
+/** @param {AbortController} own */
+function learn(own) {
+  if (pointsOf(state).length < 2) throw new TypeError('Add at least two points.');
+  status(`Training on ${cores()} …`);
+  return train(state, own.signal, (frame) => {
+    if (own.signal.aborted) return;
+    picture = frame.picture;
+    /** @type {HTMLProgressElement} */ ($('#progress')).value = frame.step / frame.steps;
+    status(`Step ${frame.step.toLocaleString('en')} of ${frame.steps.toLocaleString('en')} on ${cores()}`);
+    draw();
+  });
 }
 
 // Points.
@@ -238,7 +252,9 @@ $('#train').addEventListener('click', () => {
     $('#digest').textContent = 'No digest: the training did not end.';
   }
 });
-$('#clear').addEventListener('click', () => change({ points: [] }));
+$('#clear').addEventListener('click', () =>
+  change(state.task === 'digits' ? { strokes: [] } : { points: [] }),
+);
 $('#reset').addEventListener('click', () => change({ ...DEFAULTS[state.task] }));
 for (const [i, box] of ['first', 'second'].entries()) {
   $(`figure[data-map="${box}"] button`).addEventListener('click', () => {
@@ -276,7 +292,7 @@ document.addEventListener('drop', async (event) => {
   event.preventDefault();
   document.body.classList.remove('dropping');
   const file = event.dataTransfer?.files[0];
-  if (file === undefined) return;
+  if (file === undefined || state.task === 'digits') return;
   try {
     change({ points: pointsFrom(await file.text(), state.task) });
   } catch (error) {
@@ -304,19 +320,8 @@ $('#download').addEventListener('click', () => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 });
 
-// Light and dark.
-
-const dark = matchMedia('(prefers-color-scheme: dark)');
-$('#theme').addEventListener('click', () => {
-  const { dataset } = document.documentElement;
-  const now = dataset.theme ?? (dark.matches ? 'dark' : 'light');
-  dataset.theme = now === 'dark' ? 'light' : 'dark';
-  localStorage.setItem('theme', dataset.theme);
-  draw();
-});
-const theme = localStorage.getItem('theme');
-if (theme !== null) document.documentElement.dataset.theme = theme;
-dark.addEventListener('change', draw);
+connectPad({ state: () => state, change, status });
+connectTheme(draw);
 new ResizeObserver(draw).observe(canvas);
 
 addEventListener('hashchange', () => open());

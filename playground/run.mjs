@@ -32,7 +32,8 @@ export async function buildSite() {
   cpSync(`${dist}browser/worker.js`, `${site}app/worker.js`);
   for (const name of ['varpool.wasm', 'varpool-emulated.wasm'])
     cpSync(`${dist}kernels/${name}`, `${site}kernels/${name}`);
-  for (const name of ['style.css', 'icon.svg', 'isolate.js']) cpSync(here + name, site + name);
+  for (const name of ['style.css', 'icon.svg', 'isolate.js', 'digits.safetensors'])
+    cpSync(here + name, site + name);
   const page = (await readFile(`${here}index.html`, 'utf8')).replace('src="main.js"', 'src="app/main.js"');
   await writeFile(`${site}index.html`, page);
   return site;

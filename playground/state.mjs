@@ -2,11 +2,12 @@
 // Links of the playground: the points and every choice, and the training they make. The page and Node read them alike, so
 // both come to the same digest. Numbers are made by + and × alone, which every engine rounds alike.
 
-/** @typedef {'curve' | 'spirals'} Task */
+/** @typedef {'curve' | 'spirals' | 'digits'} Task */
 /**
  * @typedef {object} State
  * @property {Task} task
  * @property {number[][] | null} points thousandths: [x, y] or [x, y, class]; null: those of the task
+ * @property {number[][] | null} strokes of a digit: x, y, x, y, … from 0 to 255; null: the first example
  * @property {number[]} hidden
  * @property {'tanh' | 'relu' | 'gelu' | 'silu'} activation
  * @property {'gaussian' | 'laplace' | 'scaleMixture'} prior
@@ -19,41 +20,36 @@
  * @property {string} seed
  */
 
+import { EXAMPLES, PAD } from './digit.mjs';
+
+/** @type {State} */
+const CURVE = {
+  task: 'curve',
+  points: null,
+  strokes: null,
+  hidden: [16, 16],
+  activation: 'gelu',
+  prior: 'gaussian',
+  priorScale: 1,
+  likelihood: 'gaussian',
+  noise: 0.2,
+  temperature: 1,
+  steps: 6000,
+  learningRate: 0.02,
+  seed: 'varpool',
+};
 /** @type {Readonly<Record<Task, State>>} */
 export const DEFAULTS = {
-  curve: {
-    task: 'curve',
-    points: null,
-    hidden: [16, 16],
-    activation: 'gelu',
-    prior: 'gaussian',
-    priorScale: 1,
-    likelihood: 'gaussian',
-    noise: 0.2,
-    temperature: 1,
-    steps: 6000,
-    learningRate: 0.02,
-    seed: 'varpool',
-  },
-  spirals: {
-    task: 'spirals',
-    points: null,
-    hidden: [32, 32],
-    activation: 'relu',
-    prior: 'gaussian',
-    priorScale: 1,
-    likelihood: 'gaussian',
-    noise: null,
-    temperature: 0.1,
-    steps: 6000,
-    learningRate: 0.02,
-    seed: 'varpool',
-  },
+  curve: CURVE,
+  spirals: { ...CURVE, task: 'spirals', hidden: [32, 32], activation: 'relu', noise: null, temperature: 0.1 },
+  digits: { ...CURVE, task: 'digits' },
 };
 
 /** Half the side of the visible square, in the data's units. */
 export const RANGE = 3;
 export const MAX_POINTS = 2000;
+/** Coordinates of all strokes together. */
+export const MAX_STROKES = 4000;
 
 /**
  * A number in [−0.5, 0.5) that belongs to i.
@@ -102,6 +98,11 @@ export function pointsOf({ task, points }) {
   return points ?? (task === 'curve' ? curvePoints() : spiralPoints());
 }
 
+/** @param {State} state @returns {readonly (readonly number[])[]} */
+export function strokesOf({ strokes }) {
+  return strokes ?? EXAMPLES[0];
+}
+
 /** The link of a state: its task, and every choice that is not the default. @param {State} state */
 export function toLink(state) {
   const defaults = DEFAULTS[state.task];
@@ -130,7 +131,7 @@ export function fromLink(link) {
       { cause },
     );
   }
-  const defaults = DEFAULTS[given?.task === 'spirals' ? 'spirals' : 'curve'];
+  const defaults = Object.hasOwn(DEFAULTS, given?.task) ? DEFAULTS[/** @type {Task} */ (given.task)] : CURVE;
   const state = { ...defaults };
   for (const key of /** @type {(keyof State)[]} */ (Object.keys(defaults))) {
     if (given?.[key] !== undefined) Object.assign(state, { [key]: given[key] });
@@ -140,15 +141,29 @@ export function fromLink(link) {
 
 /** What a state chooses from. */
 const CHOICES = {
-  task: ['curve', 'spirals'],
+  task: Object.keys(DEFAULTS),
   activation: ['tanh', 'relu', 'gelu', 'silu'],
   prior: ['gaussian', 'laplace', 'scaleMixture'],
   likelihood: ['gaussian', 'studentT'],
 };
 
+/** @param {unknown} strokes */
+function areStrokes(strokes) {
+  const coordinate = (/** @type {unknown} */ value) =>
+    Number.isInteger(value) && Number(value) >= 0 && Number(value) <= PAD;
+  return (
+    Array.isArray(strokes) &&
+    strokes.every(
+      (stroke) =>
+        Array.isArray(stroke) && stroke.length > 0 && stroke.length % 2 === 0 && stroke.every(coordinate),
+    ) &&
+    strokes.flat().length <= MAX_STROKES
+  );
+}
+
 /** @param {State} state */
 function checked(state) {
-  const { points, hidden, steps, learningRate, priorScale, noise, temperature, seed } = state;
+  const { points, strokes, hidden, steps, learningRate, priorScale, noise, temperature, seed } = state;
   const between = (/** @type {unknown} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
     typeof value === 'number' && value >= low && value <= high;
   const width = state.task === 'curve' ? 2 : 3;
@@ -162,6 +177,7 @@ function checked(state) {
         points.every(
           (point) => Array.isArray(point) && point.length === width && point.every(Number.isSafeInteger),
         ))) &&
+    (strokes === null || areStrokes(strokes)) &&
     Array.isArray(hidden) &&
     hidden.length <= 4 &&
     hidden.every((units) => Number.isInteger(units) && between(units, 1, 256)) &&
@@ -179,7 +195,7 @@ function checked(state) {
 }
 
 /**
- * The training of a state.
+ * The training of a curve or of spirals.
  * @param {State} state
  */
 export function trainingOf(state) {

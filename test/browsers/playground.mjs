@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { buildSite } from '../../playground/run.mjs';
-import { DEFAULTS, toLink } from '../../playground/state.mjs';
+import { DEFAULTS, fromLink, toLink } from '../../playground/state.mjs';
 import { startChromium } from './chromium.mjs';
 import { ROOT, serve } from './support.mjs';
 
@@ -45,7 +45,7 @@ export async function tryPlayground() {
   };
   /** @type {Record<string, () => Promise<void>>} */
   const checks = {};
-  for (const task of /** @type {const} */ (['curve', 'spirals'])) {
+  for (const task of /** @type {const} */ (['curve', 'spirals', 'digits'])) {
     checks[`${task}: the digest of the page is that of its command on Node`] = async () => {
       await visit(toLink({ ...DEFAULTS[task], steps: 1500 }));
       const [digest, expected] = [
@@ -77,6 +77,49 @@ export async function tryPlayground() {
     await press('Delete');
     expect((await evaluate(POINTS)) === before, 'expected the point to be gone');
   };
+  checks['a digit is drawn by pointer and by keys, and what is none is called unknown'] = async () => {
+    await visit(toLink(DEFAULTS.digits));
+    const verdict = "document.querySelector('#verdict').textContent";
+    const said = async () => {
+      await until(DONE);
+      return evaluate(verdict);
+    };
+    const strokes = async () => fromLink(await evaluate('location.hash')).strokes;
+    expect((await said()) === 'This is a 3.', `expected a 3, got ${await said()}`);
+    await evaluate("document.querySelector('#example').click()");
+    await until(`${verdict}.startsWith('I have not seen anything like this')`);
+    await evaluate("document.querySelector('#clear').click()");
+    await until("document.querySelector('#status').textContent === 'Draw a digit.'");
+    // A seven, by the mouse.
+    const box = await evaluate(
+      "(({ left, top, width }) => ({ left, top, width }))(document.querySelector('#pad').getBoundingClientRect())",
+    );
+    const mouse = (/** @type {string} */ type, /** @type {number} */ x, /** @type {number} */ y) =>
+      send('Input.dispatchMouseEvent', {
+        type,
+        button: 'left',
+        buttons: type === 'mouseReleased' ? 0 : 1,
+        clickCount: 1,
+        x: box.left + (x / 255) * box.width,
+        y: box.top + (y / 255) * box.width,
+      });
+    await mouse('mousePressed', 75, 60);
+    for (let i = 1; i <= 10; i++) await mouse('mouseMoved', 75 + 10.3 * i, 60 - 0.4 * i);
+    for (let i = 1; i <= 10; i++) await mouse('mouseMoved', 178 - 6 * i, 56 + 15.4 * i);
+    await mouse('mouseReleased', 118, 210);
+    await until(`${verdict} === 'This is a 7.'`);
+    expect((await strokes()).length === 1, 'expected one stroke in the link');
+    // A line by keys, then back again.
+    await evaluate("document.querySelector('#pad').focus()");
+    await press('Enter', '\r');
+    for (let n = 0; n < 4; n++) await press('ArrowRight');
+    await press('Enter', '\r');
+    const drawn = await strokes();
+    expect(`${drawn[1]}` === '128,128,134,128,140,128,146,128,152,128', `expected a line, got ${drawn[1]}`);
+    await press('Delete');
+    expect((await strokes()).length === 1, 'expected the line to be gone');
+    await until(DONE);
+  };
   checks['pasted points are used, and a line that does not fit is named'] = async () => {
     await visit(toLink({ ...DEFAULTS.curve, steps: 300 }));
     const paste = (/** @type {string} */ text) =>
@@ -100,7 +143,7 @@ export async function tryPlayground() {
     expect(button === 'Train', `expected no training, got the button ${button}`);
   };
   checks['on a phone nothing is wider than the screen'] = async () => {
-    for (const task of /** @type {const} */ (['curve', 'spirals'])) {
+    for (const task of /** @type {const} */ (['curve', 'spirals', 'digits'])) {
       await chromium.resize({ width: 360, height: 740, mobile: true });
       await visit(toLink({ ...DEFAULTS[task], steps: 300 }));
       const width = await evaluate('document.documentElement.scrollWidth');

@@ -17,12 +17,23 @@ const changed = {
   temperature: 0.25,
 };
 
-test.each([DEFAULTS.curve, DEFAULTS.spirals, changed])('a link brings its state back', (state) => {
-  const link = toLink(state);
-  expect(link).toMatch(/^#[\w-]+$/);
-  expect(fromLink(link)).toEqual(state);
-  expect(fromLink(`https://example.org/playground/${link}`)).toEqual(state);
-});
+const drawn = {
+  ...DEFAULTS.digits,
+  strokes: [
+    [0, 255, 10, 20],
+    [7, 7],
+  ],
+};
+
+test.each([DEFAULTS.curve, DEFAULTS.spirals, DEFAULTS.digits, changed, drawn])(
+  'a link brings its state back',
+  (state) => {
+    const link = toLink(state);
+    expect(link).toMatch(/^#[\w-]+$/);
+    expect(fromLink(link)).toEqual(state);
+    expect(fromLink(`https://example.org/playground/${link}`)).toEqual(state);
+  },
+);
 
 test.each([
   '#',
@@ -30,6 +41,12 @@ test.each([
   '#e30x',
   'nothing',
   toLink({ ...changed, points: [[1, 2]] }),
+  toLink({ ...drawn, strokes: [[1, 2, 3]] }),
+  toLink({ ...drawn, strokes: [[]] }),
+  toLink({ ...drawn, strokes: [[1, 256]] }),
+  toLink({ ...drawn, strokes: [[0.5, 1]] }),
+  toLink({ ...drawn, strokes: [Array(4002).fill(1)] }),
+  toLink({ ...drawn, task: 'constructor' }),
   toLink({ ...changed, steps: 1e9 }),
   toLink({ ...changed, prior: 'cauchy' }),
   toLink({ ...changed, activation: 'sine' }),
