@@ -135,6 +135,7 @@ function lonePlatform(backend: string, compiled: unknown): Platform {
     warn: () => {
       throw new Error('runtime: expected warnings to go to the page, got one here — report this as a bug');
     },
+    nextTurn: (call) => void setTimeout(call),
     beforeExit: () => () => undefined,
     startPool: () => new LonePool(host),
     startSession: () => {

@@ -22,6 +22,7 @@ export function createBrowserPlatform({ startWorker, readKernels }: BrowserParts
     availableMemory: browserMemory,
     adviseHugePages: () => undefined,
     warn: (message) => console.warn(message),
+    nextTurn: (call) => void setTimeout(call),
     // A page has no such moment.
     beforeExit: () => () => undefined,
     startPool: (size, options) => new BrowserPool(size, startWorker, options),

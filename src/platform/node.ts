@@ -15,6 +15,7 @@ export const nodePlatform: Platform = {
   availableMemory,
   adviseHugePages,
   warn: (message) => process.emitWarning(message, 'VarpoolWarning'),
+  nextTurn: (call) => void setImmediate(call),
   beforeExit,
   startPool: (size, options) => new PiscinaPool(size, options),
   startSession,

@@ -16,6 +16,8 @@ export interface Platform extends WorkerHost {
   adviseHugePages(memory: ArenaMemory): void;
   /** Where warnings go unless the caller gives an onWarning. */
   warn(message: string): void;
+  /** Calls once the events that have arrived by now are handled, as far as the host tells: sooner elsewhere. */
+  nextTurn(call: () => void): void;
   /**
    * Calls `listener` when the program has nothing left to do, if its host can tell.
    * @returns removes the listener

@@ -9,6 +9,7 @@ import type { TrainingState } from '../core/training/trainingState.ts';
 import {
   callback,
   count,
+  flag,
   instance,
   list,
   oneOf,
@@ -167,5 +168,6 @@ export const sessionOptions = section({
   backend,
   capacity: count('Rows worked on at once.').default(256),
   cacheBytes: wholeNumber('Bytes of drawn weights kept between requests.').optional(),
+  gather: flag('Whether calls may wait a moment for others.').default(true),
   onWarning: callback<(message: string) => void>('Given the text of each warning.').optional(),
 });

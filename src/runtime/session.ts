@@ -35,6 +35,11 @@ export interface SessionOptions {
    * the memory that is free, at most 256 MiB.
    */
   readonly cacheBytes?: number;
+  /**
+   * Whether calls may wait for others, at most an eighth of a batch's time and 2 ms, as long as there are fewer than a moment ago; default true.
+   * Several callers are answered faster so, and one alone never waits.
+   */
+  readonly gather?: boolean;
   /** Where warnings go; default as of `createRuntime`. */
   readonly onWarning?: (message: string) => void;
 }
@@ -96,7 +101,14 @@ export async function openSession(
   const members = given.reduce((sum, posterior) => sum + membersOf(posterior).length, 0);
   const kept = cacheBytes / members;
   const entries = given.map((posterior, n) => entryOf(posterior, n, kept));
-  return new ThreadSession(names, entries, factory.name, thread, warn);
+  return new ThreadSession(
+    names,
+    entries,
+    factory.name,
+    thread,
+    warn,
+    settings.gather ? platform.nextTurn : undefined,
+  );
 }
 
 /** @throws TypeError or RangeError for what is no posterior and no map of posteriors */
@@ -173,10 +185,16 @@ class ThreadSession implements Session {
     readonly backend: string,
     readonly thread: LivingThread,
     readonly warn: (message: string) => void,
+    nextTurn: Platform['nextTurn'] | undefined,
   ) {
     const rows = thread.setup.capacity;
     const budget = { rows, sliceRows: Math.min(rows, SLICE_ROWS), rowDraws: Number.POSITIVE_INFINITY };
-    const unbounded = { delayMs: 0, queueRows: Number.POSITIVE_INFINITY, refusals: NEVER_REFUSED };
+    const unbounded = {
+      delayMs: 0,
+      ...(nextTurn === undefined ? {} : { nextTurn }),
+      queueRows: Number.POSITIVE_INFINITY,
+      refusals: NEVER_REFUSED,
+    };
     this.#batcher = new Batcher({ threads: 1, predict: this.#compute }, { ...budget, ...unbounded }, UNSEEN);
   }
 

@@ -44,6 +44,7 @@ function lonePlatform(losses = 0): LonePlatform {
     listeners,
     sharesMemory: true,
     cores: () => 1,
+    nextTurn: (call: () => void) => void setTimeout(call),
     availableMemory: () => 1 << 30,
     adviseHugePages: () => undefined,
     warn: (message) => void warnings.push(message),

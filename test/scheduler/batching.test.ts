@@ -1,6 +1,6 @@
 // Which rows are computed together, in which turns, and what happens to requests that are late, too many, or no longer wanted.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Matrix } from '../../src/core/matrix.ts';
 import type { Prediction } from '../../src/core/predictive/prediction.ts';
 import {
@@ -237,6 +237,56 @@ describe('the batcher', () => {
     expect(batcher.rows).toBe(1);
     engine.batches[0].done();
     await first;
+  });
+
+  test('waits a moment for as many rows as there were, and no longer', async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    const turns: Array<() => void> = [];
+    const engine = new HeldEngine();
+    const { ask } = made(engine, { nextTurn: (call) => void turns.push(call) });
+    const turn = () => turns.shift()?.();
+    const sizes = () => engine.batches.map(({ x }) => x.rows);
+    /** Ends the newest batch after `ms`. */
+    const done = async (ms: number) => {
+      now += ms;
+      engine.batches.at(-1)?.done();
+      await settle();
+    };
+    // The first does not wait; of those behind it some may come back.
+    const asked = [ask([1]), ask([2]), ask([3])];
+    expect(sizes()).toEqual([1]);
+    await done(40);
+    expect(sizes()).toEqual([1]);
+    now += 2;
+    turn();
+    expect(sizes()).toEqual([1, 2]);
+    await done(40);
+    // There were two at once: one waits for another, which comes.
+    asked.push(ask([4]));
+    turn();
+    expect(sizes()).toEqual([1, 2]);
+    asked.push(ask([5]));
+    turn();
+    expect(sizes()).toEqual([1, 2, 2]);
+    expect(turns).toEqual([]);
+    await done(40);
+    // This time it does not come.
+    asked.push(ask([6]));
+    turn();
+    expect(sizes()).toEqual([1, 2, 2]);
+    now += 2;
+    turn();
+    expect(sizes()).toEqual([1, 2, 2, 1]);
+    await done(40);
+    // One caller alone never waits.
+    asked.push(ask([7]));
+    expect(sizes()).toEqual([1, 2, 2, 1, 1]);
+    await done(40);
+    clock.mockRestore();
+    expect((await Promise.all(asked)).map(({ prediction }) => prediction.mean[0])).toEqual(
+      [1, 2, 3, 4, 5, 6, 7].map((value) => 10 * value),
+    );
   });
 
   test('tells the engine of a batch that none of its callers wants any longer, and of no other', async () => {

@@ -25,6 +25,8 @@ export interface BatchEngine<Settings extends BatchSettings> {
 export interface BatcherOptions extends BatchBudget {
   /** Milliseconds that an idle thread waits for more rows. */
   readonly delayMs: number;
+  /** Calls once what has arrived by now was taken in. Absent: no batch waits for rows. */
+  readonly nextTurn?: (call: () => void) => void;
   /** Rows that may wait or be under way. */
   readonly queueRows: number;
   readonly refusals: BatchRefusals;
@@ -78,6 +80,10 @@ interface Request<Settings extends BatchSettings> extends Waiting {
 /** Weight of the newest batch in the measured speed. */
 const NEWEST = 0.2;
 
+/** Part of a batch's time, and milliseconds at most, that an idle thread waits for callers who were there a moment ago. */
+const GATHER_PART = 1 / 8;
+const GATHER_MS = 2;
+
 export class Batcher<Settings extends BatchSettings> {
   readonly #queue: FairQueue<Request<Settings>>;
   #running = 0;
@@ -86,6 +92,12 @@ export class Batcher<Settings extends BatchSettings> {
   #timer: ReturnType<typeof setTimeout> | null = null;
   /** Recent milliseconds per row, of all threads together; null before the first batch. */
   #rowMs: number | null = null;
+  /** Recent milliseconds of a batch. */
+  #batchMs = 0;
+  /** The most rows that waited or were under way at once while the newest batch was computed. */
+  #peak = 0;
+  #peakNow = 0;
+  #gathering = false;
   #whenIdle: Array<() => void> = [];
 
   constructor(
@@ -160,6 +172,7 @@ export class Batcher<Settings extends BatchSettings> {
         deadlineMs === null ? undefined : setTimeout(() => giveUp(refusals.late(deadlineMs)), deadlineMs);
       const heard = onAbort(signal, () => giveUp(signal?.reason));
       this.#queue.push(request);
+      this.#peakNow = Math.max(this.#peakNow, this.rows);
       this.#pump();
     });
   }
@@ -183,7 +196,26 @@ export class Batcher<Settings extends BatchSettings> {
       }, delayMs);
       return;
     }
-    this.#start();
+    this.#gather();
+  }
+
+  /**
+   * Callers whose answers have just left ask again within a moment: as many rows as there were during the newest batch are worth waiting for
+   * during a small part of a batch's time, for a batch of few rows takes nearly as long as one of 16.
+   */
+  #gather(): void {
+    const { nextTurn, rows } = this.options;
+    const most = Math.min(this.#peak, rows);
+    const until = performance.now() + Math.min(GATHER_MS, GATHER_PART * this.#batchMs);
+    const look = () => {
+      const waits = this.#queue.requests > 0 && this.rows < most && performance.now() < until;
+      if (waits && nextTurn !== undefined) return nextTurn(look);
+      this.#gathering = false;
+      this.#start();
+    };
+    if (this.#gathering) return;
+    this.#gathering = true;
+    look();
   }
 
   #start(): void {
@@ -196,6 +228,7 @@ export class Batcher<Settings extends BatchSettings> {
     const start = performance.now();
     this.#running++;
     this.#flying += rows;
+    this.#peakNow = this.rows;
     const unwanted = new AbortController();
     const settled = () => {
       if (slices.every(({ request }) => request.settled)) unwanted.abort();
@@ -209,6 +242,7 @@ export class Batcher<Settings extends BatchSettings> {
       const whole = await this.engine.predict(gathered(slices, rows), settings, unwanted.signal);
       const ms = performance.now() - start;
       this.observer.batch(rows, slices.length, draws, ms);
+      this.#batchMs += NEWEST * (ms - this.#batchMs);
       const rowMs = ms / rows / this.engine.threads;
       this.#rowMs = this.#rowMs === null ? rowMs : this.#rowMs + NEWEST * (rowMs - this.#rowMs);
       let first = 0;
@@ -226,6 +260,7 @@ export class Batcher<Settings extends BatchSettings> {
     } finally {
       this.#running--;
       this.#flying -= rows;
+      this.#peak = this.#peakNow;
       this.#pump();
       this.#settle();
     }

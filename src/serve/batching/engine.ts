@@ -125,7 +125,7 @@ export class SessionEngine implements Engine {
     const { backend, cacheBytes, capacity, onWarning, open = openSession } = this.options;
     this.#opening++;
     try {
-      const session = await open(this.posterior, { backend, cacheBytes, capacity, onWarning });
+      const session = await open(this.posterior, { backend, cacheBytes, capacity, onWarning, gather: false });
       if (this.#closed) {
         await session.close();
         throw unloaded();

@@ -71,7 +71,7 @@ export class ServedModel {
     this.onScale = createLikelihood(posterior.likelihood).onScale;
     this.batcher = new Batcher(
       engine,
-      { ...options, refusals: REFUSALS },
+      { ...options, nextTurn: setImmediate, refusals: REFUSALS },
       {
         batch: (rows, requests, draws, ms) => {
           this.statistics.batch(rows, ms);

@@ -252,7 +252,7 @@ export function specs(made) {
                 (v) => typeof v === 'number' && v > 1e8,
               ),
             },
-            ['backend', 'capacity', 'cacheBytes', 'onWarning'],
+            ['backend', 'capacity', 'cacheBytes', 'gather', 'onWarning'],
           ),
         ),
       ],
