@@ -117,7 +117,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'messages.ts',
     'errors.ts',
   ],
-  report: ['math', 'core', 'scheduler', 'runtime', 'data', 'experiment', 'messages.ts', 'errors.ts'],
+  report: ['math', 'columns', 'core', 'scheduler', 'runtime', 'data', 'experiment', 'messages.ts', 'errors.ts'],
   serve: [
     'index.ts',
     'random',

@@ -1,6 +1,6 @@
 // What is left to do of a finished run whose process was ended before it could: the report, and to clear away what members left.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { removeTemporaries } from '../experiment/checkpoint/store.ts';
 import { prepareRun } from '../experiment/run/data.ts';
 import { type Run, RunWriter } from '../experiment/run/directory.ts';
@@ -13,22 +13,24 @@ import { measureTable } from '../report/measure.ts';
 import { renderReport } from '../report/page/renderReport.ts';
 import { rowDetails } from '../report/rowDetails.ts';
 import { regressionPicture, runReport } from '../report/runReport.ts';
+import { checkWhatIf, whatIf } from '../report/whatIf/whatIf.ts';
 import type { Evaluation } from '../scheduler/training/reports.ts';
-import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
+import { type OutputFlags, type RuntimeFlags, type WhatIfFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
 import { warn } from './output.ts';
 
 /**
- * Completes a finished run; one that has all of its files is not touched.
+ * Completes a finished run; one that has all of its files is not touched, unless its report is to answer "what if": then that is made
+ * again.
  * @returns whether a report was made
  * @throws CheckpointError, DataError or ConfigError when what the report shows is damaged or changed since
  */
 export async function finishRun(
   run: Run,
   title: string,
-  flags: RuntimeFlags & OutputFlags,
+  flags: RuntimeFlags & OutputFlags & WhatIfFlags,
 ): Promise<boolean> {
-  if (existsSync(run.path('report'))) return false;
+  if (flags.whatIf !== true && existsSync(run.path('report'))) return false;
   const lock = lockRun(run.dir);
   try {
     removeTemporaries(run.dir);
@@ -36,6 +38,7 @@ export async function finishRun(
     const { data, notes } = recordedData(run);
     for (const line of notes) warn(line);
     const prepared = prepareRun(run.config, run.path('config'), data);
+    if (flags.whatIf === true) checkWhatIf(prepared);
     const posterior = run.posterior(warn);
     const reports = reportsOf(run.metrics(), prepared);
     const { manifest } = run;
@@ -55,7 +58,9 @@ export async function finishRun(
           data.test === null ? null : await measureTable(runtime, posterior, data.test, options);
         const picture = await regressionPicture(prepared, runtime, trained, signal);
         const details = await rowDetails(prepared, runtime, posterior, measured, options);
-        const html = renderReport(runReport({ title, prepared, trained, measured, picture, details }));
+        const asked = flags.whatIf === true ? whatIf(prepared, readFileSync(run.path('posterior'))) : null;
+        const parts = { title, prepared, trained, measured, picture, details, whatIf: asked };
+        const html = renderReport(runReport(parts));
         new RunWriter(run.dir).writeReport(html);
       }),
     );

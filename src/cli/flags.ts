@@ -165,6 +165,18 @@ export function tensorboardOption(): Option {
   return new Option('--tensorboard', 'write TensorBoard event files into the run directory');
 }
 
+/** --what-if of a run's report. */
+export interface WhatIfFlags {
+  readonly whatIf?: boolean;
+}
+
+export function whatIfOption(): Option {
+  return new Option(
+    '--what-if',
+    'put the posterior into report.html, which then answers "what if" by itself',
+  );
+}
+
 /** --member, counted from 0. */
 export function memberOption(description: string): Option {
   return new Option('--member <m>', description).argParser((text) => {

@@ -1,5 +1,6 @@
 // What `train`, `resume` and `demo` share: a training with its display, its interrupts, its measurements and its report.
 
+import { readFileSync } from 'node:fs';
 import { nativeState } from '../backend/native.node.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { WorkerLostError } from '../errors.ts';
@@ -18,9 +19,10 @@ import { renderReport } from '../report/page/renderReport.ts';
 import type { ReportData } from '../report/reportData.ts';
 import { rowDetails } from '../report/rowDetails.ts';
 import { regressionPicture, runReport } from '../report/runReport.ts';
+import { checkWhatIf, whatIf } from '../report/whatIf/whatIf.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { InterruptedError } from './failure.ts';
-import { type OutputFlags, type RuntimeFlags, withRuntimeOf } from './flags.ts';
+import { type OutputFlags, type RuntimeFlags, type WhatIfFlags, withRuntimeOf } from './flags.ts';
 import { interruptible } from './interrupt.ts';
 import { note, printResult, type Row, warn } from './output.ts';
 import { trainingDisplay } from './progress.ts';
@@ -67,12 +69,13 @@ export interface TrainAndReportOptions {
 /** Trains, measures and writes everything of a run directory, which is made only when nothing else can fail before the first step. */
 export async function trainAndReport(
   prepared: PreparedRun,
-  flags: RuntimeFlags & OutputFlags,
+  flags: RuntimeFlags & OutputFlags & WhatIfFlags,
   openRunDirectory: () => RunWriter,
   { title, resume, further }: TrainAndReportOptions,
 ): Promise<{ trained: TrainedRun; run: RunWriter }> {
   const { config, data } = prepared;
   const quiet = flags.quiet === true;
+  if (flags.whatIf === true) checkWhatIf(prepared);
   const { count } = trainingsOf(config);
   return withRuntimeOf(flags, { seed: config.seed }, (runtime) =>
     interruptible(async (signal) => {
@@ -106,7 +109,8 @@ export async function trainAndReport(
         for (const message of metricWarnings(trained)) warn(`${run.dir}: ${message}`);
         const picture = await regressionPicture(prepared, runtime, trained, signal);
         const details = await rowDetails(prepared, runtime, trained.posterior, measured, options);
-        const parts = { title, prepared, trained, measured, picture, details };
+        const asked = flags.whatIf === true ? whatIf(prepared, readFileSync(run.path('posterior'))) : null;
+        const parts = { title, prepared, trained, measured, picture, details, whatIf: asked };
         run.writeReport(renderReport(runReport({ ...parts, ...(summary === undefined ? {} : { summary }) })));
         return { trained, run };
       } catch (error) {

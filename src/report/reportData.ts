@@ -33,9 +33,43 @@ export interface ReportData {
   /** The test rows the model is least sure of. */
   readonly leastSure?: LeastSure;
   readonly confusion?: Confusion;
+  /** What lets the page itself predict a row. */
+  readonly whatIf?: WhatIf;
   /** What a report of something other than one run shows, ahead of everything else. */
   readonly sections?: readonly ReportSection[];
 }
+
+/** A posterior that comes with the page, and the columns a reader can set. */
+export interface WhatIf {
+  /** Whether rows are objects with the names of columns; else lists of numbers in the order of `fields`. */
+  readonly named: boolean;
+  readonly fields: readonly Field[];
+  /** Null where targets are no classes. */
+  readonly classes: readonly string[] | null;
+  /** Null where they have no names. */
+  readonly targets: readonly string[] | null;
+  readonly draws: number;
+  /** The bytes of posterior.safetensors, gzip in base64. */
+  readonly posterior: string;
+}
+
+/** A column: what it is at first, and what it can be. */
+export type Field =
+  | {
+      readonly kind: 'number';
+      readonly name: string;
+      readonly value: number;
+      /** Of the training rows. */
+      readonly low: number;
+      readonly high: number;
+    }
+  | {
+      readonly kind: 'choice';
+      readonly name: string;
+      readonly value: string;
+      readonly levels: readonly string[];
+    }
+  | { readonly kind: 'text'; readonly name: string; readonly value: string };
 
 /** A heading with tables and charts under it. */
 export interface ReportSection {

@@ -16,7 +16,13 @@ import { memberCurves } from './memberCurves.ts';
 import { memberRows, memberTable } from './memberMetrics.ts';
 import { keptEpoch, metricRows, metricWarnings, targetTable } from './metrics.ts';
 import { seconds } from './numbers.ts';
-import type { RegressionPicture, ReportData, TrainingCurves, UncertaintySection } from './reportData.ts';
+import type {
+  RegressionPicture,
+  ReportData,
+  TrainingCurves,
+  UncertaintySection,
+  WhatIf,
+} from './reportData.ts';
 import type { RowDetails } from './rowDetails.ts';
 
 const GRID = 301;
@@ -31,6 +37,8 @@ export interface ReportParts {
   readonly measured: Measured | null;
   readonly picture: RegressionPicture | null;
   readonly details?: RowDetails;
+  /** What lets the page predict; null for a page that only shows. */
+  readonly whatIf?: WhatIf | null;
   /** Rows of the summary, in place of the metrics. */
   readonly summary?: ReportData['summary'];
 }
@@ -89,6 +97,7 @@ export function runReport(parts: ReportParts): ReportData {
     ...(uncertainty === null ? {} : { uncertainty }),
     ...(diagnostics === null ? {} : { diagnostics }),
     ...parts.details,
+    ...(parts.whatIf ? { whatIf: parts.whatIf } : {}),
   };
 }
 

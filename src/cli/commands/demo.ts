@@ -15,6 +15,8 @@ import {
   setOption,
   settings,
   tensorboardOption,
+  type WhatIfFlags,
+  whatIfOption,
   withOutput,
   withRuntime,
 } from '../flags.ts';
@@ -22,7 +24,7 @@ import { note, printResult, tableText } from '../output.ts';
 import { progressBar } from '../progress.ts';
 import { type Overrides, overridden, trainAndReport } from '../trainAndReport.ts';
 
-interface DemoFlags extends RuntimeFlags, OutputFlags, Overrides, SetFlags {
+interface DemoFlags extends RuntimeFlags, OutputFlags, Overrides, SetFlags, WhatIfFlags {
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -34,6 +36,7 @@ export function demoCommand(): Command {
     .option('--force', 'replace the run that is in --out')
     .addOption(setOption())
     .addOption(tensorboardOption())
+    .addOption(whatIfOption())
     .addOption(drawsOption('posterior draws of the metrics'))
     .addOption(seedOption());
   return withOutput(withRuntime(command)).action(demo);

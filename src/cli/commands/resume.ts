@@ -16,6 +16,8 @@ import {
   movedOption,
   type OutputFlags,
   type RuntimeFlags,
+  type WhatIfFlags,
+  whatIfOption,
   withOutput,
   withRuntime,
 } from '../flags.ts';
@@ -23,7 +25,7 @@ import { note, printResult, type Row, warn } from '../output.ts';
 import { printTrained, trainAndReport } from '../trainAndReport.ts';
 import { sweep } from './sweep.ts';
 
-interface ResumeFlags extends RuntimeFlags, OutputFlags, MovedFlags {
+interface ResumeFlags extends RuntimeFlags, OutputFlags, MovedFlags, WhatIfFlags {
   readonly seed?: string;
 }
 
@@ -32,6 +34,7 @@ export function resumeCommand(): Command {
     .description('resume a training that was interrupted or killed; the result is the same')
     .argument('<run>', 'run directory, or that of a sweep')
     .addOption(movedOption())
+    .addOption(whatIfOption())
     .addOption(new Option('--seed <s>').hideHelp());
   return withOutput(withRuntime(command)).action(resume);
 }

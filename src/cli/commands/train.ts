@@ -19,12 +19,14 @@ import {
   setOption,
   settings,
   tensorboardOption,
+  type WhatIfFlags,
+  whatIfOption,
   withOutput,
   withRuntime,
 } from '../flags.ts';
 import { type Overrides, overridden, printTrained, trainAndReport } from '../trainAndReport.ts';
 
-interface TrainFlags extends RuntimeFlags, OutputFlags, Overrides, SetFlags {
+interface TrainFlags extends RuntimeFlags, OutputFlags, Overrides, SetFlags, WhatIfFlags {
   readonly out?: string;
   readonly force?: boolean;
 }
@@ -37,6 +39,7 @@ export function trainCommand(): Command {
     .option('--force', 'replace the run that is in --out')
     .addOption(setOption())
     .addOption(tensorboardOption())
+    .addOption(whatIfOption())
     .addOption(drawsOption('posterior draws of the test metrics, in place of prediction.draws'))
     .addOption(seedOption())
     .addOption(memberOption('train this member of the ensemble alone, from 0'));

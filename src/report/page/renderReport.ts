@@ -4,28 +4,36 @@
 import type { ChartSpec } from '../charts/chartSpec.ts';
 import { type ChartSection, chartSections } from '../charts/charts.ts';
 import type { LeastSure, ReportData } from '../reportData.ts';
-import { scriptSource, uplotAssets } from './assets.node.ts';
+import { predictionAssets, scriptSource, uplotAssets } from './assets.node.ts';
 import { drawCharts } from './client.ts';
 import { escapeHtml, escapeJson } from './escape.ts';
 import { STYLE } from './style.ts';
 import { chartTable, confusionCard, tableCard } from './tables.ts';
+import { connectWhatIf } from './whatIfClient.ts';
+import { whatIfSection } from './whatIfSection.ts';
 
 // Some loaders wrap inner functions in a helper named __name; the page must have one if the text asks for it.
 const START = `const __name = (f) => f;
 (${drawCharts.toString()})(document, window, uPlot, JSON.parse(document.getElementById('report-data').textContent), JSON.parse(document.getElementById('report-images').textContent));`;
 
+const START_WHAT_IF = `(${connectWhatIf.toString()})(document, varpoolInPage, JSON.parse(document.getElementById('what-if-data').textContent), document.getElementById('what-if-kernels').textContent);`;
+
 /** Sections that say how the result came about stand after those that say what it is. */
 const OF_TRAINING = ['training', 'diagnostics'];
 
 /**
- * The whole page as a string. A Content-Security-Policy in it forbids every request and every script but its own two.
+ * The whole page as a string. A Content-Security-Policy in it forbids every request and every script but its own.
  * @throws RangeError if arrays that belong together differ in length
  */
 export function renderReport(data: ReportData): string {
   const { script, style, license } = uplotAssets();
   const library = `/*!\n${license}\n*/\n${script}`;
   const sections = chartSections(data);
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src ${scriptSource(library)} ${scriptSource(START)}`;
+  const predicts = data.whatIf === undefined ? null : predictionAssets();
+  const scripts = [library, ...(predicts === null ? [] : [predicts.script])];
+  const starts = [START, ...(predicts === null ? [] : [START_WHAT_IF])];
+  const allowed = [...scripts, ...starts].map(scriptSource);
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src ${allowed.join(' ')}${predicts === null ? '' : " 'wasm-unsafe-eval'"}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -45,6 +53,7 @@ ${data.subtitle === undefined ? '' : `<p class="subtitle">${escapeHtml(data.subt
 </header>
 ${summary(data)}
 ${digest(data)}
+${data.whatIf === undefined || predicts === null ? '' : plainSection('what-if', 'What if', whatIfSection(data.whatIf, predicts))}
 ${data.members === undefined ? '' : plainSection('members', 'Members', tableCard(data.members, 'members'))}
 ${sections
   .filter(({ id }) => !OF_TRAINING.includes(id))
@@ -65,8 +74,12 @@ ${sections.length === 0 ? '' : '<p class="hint">Point at a chart for its values,
 <noscript><p>The charts need JavaScript; nothing is loaded from a network.</p></noscript>
 <script type="application/json" id="report-data">${escapeJson(sections.flatMap((one) => one.charts))}</script>
 <script type="application/json" id="report-images">${escapeJson(data.leastSure?.images ?? null)}</script>
-<script>${library}</script>
-<script>${START}</script>
+${
+  data.whatIf === undefined || predicts === null
+    ? ''
+    : `<script type="application/json" id="what-if-data">${escapeJson(data.whatIf)}</script>
+<script type="text/plain" id="what-if-kernels">${predicts.kernels}</script>\n`
+}${[...scripts, ...starts].map((script) => `<script>${script}</script>`).join('\n')}
 </body>
 </html>
 `;

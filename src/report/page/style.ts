@@ -61,6 +61,25 @@ tr.strong td, tr.strong th { font-weight: 600; color: var(--text); }
 .images figure { display: block; padding: 0; }
 .images canvas { width: 100%; image-rendering: pixelated; border-radius: 6px; display: block; }
 .images figcaption { margin: 4px 0 0; font-size: 0.78rem; }
+#what-if-fields { padding: 12px 16px; }
+.what-if { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 2fr); gap: 24px; margin-top: 12px; align-items: start; }
+.what-if-form { display: grid; gap: 8px; max-height: 480px; overflow-y: auto; padding: 2px; }
+.what-if-form label { display: grid; grid-template-columns: minmax(0, 1fr) 130px; gap: 10px; align-items: center; font-size: 0.86rem; color: var(--text-soft); overflow-wrap: anywhere; }
+.what-if-form :is(input, select) { font: inherit; width: 100%; min-width: 0; color: var(--text); background: var(--page); border: 1px solid var(--line); border-radius: 6px; padding: 5px 8px; }
+.what-if-facts { display: grid; grid-template-columns: auto auto; justify-content: start; gap: 4px 20px; margin: 0 0 14px; font-variant-numeric: tabular-nums; }
+.what-if-facts dt { color: var(--text-soft); }
+.what-if-facts dd { margin: 0; font-weight: 600; }
+.what-if-bars { list-style: none; margin: 0 0 12px; padding: 0; display: grid; gap: 4px; font-size: 0.9rem; }
+.what-if-bars li { display: grid; grid-template-columns: minmax(0, 9em) 1fr 4.5em; gap: 10px; align-items: center; font-variant-numeric: tabular-nums; }
+.what-if-bars b { text-align: right; }
+.what-if-bars progress { width: 100%; accent-color: var(--blue); }
+.what-if svg { width: 100%; display: block; font-size: 13px; }
+.what-if svg text { fill: var(--text-soft); }
+.what-if svg .band { fill: var(--blue); opacity: 0.18; }
+.what-if svg .mean { fill: none; stroke: var(--blue); stroke-width: 2.5; }
+.what-if svg .now { stroke: var(--muted); stroke-dasharray: 4 4; }
+.what-if-error { color: var(--orange); }
+@media (max-width: 720px) { .what-if { grid-template-columns: minmax(0, 1fr); } }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; }
 figure { margin: 0; padding: 16px 16px 14px; min-width: 0; display: grid; grid-template-rows: subgrid; grid-row: span 4; row-gap: 0; align-content: start; }
 figure.wide { grid-column: 1 / -1; }
