@@ -12,6 +12,9 @@ import { readServerOptions, type Server, type ServerOptions } from './options.ts
 /** Time for requests that are on their way when the last accepted one is answered. */
 const LINGER_MS = 1000;
 
+/** Looks, 10 ms apart, after which none is on its way: no connection, request or answer came between them. */
+const QUIET_LOOKS = 10;
+
 /**
  * Makes an HTTP server for fitted posteriors, by the Open Inference Protocol v2. Answers have the bits of `runtime.predict`.
  * @throws TypeError or RangeError for an option that is wrong; ConfigError where the package fastify is not installed
@@ -46,11 +49,20 @@ class HttpServer implements Server {
   #poll: NodeJS.Timeout | null = null;
   #closed: Promise<void> | null = null;
   #listening: Promise<unknown> = Promise.resolve();
+  /** Connections, requests and answers so far. */
+  #events = 0;
 
   constructor(
     readonly core: ServerCore,
     readonly app: FastifyInstance,
-  ) {}
+  ) {
+    const count = () => void this.#events++;
+    app.server.on('connection', count).on('request', (_, response) => {
+      count();
+      // Its caller may have more to ask.
+      response.once('close', count);
+    });
+  }
 
   open(): Promise<void> {
     this.#opened ??= this.#open();
@@ -95,10 +107,27 @@ class HttpServer implements Server {
     await this.#listening;
     if (this.#poll !== null) clearInterval(this.#poll);
     await core.whenIdle(core.settings.limits.drainMs);
+    await this.#refuseUntilQuiet();
     await this.#hangUp();
     await app.close();
     await core.repository.close();
     await core.runtime.close();
+  }
+
+  /**
+   * Goes on answering 503 while requests come. A connection that the system has taken and the server has not would be reset, and its
+   * caller could not know that nothing was done.
+   */
+  async #refuseUntilQuiet(): Promise<void> {
+    if (!this.app.server.listening) return;
+    const until = performance.now() + LINGER_MS;
+    let seen = -1;
+    for (let quiet = 0; quiet < QUIET_LOOKS && performance.now() < until; quiet++) {
+      if (this.#events === 0) return;
+      if (this.#events !== seen) quiet = 0;
+      seen = this.#events;
+      await new Promise((next) => setTimeout(next, 10));
+    }
   }
 
   /**

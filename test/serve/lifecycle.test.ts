@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -162,6 +163,27 @@ test('at its end a server is not ready, answers what it accepted, and refuses th
       connect(Number(port), hostname, () => resolve('connected')).on('error', reject),
     ),
   ).rejects.toThrow(/ECONNREFUSED/);
+});
+
+test('a caller who is answered while the server ends, and comes back at once, is told of the end', async () => {
+  const server = await start({ batching: { delayMs: 300 } });
+  const ask = () =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const url = `${server.url}/v2/models/pair/infer`;
+      const sent = httpRequest(url, { method: 'POST', agent: false }, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode));
+      });
+      sent.once('error', reject).end(JSON.stringify(request(rowsFor('pair', 1))));
+    });
+  const accepted = ask();
+  await until(async () =>
+    /^varpool_requests_under_way 1$/m.test(await (await fetch(`${server.url}/metrics`)).text()),
+  );
+  const closed = server.close();
+  expect(await accepted).toBe(200);
+  // On a connection of its own, which a closed port would not take.
+  expect(await ask()).toBe(503);
+  await closed;
 });
 
 describe('varpool serve', () => {

@@ -1,9 +1,25 @@
 // @ts-check
-// A server in a process of its own, whose parent asks for its memory: argv[2] is the options of createServer as JSON, without models. The model
+// A server in a process of its own, whose parent asks for its memory and for the death of its threads: argv[2] is the options of createServer as JSON, without models. The model
 // `pair` has two inputs and two outputs; `mnist` is of the size of MNIST's, with made-up weights.
 
-import { build, createRuntime } from '../../../dist/index.js';
-import { createServer } from '../../../dist/serve/index.js';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+
+// Threads of sessions, so that one can be killed.
+const threads = new Set();
+const workerThreads = createRequire(import.meta.url)('node:worker_threads');
+const { Worker } = workerThreads;
+workerThreads.Worker = class extends Worker {
+  /** @param {any[]} given */
+  constructor(...given) {
+    super(...given);
+    if (given[1]?.name !== 'varpool-session') return;
+    threads.add(this);
+    this.once('exit', () => threads.delete(this));
+  }
+};
+syncBuiltinESMExports();
+const { build, createRuntime } = await import('../../../dist/index.js');
+const { createServer } = await import('../../../dist/serve/index.js');
 
 const options = JSON.parse(process.argv[2] ?? '{}');
 const runtime = createRuntime({ workers: 1, seed: 'serve', backend: options.backend ?? 'auto' });
@@ -23,7 +39,13 @@ const { mnist: _, ...rest } = options;
 const server = await createServer({ models, port: 0, ...rest });
 const { port } = await server.listen();
 process.send?.({ port });
-process.on('message', () => {
+process.on('message', (what) => {
+  if (what === 'kill') {
+    const [first] = threads;
+    void first?.terminate();
+    process.send?.({ threads: threads.size });
+    return;
+  }
   globalThis.gc?.();
   process.send?.({ rss: process.memoryUsage().rss / 2 ** 20 });
 });
