@@ -31,6 +31,17 @@ const PLACES = new Set(
 /** Fields that say what is written down on the way: no bit of the result depends on them. */
 const HABITS = new Set(['checkpoint', 'logging', 'training.diagnostics']);
 
+/** The fields of a config that decide the result of its run. */
+export function decidingFields(values: ConfigRecord['values'], path = ''): ConfigRecord['values'] {
+  const fields = Object.entries(values).flatMap(([key, value]) => {
+    const field = path === '' ? key : `${path}.${key}`;
+    if (HABITS.has(field) || (PLACES.has(field) && typeof value === 'string')) return [];
+    const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return [[key, isMap ? decidingFields(value, field) : value] as const];
+  });
+  return Object.fromEntries(fields);
+}
+
 /**
  * The first field in which two configs differ, in the order of the first; null where the same follows from both. Files that lie
  * elsewhere, and other things kept on the way, are no difference.

@@ -7,6 +7,8 @@ import type { AnyPosterior } from '../../core/posterior.ts';
 import type { FileProvenance } from '../../data/dataset.ts';
 import type { LoadedData } from '../../data/load.ts';
 import { CheckpointError, ConfigError, DivergedError } from '../../errors.ts';
+import { EXECUTORS } from '../../jobs/executors/index.ts';
+import type { Job } from '../../jobs/job.ts';
 import { oneLine } from '../../messages.ts';
 import { kernelBuild } from '../../platform/node/kernelFile.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -15,6 +17,7 @@ import { isManifest } from '../manifest/manifest.ts';
 import { currentPlatform, varpoolVersion } from '../provenance.ts';
 import { type PreparedRun, trainingData } from '../run/data.ts';
 import { createRun, RUN_FILES } from '../run/directory.ts';
+import { runJob } from '../run/job.ts';
 import { openResume, type ResumePoint } from '../run/resume.ts';
 import { trainRun } from '../run/train.ts';
 import type { Sweep, SweepCell } from './cells.ts';
@@ -38,6 +41,12 @@ interface KeyedCell {
   readonly key: string;
 }
 
+/** What a cell takes, and the job that makes it. */
+interface Plan {
+  readonly need: Need;
+  readonly job: Job;
+}
+
 /**
  * Runs all cells that have not ended yet, and returns how each cell did, in the order of the cells.
  * @throws ConfigError or DataError before anything runs; the signal's reason, with every result so far on the disk
@@ -53,7 +62,12 @@ export async function runSweep(
   const cells = sweep.cells.map((cell) => ({ cell, key: directory.key(cell.config) }));
   refuseTwins(cells, sweep.file);
   // All of them, so that nothing runs when one cannot.
-  const needs = new Map(cells.map((keyed) => [keyed, need(data.prepared(keyed.cell, sweep.file))]));
+  const plans = new Map(
+    cells.map((keyed) => {
+      const prepared = data.prepared(keyed.cell, sweep.file);
+      return [keyed, { need: need(prepared), job: runJob(prepared) }];
+    }),
+  );
   const kernels = runtime.backend === 'reference' ? null : await kernelBuild();
   const first = startManifest(sweep, directory, runtime, kernels, data.provenance);
   refuseChanges(directory, first);
@@ -68,29 +82,37 @@ export async function runSweep(
       failed: [...ended.values()].filter((result) => result.status !== 'finished').length,
       wallSeconds: first.wallSeconds + (performance.now() - started) / 1000,
     });
-  const needOf = (cell: KeyedCell) => needs.get(cell) as Need;
+  const planOf = (cell: KeyedCell) => plans.get(cell) as Plan;
   // The longest first: then the last ones to end are short, and no worker waits long for them.
-  const todo = cells.filter(({ cell }) => !ended.has(cell)).sort((a, b) => needOf(b).work - needOf(a).work);
-  const lane = async () => {
-    for (let next = todo.shift(); next !== undefined && !signal?.aborted; next = todo.shift()) {
-      const prepared = () => data.prepared((next as KeyedCell).cell, sweep.file);
-      const result = await runCell(next, prepared, directory, runtime, { signal, onWarning });
-      if (result === null) return;
-      try {
-        directory.append(result);
-      } catch (error) {
-        // What cannot be written down need not be trained.
-        todo.length = 0;
-        throw error;
-      }
-      ended.set(next.cell, result);
-      onCell?.(next.cell, result, ended.size);
-    }
+  const todo = cells
+    .filter(({ cell }) => !ended.has(cell))
+    .sort((a, b) => planOf(b).need.work - planOf(a).need.work);
+  const jobs = new Map(todo.map((keyed) => [planOf(keyed).job, keyed]));
+  const cellOf = (job: Job) => jobs.get(job) as KeyedCell;
+  const train = (job: Job) => {
+    const keyed = cellOf(job);
+    const prepared = () => data.prepared(keyed.cell, sweep.file);
+    return runCell(keyed, prepared, directory, runtime, { signal, onWarning });
   };
-  const lanes = Array.from({ length: lanesFor(todo.map(needOf), runtime.workers) }, lane);
-  const failed = (await Promise.allSettled(lanes)).find((settled) => settled.status === 'rejected');
-  note(ended.size === cells.length ? 'finished' : 'interrupted');
-  if (failed !== undefined) throw failed.reason;
+  // Cells whose results cannot be written down are not trained.
+  const onResult = (job: Job, result: CellResult | null) => {
+    if (result === null) return;
+    directory.append(result);
+    const { cell } = cellOf(job);
+    ended.set(cell, result);
+    onCell?.(cell, result, ended.size);
+  };
+  const executor = EXECUTORS.local(
+    lanesFor(
+      todo.map((cell) => planOf(cell).need),
+      runtime.workers,
+    ),
+  );
+  try {
+    await executor.execute([...jobs.keys()], train, { signal, onResult });
+  } finally {
+    note(ended.size === cells.length ? 'finished' : 'interrupted');
+  }
   signal?.throwIfAborted();
   return new Map(cells.map(({ cell }) => [cell, ended.get(cell) as CellResult]));
 }
