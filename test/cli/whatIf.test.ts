@@ -24,7 +24,10 @@ beforeAll(() => {
     'table.yaml',
     `{ kind: csv, path: table.csv, target: price, columns: ${columns}, testFraction: 0.2 }`,
   );
-  writeFileSync(join(dir, 'wide.csv'), Array.from({ length: 20 }, (_, r) => `${Array(42).fill(r).join(',')}\n`).join(''));
+  writeFileSync(
+    join(dir, 'wide.csv'),
+    Array.from({ length: 20 }, (_, r) => `${Array(42).fill(r).join(',')}\n`).join(''),
+  );
   writeConfig(dir, 'wide.yaml', '{ kind: csv, path: wide.csv, target: 41, header: false }');
 });
 
