@@ -72,7 +72,7 @@ async function pitOf(
     const one =
       counts === null
         ? mixturePit(values, noiseScale ?? [], y.data, noise ?? undefined, y.columns)
-        : countPit(values, y.data, counts);
+        : countPit(values, noiseScale ?? [], y.data, counts);
     for (let i = 0; i < pit.length; i++) pit[i] += one[i];
     draws++;
   }
@@ -109,7 +109,7 @@ export async function regressionBands(
       ['epistemic', 0],
       ['total', noises],
     ] as const) {
-      if (counts !== null && kind === 'total') countQuantiles(out, levels, draws, counts);
+      if (counts !== null && kind === 'total') countQuantiles(out, levels, draws, noises, counts);
       else mixtureQuantiles(out, levels, draws, scale, noise ?? undefined);
       bands[kind].lower.push(out[0]);
       bands[kind].upper.push(out[1]);

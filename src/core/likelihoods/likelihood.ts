@@ -64,8 +64,8 @@ export interface Likelihood {
   // — training —
 
   /**
-   * Standard deviation, or another unit of the noise, of each output in the units the network is trained in: a number, or `learned` as a
-   * point parameter beside q; null where the likelihood has none.
+   * Standard deviation, or another unit of the noise, of each output in the units the network is trained in, or what counts have besides their
+   * mean: a number, or `learned` as a point parameter beside q; null where the likelihood has none.
    */
   readonly scale: number | 'learned' | null;
   loss(kernels: Kernels, at: LossAddresses, outputs: number, rows: number, scale: number): void;

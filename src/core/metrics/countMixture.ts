@@ -6,11 +6,12 @@ import { rowsOf } from './checks.ts';
 
 /**
  * −log of the predictive mass of each row's target vector, in nats: log S − logsumexp_s Σ_k log P(target_rk; mean_srk).
- * means [S, rows, K], targets [rows, K] → [rows]
+ * means [S, rows, K], scales [K], or none, targets [rows, K] → [rows]
  * @param tally receives each row's terms, whose exp is proportional to the masses of its draws
  */
 export function countNll(
   means: ArrayLike<number>,
+  scales: ArrayLike<number>,
   targets: ArrayLike<number>,
   K: number,
   { logMass }: CountDistribution,
@@ -22,7 +23,8 @@ export function countNll(
   return Float64Array.from({ length: rows }, (_, r) => {
     for (let s = 0; s < S; s++) {
       let sum = 0;
-      for (let k = 0; k < K; k++) sum += logMass(targets[r * K + k], means[s * targets.length + r * K + k]);
+      for (let k = 0; k < K; k++)
+        sum += logMass(targets[r * K + k], means[s * targets.length + r * K + k], scales[k]);
       exponents[s] = sum;
     }
     const logSum = logSumExp(exponents);
@@ -33,19 +35,21 @@ export function countNll(
 
 /**
  * Mid-point of the jump of the mixture's CDF at each target: pit = 1/S·Σ_s ½(F(target − 1) + F(target)), whose mean is ½ if predictions are
- * calibrated. means [S, rows, K], targets [rows, K] → [rows, K]
+ * calibrated. means [S, rows, K], scales [K], or none, targets [rows, K] → [rows, K]
  */
 export function countPit(
   means: ArrayLike<number>,
+  scales: ArrayLike<number>,
   targets: ArrayLike<number>,
   { cdf }: CountDistribution,
 ): Float64Array {
   const S = means.length / targets.length;
   return Float64Array.from(targets, (n, i) => {
+    const scale = scales[i % scales.length];
     let sum = 0;
     for (let s = 0; s < S; s++) {
       const mean = means[s * targets.length + i];
-      sum += 0.5 * (cdf(n - 1, mean) + cdf(n, mean));
+      sum += 0.5 * (cdf(n - 1, mean, scale) + cdf(n, mean, scale));
     }
     return sum / S;
   });
@@ -57,17 +61,19 @@ const MOST = 2 ** 53;
 /**
  * Fills out[l] with the smallest count whose CDF in the mixture of `means` reaches levels[l], by bisection between whole numbers; Infinity for
  * level 1.
+ * @param scales of each draw, [S]
  */
 export function countQuantiles(
   out: Float64Array | Float32Array,
   levels: ArrayLike<number>,
   means: ArrayLike<number>,
+  scales: ArrayLike<number>,
   { cdf }: CountDistribution,
 ): void {
   const S = means.length;
   const reaches = (n: number, level: number) => {
     let sum = 0;
-    for (let s = 0; s < S; s++) sum += cdf(n, means[s]);
+    for (let s = 0; s < S; s++) sum += cdf(n, means[s], scales[s]);
     return sum >= level * S;
   };
   for (let l = 0; l < levels.length; l++) {

@@ -119,8 +119,9 @@ export function fillQuantiles(into: readonly LevelQuantiles[], chunk: Predictive
   const common = noises === K ? Array.from({ length: K }, (_, k) => scalesAt(k)) : null;
   for (let i = 0; i < perDraw; i++) {
     for (let s = 0; s < draws; s++) sample[s] = values[s * perDraw + i];
-    if (chunk.counts !== null) countQuantiles(out, levels, sample, chunk.counts);
-    else mixtureQuantiles(out, levels, sample, common?.[i % K] ?? scalesAt(i), chunk.shape ?? undefined);
+    const scales = common?.[i % K] ?? scalesAt(i);
+    if (chunk.counts !== null) countQuantiles(out, levels, sample, scales, chunk.counts);
+    else mixtureQuantiles(out, levels, sample, scales, chunk.shape ?? undefined);
     for (const [q, quantile] of into.entries()) quantile.values[chunk.firstRow * K + i] = out[q];
   }
 }

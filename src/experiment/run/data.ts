@@ -87,8 +87,8 @@ export function prepareRun(
   }
   const { likelihood, prior, model } = config;
   const columns = targets.kind === 'labels' ? targets.classNames.length : targets.values.columns;
-  const { scale, heads = 1 } = createLikelihood(likelihood);
-  if (typeof scale === 'number' && columns > 1 && config.data.standardize === 'both') {
+  const { scale, heads = 1, onScale } = createLikelihood(likelihood);
+  if (typeof scale === 'number' && onScale && columns > 1 && config.data.standardize === 'both') {
     throw new ConfigError(
       `${where}: likelihood.scale: expected learned for ${columns} standardized targets, got ${scale} — or set data.standardize to features`,
     );

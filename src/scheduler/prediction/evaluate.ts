@@ -105,20 +105,14 @@ async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matri
     const [ownNll, ownPit] =
       counts === null
         ? [mixtureNll(values, noise, targets, add, shape, K), mixturePit(values, noise, targets, shape, K)]
-        : [countNll(values, targets, K, counts, add), countPit(values, targets, counts)];
+        : [countNll(values, noise, targets, K, counts, add), countPit(values, noise, targets, counts)];
     for (let k = 0; targetNll !== null && k < K; k++) {
       const [own, aims] = [columnOf(values, k, K), columnOf(targets, k, K)];
+      const scales = noise.length > K ? columnOf(noise, k, K) : noise.subarray(k, k + 1);
       const each =
         counts === null
-          ? mixtureNll(
-              own,
-              noise.length === K ? [noise[k]] : columnOf(noise, k, K),
-              aims,
-              undefined,
-              shape,
-              1,
-            )
-          : countNll(own, aims, 1, counts);
+          ? mixtureNll(own, scales, aims, undefined, shape, 1)
+          : countNll(own, scales, aims, 1, counts);
       for (let r = 0; r < each.length; r++) targetNll[(chunk.firstRow + r) * K + k] = each[r];
     }
     nll.set(ownNll, chunk.firstRow);

@@ -23,20 +23,20 @@ describe('mixtures', () => {
     const levels = [1e-9, 0.05, 0.5, 0.95, 0.999];
     const want = new Float64Array(5).fill(-1);
     for (let n = 0; n < 60; n++) {
-      expect(countNll(MEANS, [n], 1, counts)[0]).toBeCloseTo(-Math.log(mass(n)), 9);
-      expect(countPit(MEANS, [n], counts)[0]).toBeCloseTo(below + mass(n) / 2, 11);
+      expect(countNll(MEANS, [], [n], 1, counts)[0]).toBeCloseTo(-Math.log(mass(n)), 9);
+      expect(countPit(MEANS, [], [n], counts)[0]).toBeCloseTo(below + mass(n) / 2, 11);
       below += mass(n);
       for (const [l, level] of levels.entries()) if (want[l] < 0 && below >= level) want[l] = n;
     }
-    countQuantiles(out, levels, MEANS, counts);
+    countQuantiles(out, levels, MEANS, [], counts);
     expect([...out]).toEqual([...want]);
-    countQuantiles(out, [1], MEANS, counts);
+    countQuantiles(out, [1], MEANS, [], counts);
     expect(out[0]).toBe(Infinity);
   });
 
   test('outputs of a row multiply, draws are averaged', () => {
     // [draws 2, rows 1, outputs 2]
-    const nll = countNll([1, 2, 3, 4], [2, 5], 2, counts);
+    const nll = countNll([1, 2, 3, 4], [], [2, 5], 2, counts);
     const p = (n: number, mean: number) => Math.exp(poissonLogMass(n, mean));
     expect(nll[0]).toBeCloseTo(-Math.log((p(2, 1) * p(5, 2) + p(2, 3) * p(5, 4)) / 2), 12);
   });
