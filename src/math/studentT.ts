@@ -1,13 +1,12 @@
 // Student's t distribution in float64 with the same bits on every engine: density, cdf and quantile for any number of degrees of freedom.
 // Relative accuracy is 1e-13 or better, tails included, for df from 0.1 to 1000 (test/math/studentT.test.ts); NaN in gives NaN out.
 
+import { betaFraction } from './betaFraction.ts';
 import { exp, log, log1p, normalQuantile } from './float64.ts';
 
 const HALF_LOG_PI = 0.5723649429247001;
 /** From here on t² may overflow and df/t² is nothing beside 1. */
 const FAR = 1e100;
-/** Terms of the continued fraction: 10 to 60 are used. */
-const MAX_TERMS = 1000;
 const MAX_STEPS = 100;
 
 /**
@@ -41,29 +40,6 @@ export function logOnePlusSquare(t: number, df: number): number {
 /** Γ((df + 1)/2) / (sqrt(df·π)·Γ(df/2))·(1 + t²/df)^(−(df + 1)/2). */
 export function studentTPdf(t: number, df: number): number {
   return exp(-(0.5 * (df + 1) * logOnePlusSquare(t, df) + studentTLogNormalizer(df)));
-}
-
-/**
- * The continued fraction of the incomplete beta function, I_x(a, b) = x^a·(1 − x)^b / (a·B(a, b))·fraction, for x < (a + 1)/(a + b + 2),
- * by Lentz's method (DLMF 8.17.22).
- */
-function betaFraction(x: number, a: number, b: number): number {
-  let c = 1;
-  let d = 1 / (1 - ((a + b) * x) / (a + 1));
-  let value = d;
-  for (let m = 1; m < MAX_TERMS; m++) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / (1 + even * d);
-    c = 1 + even / c;
-    value *= d * c;
-    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / (1 + odd * d);
-    c = 1 + odd / c;
-    const factor = d * c;
-    value *= factor;
-    if (Math.abs(factor - 1) < 1e-16) break;
-  }
-  return value;
 }
 
 /** Whether a tail is a fraction of its own; nearer to 0 it is what P(0 < T < t) leaves of ½. */
