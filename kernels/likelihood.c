@@ -87,6 +87,55 @@ void KERNEL(poisson_f32)(BASE
   }
 }
 
+INLINE vf four(vf v, float from) {
+  return (((v + from) * (v + (from + 1.0f))) * (v + (from + 2.0f))) * (v + (from + 3.0f));
+}
+
+/** log(Γ(n + r)/Γ(r)) − n·log r and, unless 0, ψ(n + r) − ψ(r), by Stirling's series at r + 8 and differences that cancel nothing. */
+INLINE vf rising(vf n, vf r, vf alpha, vf *psi) {
+  vf x = r + 8.0f, a = 1.0f / x, aa = a * a;
+  vf b = 1.0f / (n + x), bb = b * b, ab = b * a;
+  vf p = (n * a) * b;
+  vf three = (ab + aa) + bb;
+  vf fifth = (three * aa) + ((ab + bb) * bb);
+  vf series = p * ((0.0833333358f - three * 0.00277777785f) + fifth * 0.000793650805f);
+  vf grow = log1p_nonnegative(n * a);
+  vf s = n + r;
+  vf ratio = log_any(four(r, 0.0f) / four(s, 0.0f)) + log_any(four(r, 4.0f) / four(s, 4.0f));
+  vf lift = log1p_nonnegative(alpha * 8.0f);
+  if (psi) {
+    vf sum = splat(0.0f);
+    for (int j = 0; j < 8; j++) sum = sum + n / ((s + (float)j) * (r + (float)j));
+    vf even = ((bb * bb) + (bb * aa)) + (aa * aa);
+    vf rest = (0.0833333358f - (bb + aa) * 0.00833333377f) + even * 0.0039682542f;
+    *psi = ((sum + grow) + p * 0.5f) + (p * (b + a)) * rest;
+  }
+  return ((((n + x) - 0.5f) * grow - n) - series) + (n * lift + ratio);
+}
+
+void KERNEL(negative_binomial_f32)(BASE
+    ptr loss, ptr gradient, ptr scaleGradient, ptr logMeans, ptr targets, ptr inverse,
+    uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {
+  EACH_PLACE(o, stride, rows) {
+    vf sum = splat(0.0f);
+    for (uint32_t k = 0; k < outputs; k++) {
+      uintptr_t i = input_at(o) + k * LANES;
+      vf r = at_most(at_least(splat(F32(inverse)[k]), splat(0x1p-20f)), splat(0x1p20f));
+      vf alpha = 1.0f / r, psi;
+      vf y = load(F32(logMeans) + i), n = load(F32(targets) + i);
+      vf mean = exp_any(y), u = mean * alpha;
+      vf spread = log1p_nonnegative(u);
+      vf log = rising(n, r, alpha, scaleGradient ? &psi : 0);
+      sum = sum + (((n + r) * spread - n * y) - log);
+      vf error = (mean - n) * (1.0f / (u + 1.0f));
+      if (gradient) store(F32(gradient) + i, keep(o.mask, error * scale));
+      if (scaleGradient)
+        store(F32(scaleGradient) + i, keep(o.mask, (((psi - spread) * r + error) * r) * scale));
+    }
+    store(F32(loss) + row_at(o), keep(o.mask, sum));
+  }
+}
+
 void KERNEL(gaussian_f32)(BASE
     ptr loss, ptr gradient, ptr scaleGradient, ptr mean, ptr targets,
     ptr inverse, ptr logScale, uint32_t outputs, uint32_t stride, uint32_t rows, float scale) {

@@ -411,6 +411,21 @@ export const KERNELS = {
     result: 'void',
   },
 
+  /**
+   * Counts of mean exp(y) and variance mean + mean²/r, r = inverse_k between 2^-20 and 2^20, alpha = 1/r: loss = Σ_k (n + r)·log1p(alpha·mean) −
+   * n·y − rising, which leaves out log(n!); rising = Σ_{j<n} log(1 + alpha·j) by Stirling's series at r + 8. Gradient ((mean − n)/(1 +
+   * alpha·mean))·scale; scaleGradient, unless 0, with respect to alpha: (r·(r·(ψ(n + r) − ψ(r) − log1p(alpha·mean)) + gradient / scale))·scale,
+   * ψ likewise. Every operation is in `reference/referenceOutputs.ts`; the rest as in gaussian_f32.
+   */
+  negative_binomial_f32: {
+    args: [
+      'address loss gradient scaleGradient logMeans targets inverse',
+      'size outputs stride rows',
+      'f32 scale',
+    ],
+    result: 'void',
+  },
+
   // Predictive statistics.
 
   /** out = exp(x), of x > 0 as 1/exp(−x); out may be x. [rows, 16] */

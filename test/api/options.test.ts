@@ -117,7 +117,7 @@ describe('train', () => {
     ],
     [
       { likelihood: 'weibull' },
-      'train: likelihood: expected categorical, bernoulli, gaussian, heteroscedastic, poisson or studentT, by name or as a map with kind and options, got "weibull" — change it',
+      'train: likelihood: expected categorical, bernoulli, gaussian, heteroscedastic, negativeBinomial, poisson or studentT, by name or as a map with kind and options, got "weibull" — change it',
     ],
     [
       { likelihood: { kind: 'gaussian', scale: 0 } },

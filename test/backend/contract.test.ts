@@ -515,6 +515,12 @@ describe.each(UNDER_TEST)('$name', (factory) => {
           [s(0), s(1), s(2), s(3), k, stride, rows, 0.1],
           [...loss(), ...at(1, stride, k)],
         );
+        pair.run('negative_binomial_f32', [s(0), 0, 0, s(2), s(3), s(6), k, stride, rows, 0.1], loss());
+        pair.run(
+          'negative_binomial_f32',
+          [s(0), s(1), s(4), s(2), s(3), s(6), k, stride, rows, 0.1],
+          [...loss(), ...at(1, stride, k), ...at(4, stride, k)],
+        );
         pair.run('softmax_f32', [s(1), 0, s(2), k, stride, panels], at(1, stride, k));
         pair.run('softmax_f32', [s(1), s(0), s(2), k, stride, panels], [...loss(), ...at(1, stride, k)]);
       });

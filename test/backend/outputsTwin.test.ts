@@ -107,6 +107,74 @@ describe('likelihoods', () => {
     );
   });
 
+  test.each([1e-5, 0.01, 0.3, 2, 30, 4000])(
+    'negative binomial of dispersion %d, with its gradient',
+    (alpha) => {
+      const k = 2;
+      const logMeans = table(k, ROWS, 1.5);
+      const targets = table(k, ROWS, 5).map((row) => row.map((v) => Math.floor(Math.abs(v))));
+      // Where Stirling's series begins, and large counts.
+      [targets[0][0], targets[0][1], targets[0][2], targets[1][0]] = [0, 1, 40, 3000];
+      logMeans[1][0] = Math.fround(Math.log(2000));
+      const dispersions = [Math.fround(alpha), Math.fround(2 * alpha)];
+      const [loss, gradient] = [memory.floats(PADDED), memory.floats(k * PADDED)];
+      const scaleGradient = memory.floats(k * PADDED);
+      const inverse = memory.floats(dispersions.map((d) => 1 / d));
+      const at = [
+        loss,
+        gradient,
+        scaleGradient,
+        place(logMeans),
+        place(targets),
+        inverse,
+        k,
+        k,
+        ROWS,
+        0.5,
+      ] as const;
+      memory.kernels.negative_binomial_f32(...at);
+      const of = (y: number, n: number, d: number) => {
+        let rising = 0;
+        for (let i = 0; i < n; i++) rising += Math.log1p(d * i);
+        return (n + 1 / d) * Math.log1p(d * Math.exp(y)) - n * y - rising;
+      };
+      for (let j = 0; j < ROWS; j++) {
+        const y = column(logMeans, j);
+        const n = targets.map((row) => row[j]);
+        // A loss is a sum of terms of the size of n·log(mean), of which each has its rounding.
+        const size = 1 + n.reduce((sum, v, i) => sum + v * (1 + Math.abs(y[i])) + Math.exp(y[i]), 0);
+        const want = y.reduce((sum, v, i) => sum + of(v, n[i], dispersions[i]), 0);
+        close(memory.read(loss, PADDED)[j], want, 1e-6, 2e-6 * size, `loss ${j}`);
+        for (let i = 0; i < k; i++) {
+          const mean = Math.exp(y[i]);
+          const error = (mean - n[i]) / (1 + dispersions[i] * mean);
+          close(memory.get(gradient, k, i, j), 0.5 * error, 2e-6, 1e-6 * mean, `gradient (${i}, ${j})`);
+          // d/dα by its terms, Σ_{m<n} −m/(1 + αm) and the rest: r²(ψ(n + r) − ψ(r)) − nr = −Σ m/(1 + αm).
+          let slope = 0;
+          for (let m = 0; m < n[i]; m++) slope -= m / (1 + dispersions[i] * m);
+          const d = dispersions[i];
+          const share = d * mean;
+          const bracket =
+            share < 1e-3
+              ? (0.5 - share / 3 + (share * share) / 4) * mean * mean
+              : -Math.log1p(share) / (d * d) + mean / d;
+          // r·mean/(1 + u) + n·mean/(1 + u) − r²·log1p(u), with mean/(α(1 + u)) = mean/α − mean²/(1 + u).
+          slope += bracket - (mean * mean) / (1 + share) + (n[i] * mean) / (1 + share);
+          // A difference of r²·(about (n + mean)/r), each good to 1e-6 of itself.
+          const roundings = (2e-6 * (n[i] + mean)) / d + 1e-5 * (n[i] + mean) ** 2;
+          close(
+            memory.get(scaleGradient, k, i, j),
+            0.5 * slope,
+            1e-5,
+            roundings,
+            `scale gradient (${i}, ${j})`,
+          );
+        }
+      }
+      for (let j = ROWS; j < PADDED; j++) expect(memory.read(loss, PADDED)[j]).toBe(0);
+    },
+  );
+
   test('exp, over the range of float32', () => {
     const x = Array.from({ length: 25 * LANES }, (_, i) => Math.fround(-87 + (i * 174) / 399));
     const out = memory.floats(25 * LANES);

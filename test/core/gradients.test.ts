@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { ACTIVATIONS, type Activation } from '../../src/backend/backend.ts';
 import { referenceFactory } from '../../src/backend/reference/reference.ts';
 import type { KlWeightingSpec } from '../../src/core/klWeightings/index.ts';
+import { createLikelihood } from '../../src/core/likelihoods/index.ts';
 import type { LikelihoodSpec, Model } from '../../src/core/model.ts';
 import { batchRows, type TrainingProblem } from '../../src/core/training/problem.ts';
 import { wasmFactory } from '../../src/platform/node/backends.ts';
@@ -42,6 +43,8 @@ const LIKELIHOODS: ReadonlyArray<{ likelihood: LikelihoodSpec; K: number }> = [
   { likelihood: { kind: 'gaussian', scale: 'learned' }, K: 1 },
   { likelihood: { kind: 'gaussian', scale: 'learned' }, K: 2 },
   { likelihood: { kind: 'poisson' }, K: 2 },
+  { likelihood: { kind: 'negativeBinomial', dispersion: 0.7 }, K: 2 },
+  { likelihood: { kind: 'negativeBinomial', dispersion: 'learned' }, K: 2 },
   { likelihood: { kind: 'heteroscedastic' }, K: 2 },
   { likelihood: { kind: 'heteroscedastic' }, K: 6 },
   { likelihood: { kind: 'studentT', df: 1.5, scale: 0.7 }, K: 2 },
@@ -89,7 +92,8 @@ CASES.push(
 );
 
 function describeCase(c: Case): string {
-  const options = 'scale' in c.likelihood ? ` scale ${c.likelihood.scale}` : '';
+  const scale = createLikelihood(c.likelihood).scale;
+  const options = scale === null ? '' : ` scale ${scale}`;
   const df = 'df' in c.likelihood ? ` df ${c.likelihood.df}` : '';
   return `${c.activations.join('/')} ${c.likelihood.kind}${df}${options}, ${c.widths.join('-')}, S ${c.draws}, B ${c.batchSize} of ${c.rowCount}, step ${c.step}`;
 }
@@ -128,7 +132,7 @@ function dataOf(c: Case): { x: Float32Array; y: Float32Array } {
   const x = testNormals(c.rowCount * c.widths[0], 1);
   const y = testNormals(c.rowCount * (kind === 'categorical' ? 1 : K), 2).map((value) => {
     if (kind === 'categorical') return Math.floor(Math.abs(value) * 1000) % K;
-    if (kind === 'poisson') return Math.floor(Math.abs(value) * 4);
+    if (kind === 'poisson' || kind === 'negativeBinomial') return Math.floor(Math.abs(value) * 4);
     return kind === 'bernoulli' ? (value > 0 ? 1 : 0) : value;
   });
   return { x, y };
@@ -196,7 +200,7 @@ function play(c: Case, backend: 'wasm' | 'reference' = 'wasm'): Scene {
     harness.put(harness.memory.rho, l, layer.rho);
   }
   const K = problem.model.outputSize;
-  const scale = 'scale' in problem.likelihood ? problem.likelihood.scale : null;
+  const { scale } = createLikelihood(problem.likelihood);
   const learned = scale === 'learned';
   const rawScale = learned ? Float64Array.from({ length: K }, (_, k) => 0.3 - 0.9 * k) : null;
   if (rawScale !== null) {
@@ -323,6 +327,16 @@ function autodiff({ twin, batch, noise }: Scene): Gradients & { objective: numbe
             loss = tf.add(tf.add(tf.mul(0.5, square), tf.log(scale)), 0.5 * Math.log(2 * Math.PI));
           } else if (twin.likelihood === 'bernoulli') {
             loss = tf.sub(tf.softplus(y), tf.mul(targets, y));
+          } else if (twin.likelihood === 'negativeBinomial') {
+            const dispersion = raw === null ? tf.tensor1d(Float32Array.from(twin.scale!)) : tf.softplus(raw);
+            const spread = tf.log1p(tf.mul(dispersion, tf.exp(y)));
+            loss = tf.sub(tf.mul(tf.add(targets, tf.div(1, dispersion)), spread), tf.mul(targets, y));
+            // Σ_{n<target} log(1 + dispersion·n), the sum taken by a mask over n.
+            const most = batch.y.reduce((a, b) => Math.max(a, b), 1);
+            for (let n = 0; n < most; n++) {
+              const counts = tf.cast(tf.greater(targets, n), 'float32');
+              loss = tf.sub(loss, tf.mul(counts, tf.log1p(tf.mul(dispersion, n))));
+            }
           } else if (twin.likelihood === 'poisson') {
             loss = tf.sub(tf.exp(y), tf.mul(targets, y));
           } else {
@@ -385,7 +399,9 @@ describe.each(CASES.map((c) => ({ name: describeCase(c), c })))('$name', ({ c })
     expect(scene.batch.rows).toBe(batchRows(scene.problem, c.step));
     // An exponential carries an error of the output over, times the rate, and an output that is a scale times z²; TensorFlow.js is float32
     // as well, and its erf counts there.
-    const factor = { poisson: 5, heteroscedastic: 20 } as Readonly<Record<string, number>>;
+    const factor = { poisson: 5, negativeBinomial: 5, heteroscedastic: 20 } as Readonly<
+      Record<string, number>
+    >;
     const lossTolerance = (factor[scene.twin.likelihood] ?? 1) * LOSS_TOLERANCE;
     expect(Math.abs(scene.loss - nll) / (1 + Math.abs(nll))).toBeLessThan(lossTolerance);
 

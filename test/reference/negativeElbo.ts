@@ -19,7 +19,14 @@ export interface TwinLayer {
 
 export interface TwinProblem {
   readonly layers: readonly TwinLayer[];
-  readonly likelihood: 'categorical' | 'bernoulli' | 'gaussian' | 'heteroscedastic' | 'poisson' | 'studentT';
+  readonly likelihood:
+    | 'categorical'
+    | 'bernoulli'
+    | 'gaussian'
+    | 'heteroscedastic'
+    | 'negativeBinomial'
+    | 'poisson'
+    | 'studentT';
   /** studentT: degrees of freedom. */
   readonly df: number | null;
   /** gaussian, studentT: scale per output. */
@@ -157,6 +164,10 @@ function rowLoss(problem: TwinProblem, outputs: Float64Array, batch: TwinBatch, 
     } else if (problem.likelihood === 'poisson') {
       // Without log(target!), which the loss of a step leaves out.
       loss += Math.exp(z[k]) - target * z[k];
+    } else if (problem.likelihood === 'negativeBinomial') {
+      const dispersion = problem.rawScale === null ? problem.scale![k] : softplus(problem.rawScale[k]);
+      loss += (target + 1 / dispersion) * Math.log1p(dispersion * Math.exp(z[k])) - target * z[k];
+      for (let n = 0; n < target; n++) loss -= Math.log1p(dispersion * n);
     } else if (problem.likelihood === 'heteroscedastic') {
       const scale = softplus(z[K + k]) + 2 ** -20;
       loss += Math.log(scale) + 0.5 * ((target - z[k]) / scale) ** 2 + 0.5 * Math.log(2 * Math.PI);

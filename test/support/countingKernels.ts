@@ -63,6 +63,8 @@ const COSTS: { readonly [K in KernelName]?: (call: Named<K>) => Cost } = {
   student_t_f32: ({ gradient, scaleGradient, outputs, rows }) =>
     each(outputs * rows, 2 + (gradient === 0 ? 0 : 1) + (scaleGradient === 0 ? 0 : 1), 20),
   poisson_f32: ({ gradient, outputs, rows }) => each(outputs * rows, gradient === 0 ? 2 : 3, 6),
+  negative_binomial_f32: ({ gradient, scaleGradient, outputs, rows }) =>
+    each(outputs * rows, 2 + (gradient === 0 ? 0 : 1) + (scaleGradient === 0 ? 0 : 1), 120),
   exp_f32: ({ rows }) => each(rows * LANES, 2, 2),
   softplus_f32: ({ rows }) => each(rows * LANES, 2, 4),
   softmax_f32: ({ classes, panels }) => each(classes * panels * LANES, 2, 5),

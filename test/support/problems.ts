@@ -36,7 +36,7 @@ export function curveData(
   }
   const y = Float32Array.from({ length: rows * outputs }, (_, i) => {
     const v = value(Math.floor(i / outputs), i % outputs);
-    if (kind === 'poisson') return Math.floor(Math.abs(v) * 2);
+    if (kind === 'poisson' || kind === 'negativeBinomial') return Math.floor(Math.abs(v) * 2);
     return kind === 'bernoulli' ? (v > 0 ? 1 : 0) : v * 3 + 10;
   });
   return { x: { data: x, shape: [rows, inputSize] }, y: { data: y, shape: [rows, outputs] } };

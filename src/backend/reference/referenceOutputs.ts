@@ -24,6 +24,35 @@ function expAny(x: number): number {
   return x <= 0 ? t : f(1 / t);
 }
 
+/** log(Γ(n + r)/Γ(r)) − n·log r and ψ(n + r) − ψ(r), by Stirling's series at x = r + 8 and differences that cancel nothing. */
+function rising(n: number, r: number, alpha: number): { log: number; psi: number } {
+  const x = f(r + 8);
+  const a = f(1 / x);
+  const aa = f(a * a);
+  const b = f(1 / f(n + x));
+  const bb = f(b * b);
+  const ab = f(b * a);
+  const p = f(f(n * a) * b);
+  const three = f(f(ab + aa) + bb);
+  const fifth = f(f(three * aa) + f(f(ab + bb) * bb));
+  const series = f(p * f(f(f(0.0833333358) - f(three * f(0.00277777785))) + f(fifth * f(0.000793650805))));
+  const grow = log1pNonNegative(f(n * a));
+  const s = f(n + r);
+  const four = (v: number, from: number) =>
+    f(f(f(f(v + from) * f(v + (from + 1))) * f(v + (from + 2))) * f(v + (from + 3)));
+  const ratio = f(log(f(four(r, 0) / four(s, 0))) + log(f(four(r, 4) / four(s, 4))));
+  const lift = log1pNonNegative(f(alpha * 8));
+  const stirling = f(f(f(f(f(n + x) - 0.5) * grow) - n) - series);
+  let psi = 0;
+  for (let j = 0; j < 8; j++) psi = f(psi + f(n / f(f(s + j) * f(r + j))));
+  const even = f(f(f(bb * bb) + f(bb * aa)) + f(aa * aa));
+  const rest = f(f(f(0.0833333358) - f(f(bb + aa) * f(0.00833333377))) + f(even * f(0.0039682542)));
+  return {
+    log: f(stirling + f(f(n * lift) + ratio)),
+    psi: f(f(f(psi + grow) + f(p * 0.5)) + f(f(p * f(b + a)) * rest)),
+  };
+}
+
 export function outputKernels({ f32, i32 }: Views) {
   /** Data rows in whole panels; `counts` says whether a lane is a row of data. */
   function eachLane(rows: number, use: (lane: number, counts: boolean) => void): void {
@@ -177,6 +206,41 @@ export function outputKernels({ f32, i32 }: Views) {
           if (scaleGradient) {
             const g = f(f(f(f(1 - square) * r) * inv) * f(scale));
             f32[element(scaleGradient, stride, k, j)] = counts ? g : 0;
+          }
+        }
+        f32[(loss >>> 2) + j] = counts ? sum : 0;
+      });
+    },
+
+    negative_binomial_f32(
+      loss,
+      gradient,
+      scaleGradient,
+      logMeans,
+      targets,
+      inverse,
+      outputs,
+      stride,
+      rows,
+      scale,
+    ) {
+      eachLane(rows, (j, counts) => {
+        let sum = 0;
+        for (let k = 0; k < outputs; k++) {
+          const y = f32[element(logMeans, stride, k, j)];
+          const n = f32[element(targets, stride, k, j)];
+          const r = Math.min(Math.max(f32[(inverse >>> 2) + k], 2 ** -20), 2 ** 20);
+          const alpha = f(1 / r);
+          const mean = expAny(y);
+          const u = f(mean * alpha);
+          const spread = log1pNonNegative(u);
+          const of = rising(n, r, alpha);
+          sum = f(sum + f(f(f(f(n + r) * spread) - f(n * y)) - of.log));
+          const error = f(f(mean - n) * f(1 / f(u + 1)));
+          if (gradient) f32[element(gradient, stride, k, j)] = counts ? f(error * f(scale)) : 0;
+          if (scaleGradient) {
+            const slope = f(f(f(f(of.psi - spread) * r) + error) * r);
+            f32[element(scaleGradient, stride, k, j)] = counts ? f(slope * f(scale)) : 0;
           }
         }
         f32[(loss >>> 2) + j] = counts ? sum : 0;

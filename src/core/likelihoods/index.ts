@@ -6,6 +6,7 @@ import { categorical } from './categorical.ts';
 import { gaussian, gaussianOptions } from './gaussian.ts';
 import { heteroscedastic } from './heteroscedastic.ts';
 import type { Likelihood } from './likelihood.ts';
+import { negativeBinomial, negativeBinomialOptions } from './negativeBinomial.ts';
 import { poisson } from './poisson.ts';
 import { studentT, studentTOptions } from './studentT.ts';
 
@@ -14,6 +15,7 @@ export const LIKELIHOODS = {
   bernoulli: { options: () => ({}), create: () => bernoulli },
   gaussian: { options: gaussianOptions, create: gaussian },
   heteroscedastic: { options: () => ({}), create: () => heteroscedastic },
+  negativeBinomial: { options: negativeBinomialOptions, create: negativeBinomial },
   poisson: { options: () => ({}), create: () => poisson },
   studentT: { options: studentTOptions, create: studentT },
 } as const;

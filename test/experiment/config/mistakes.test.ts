@@ -185,11 +185,11 @@ describe('mistakes, each in one line', () => {
     ],
     [
       `${CSV}likelihood: categorial`,
-      ': likelihood: expected categorical, bernoulli, gaussian, heteroscedastic, poisson or studentT, by name or as a map with kind and options, got "categorial" — did you mean categorical?',
+      ': likelihood: expected categorical, bernoulli, gaussian, heteroscedastic, negativeBinomial, poisson or studentT, by name or as a map with kind and options, got "categorial" — did you mean categorical?',
     ],
     [
       'data: {kind: csv, path: a, task: regression}\nlikelihood: {kind: categorical}',
-      ': likelihood.kind: expected gaussian, heteroscedastic, poisson or studentT for regression, got "categorical" — change it or the data',
+      ': likelihood.kind: expected gaussian, heteroscedastic, negativeBinomial, poisson or studentT for regression, got "categorical" — change it or the data',
     ],
     [
       'data: {kind: idx, dir: a}\nlikelihood: {kind: gaussian}',

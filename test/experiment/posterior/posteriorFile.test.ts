@@ -272,7 +272,7 @@ describe('damage', () => {
     ],
     [
       { metadata: { likelihood: '{"kind":"weibull"}' } },
-      'metadata: likelihood: kind: expected categorical, bernoulli, gaussian, heteroscedastic, poisson or studentT, got "weibull" — change it',
+      'metadata: likelihood: kind: expected categorical, bernoulli, gaussian, heteroscedastic, negativeBinomial, poisson or studentT, got "weibull" — change it',
     ],
     [
       { metadata: { standardization: '{"features":null}' } },

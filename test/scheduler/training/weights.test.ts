@@ -26,6 +26,7 @@ const TARGETS: Record<keyof typeof LIKELIHOODS, { readonly y: number[][]; readon
   bernoulli: { y: x.map((_, r) => [r % 2, r % 3 === 0 ? 1 : 0]), outputs: 2 },
   gaussian: { y: x.map(([a, b]) => [a + b, 2 * a]), outputs: 2 },
   heteroscedastic: { y: x.map(([a, b]) => [a + b, 2 * a]), outputs: 4 },
+  negativeBinomial: { y: x.map((_, r) => [(r % 7) ** 2]), outputs: 1 },
   poisson: { y: x.map((_, r) => [r % 7]), outputs: 1 },
   studentT: { y: x.map(([a, b], r) => [a - b + (r === 7 ? 9 : 0)]), outputs: 1 },
 };
