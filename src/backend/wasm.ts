@@ -27,6 +27,9 @@ const MADD = new Uint8Array([
   0x20, 0x00, 0xfd, 0x13, 0x20, 0x01, 0xfd, 0x13, 0x20, 0x02, 0xfd, 0x13, 0xfd, 0x85, 0x02, 0xfd, 0x1f, 0x00, 0x0b,
 ]);
 
+// (module)
+const EMPTY = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+
 /** The two modules in dist/kernels: with the engine's multiply-add, or with an emulated one. */
 export type WasmModule = 'fused' | 'emulated';
 const FILES: Record<WasmModule, string> = { fused: 'varpool.wasm', emulated: 'varpool-emulated.wasm' };
@@ -87,7 +90,10 @@ function available({ engineAdvice }: KernelSource): ReturnType<BackendFactory['a
 
 async function compile(source: KernelSource, wanted: WasmModule | null): Promise<WebAssembly.Module> {
   try {
-    return await WebAssembly.compile(await source.read(() => FILES[wanted ?? wasmModule()]));
+    const module = await WebAssembly.compile(await source.read(() => FILES[wanted ?? wasmModule()]));
+    // WebKit compiles what a page's policy forbids, and refuses to make an instance of it.
+    new WebAssembly.Instance(new WebAssembly.Module(EMPTY));
+    return module;
   } catch (cause) {
     if (cause instanceof BackendUnavailableError) throw cause;
     throw new BackendUnavailableError(

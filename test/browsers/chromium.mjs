@@ -80,6 +80,13 @@ export async function startChromium() {
     errors,
     /** @param {string} url */
     goto: (url) => send('Page.navigate', { url }),
+    /** Opens another tab in front, so that the page is hidden. */
+    async hide() {
+      const own = sessionId;
+      sessionId = undefined;
+      await send('Target.createTarget', { url: 'about:blank' });
+      sessionId = own;
+    },
     /** Waits until an expression is true. @param {string} expression */
     async until(expression, ms = 60_000) {
       for (

@@ -5,9 +5,11 @@ import { behavior } from './tasks/behavior.mjs';
 import { comings } from './tasks/comings.mjs';
 import { digests } from './tasks/digests.mjs';
 import { interrupted } from './tasks/interrupted.mjs';
+import { slept } from './tasks/slept.mjs';
+import { speed } from './tasks/speed.mjs';
 
 /** @type {Record<string, (options: URLSearchParams) => Promise<unknown>>} */
-const TASKS = { behavior, comings, digests, interrupted };
+const TASKS = { behavior, comings, digests, interrupted, slept, speed };
 
 const options = new URLSearchParams(location.search);
 /** @type {string[]} */

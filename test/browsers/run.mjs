@@ -11,9 +11,21 @@ import { KERNEL_EPOCH } from '../../dist/backend/kernelEpoch.js';
 import { createRuntime, posteriorDigest } from '../../dist/index.js';
 import { goldenDigests } from '../golden/digests.mjs';
 import { tryBundlers } from './bundlers.mjs';
+import { startChromium } from './chromium.mjs';
 import { digestsIn } from './otherRuntimes.mjs';
 import { tryPlayground } from './playground.mjs';
-import { findBrowser, memoryOf, open, PACKAGES, ROOT, STRICT_POLICY, serve } from './support.mjs';
+import { measureSpeed } from './speed.mjs';
+import {
+  findBrowser,
+  memoryOf,
+  open,
+  PACKAGES,
+  ROOT,
+  resumeAll,
+  STRICT_POLICY,
+  serve,
+  suspend,
+} from './support.mjs';
 import { longDigest } from './tasks/longTraining.mjs';
 
 /** @typedef {import('./support.mjs').BrowserName} BrowserName */
@@ -21,6 +33,7 @@ import { longDigest } from './tasks/longTraining.mjs';
 
 const REPORT_MS = 300_000;
 const WORKERS = [1, 2];
+const SLEEP_MS = 4_000;
 let failures = 0;
 
 /** @param {string} message */
@@ -167,7 +180,7 @@ async function behavior(browsers) {
  */
 async function interruptions(browsers) {
   const expected = await longDigest(
-    createRuntime({ workers: 2, backend: 'wasm', seed: 'golden' }),
+    createRuntime({ workers: 2, backend: 'wasm', seed: 'golden', onWarning: () => undefined }),
     posteriorDigest,
   );
   for (const browser of browsers) {
@@ -256,6 +269,73 @@ async function memory(browsers) {
   }
 }
 
+/**
+ * The processes of each browser are stopped for some seconds in mid-training, as by a laptop that sleeps, and the page is hidden behind
+ * another one: the training has the digest of Node.
+ * @param {readonly BrowserName[]} browsers
+ */
+async function sleep(browsers) {
+  const expected = await longDigest(
+    createRuntime({ workers: 2, backend: 'wasm', seed: 'golden', onWarning: () => undefined }),
+    posteriorDigest,
+  );
+  for (const browser of browsers) {
+    for (const isolated of [true, false]) {
+      const served = await serve({ isolated });
+      const page = open(browser, `${served.url}/test/browsers/page.html?task=slept`);
+      try {
+        const begun = await served.report(REPORT_MS);
+        if (begun.error !== undefined) throw new Error(begun.error);
+        const stopped = suspend(page.pid);
+        await new Promise((resolve) => setTimeout(resolve, SLEEP_MS));
+        resumeAll(stopped);
+        const { value, error } = await served.report(REPORT_MS);
+        if (error !== undefined) throw new Error(error);
+        const said = `${browser}, ${isolated ? 'isolated' : 'not isolated'}: ${stopped.length} processes stopped for ${SLEEP_MS / 1000} s after step ${begun.step}`;
+        // A page that had ended before was not put to sleep.
+        const slept = value.longest > 0.9 * SLEEP_MS;
+        console.log(
+          `${said}: ${!slept ? 'NOT ASLEEP' : value.digest === expected ? 'same digest' : 'DIFFERS'}`,
+        );
+        if (!slept || value.digest !== expected)
+          fail(`${said}: expected the digest of Node after a sleep, got ${JSON.stringify(value)}`);
+      } finally {
+        await page.close();
+        await served.close();
+      }
+    }
+  }
+  if (!browsers.includes('chromium')) return;
+  const digest = await hiddenDigest();
+  console.log(`chromium, hidden behind another tab: ${digest === expected ? 'same digest' : 'DIFFERS'}`);
+  if (digest !== expected) fail(`hidden tab: expected the digest of Node, got ${digest}`);
+}
+
+/** A training in Chromium whose tab is hidden once it has begun. */
+async function hiddenDigest() {
+  const served = await serve();
+  const chromium = await startChromium();
+  try {
+    await chromium.goto(`${served.url}/test/browsers/page.html?task=slept`);
+    await served.report(REPORT_MS);
+    await chromium.hide();
+    const { value, error } = await served.report(REPORT_MS);
+    if (error !== undefined) throw new Error(error);
+    if (value.visibility !== 'hidden') throw new Error(`expected a hidden page, got ${value.visibility}`);
+    return value.digest;
+  } finally {
+    await chromium.close();
+    await served.close();
+  }
+}
+
+/** Against Node's WebAssembly, TensorFlow.js and jax-js. @param {readonly BrowserName[]} browsers */
+async function speed(browsers) {
+  if (!browsers.includes('chromium')) return console.log('speed: skipped without chromium');
+  const least = await measureSpeed((line) => console.log(line));
+  if (least < 0.9) fail(`speed: expected at least 0.9 of Node's, got ${least.toFixed(2)}`);
+}
+
 const STEPS = {
   digests: digestTable,
   behavior,
@@ -263,12 +343,21 @@ const STEPS = {
   playground: playgroundStep,
   memory,
   bundlers: bundlersStep,
+  sleep,
+  speed,
 };
+/** Steps that are asked for by name: what they find depends on how busy the machine is. */
+const ONLY_ASKED = ['speed'];
 
 const { values } = parseArgs({
   options: {
     browsers: { type: 'string', default: 'chromium,firefox,webkit' },
-    only: { type: 'string', default: Object.keys(STEPS).join(',') },
+    only: {
+      type: 'string',
+      default: Object.keys(STEPS)
+        .filter((name) => !ONLY_ASKED.includes(name))
+        .join(','),
+    },
   },
 });
 const wanted = /** @type {BrowserName[]} */ (values.browsers.split(','));

@@ -8,7 +8,7 @@ import { longDigest, STEPS } from './longTraining.mjs';
 export async function interrupted(options) {
   // Without it there is no writing to files from a page, as in Safari before 26.
   if (options.get('store') === 'database')
-    delete (/** @type {any} */ (FileSystemFileHandle.prototype).createWritable);
+    delete (/** @type {any} */ (globalThis).FileSystemFileHandle?.prototype.createWritable);
   const kept = checkpointStore('long-training');
   const runtime = createRuntime({ workers: 2, seed: 'golden', onWarning: () => undefined });
   if (options.get('stage') === 'second') {
