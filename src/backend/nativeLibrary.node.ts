@@ -3,12 +3,12 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
-/** The root of the package or checkout, seen from src/backend and from dist/backend alike. */
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** The root of the package or checkout, seen from src/backend and from dist/backend alike. No URL, in which bundlers would see a file. */
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
 const EXTENSION: Partial<Record<NodeJS.Platform, string>> = { linux: 'so', darwin: 'dylib', win32: 'dll' };
 

@@ -15,9 +15,3 @@ export type StretchHook = (
   rank: number,
   run: (atStep: (now: number) => void) => TrainReply,
 ) => TrainReply;
-
-/** What a worker is started with. */
-export interface WorkerSetup {
-  /** URL of the module. */
-  readonly hook?: string | undefined;
-}

@@ -131,7 +131,7 @@ describe('wasmFactory', () => {
   });
 
   test('a missing file is an unavailable backend, by name', async () => {
-    const reading = readKernelFile('none.wasm');
+    const reading = readKernelFile('none.wasm' as never);
     await expect(reading).rejects.toThrow(BackendUnavailableError);
     await expect(reading).rejects.toThrow(
       /^kernels: expected a readable .*dist.kernels.none\.wasm, got ENOENT — /,

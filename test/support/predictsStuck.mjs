@@ -6,7 +6,7 @@ import { build, createRuntime } from '../../dist/index.js';
 const entry = new URL('./hangingWorker.mjs', import.meta.url).href;
 const runtime = createRuntime({
   workers: 2,
-  testing: { entry, patience: 400, endMs: 200 },
+  testing: { entry, patience: 1500, endMs: 200 },
   onWarning: () => {},
 });
 const x = { data: new Float32Array(8), shape: [8, 1] };

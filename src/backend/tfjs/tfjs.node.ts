@@ -1,7 +1,8 @@
 // The backend that multiplies matrices through an installed TensorFlow.js; every other kernel is that of WebAssembly. Its sums
 // are made as that library likes, so it is not reproducible and `auto` never picks it.
 
-import { Worker } from 'node:worker_threads';
+// biome-ignore lint/style/useNodejsImportProtocol: as in platform/node/pool.ts
+import { Worker, type WorkerOptions } from 'worker_threads';
 import { BackendUnavailableError } from '../../errors.ts';
 import type { Arena } from '../arena.ts';
 import type { Backend, BackendFactory, Kernels } from '../backend.ts';
@@ -68,13 +69,18 @@ const notLoaded: Kernels['gemm_f32'] = () => {
   throw new Error('tfjs: expected TensorFlow.js in this thread, got none — await load(compiled) first');
 };
 
+/** Threads run the build. */
+function startProbe(options: WorkerOptions): Worker {
+  if (import.meta.url.endsWith('.ts')) return new Worker(builtProbe(), options);
+  return new Worker(new URL('./tfjsProbe.node.js', import.meta.url), options);
+}
+
+function builtProbe(here = import.meta.url): URL {
+  return new URL('../../../dist/backend/tfjs/tfjsProbe.node.js', here);
+}
+
 /** Tries a package in a thread of its own, because loading it changes the thread it is loaded into. */
 function probe(choice: TfjsChoice): Promise<void> {
-  const here = import.meta.url;
-  const entry = new URL(
-    here.endsWith('.ts') ? '../../../dist/backend/tfjs/tfjsProbe.node.js' : './tfjsProbe.node.js',
-    here,
-  );
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => {
       const reason = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0].trim();
@@ -83,7 +89,7 @@ function probe(choice: TfjsChoice): Promise<void> {
         new BackendUnavailableError(`${text} — install it again, or name another by VARPOOL_TFJS`, { cause }),
       );
     };
-    const worker = new Worker(entry, { workerData: choice, execArgv: [] });
+    const worker = startProbe({ workerData: choice, execArgv: [] });
     worker.once('error', fail);
     worker.once('exit', (code) => (code === 0 ? resolve() : fail(`exit code ${code}`)));
   });

@@ -1,6 +1,8 @@
 // Tables in Parquet: cells keep their types. The package hyparquet reads them, where it is installed, in a thread of its own.
 
-import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+// biome-ignore lint/style/useNodejsImportProtocol: as in platform/node/pool.ts
+import { Worker, type WorkerOptions } from 'worker_threads';
 import { contentWhole, type DataFile } from '../files.ts';
 import { fail, show } from '../message.ts';
 import type { TypedSink } from './jsonLines.ts';
@@ -69,7 +71,7 @@ function ask(content: Buffer): ParquetAnswer | null {
   const { port1, port2 } = new MessageChannel();
   const signal = new Int32Array(new SharedArrayBuffer(4));
   const request: ParquetRequest = { bytes: content, port: port2, signal };
-  const worker = new Worker(entry(), { workerData: request, transferList: [port2] });
+  const worker = start({ workerData: request, transferList: [port2] });
   try {
     Atomics.wait(signal, 0, 0, PATIENCE_MS);
     return (receiveMessageOnPort(port1)?.message as ParquetAnswer | undefined) ?? null;
@@ -81,10 +83,11 @@ function ask(content: Buffer): ParquetAnswer | null {
 }
 
 /** Threads run the build. */
-function entry(): URL {
-  const here = import.meta.url;
-  return new URL(
-    here.endsWith('.ts') ? '../../../dist/data/formats/parquetEntry.js' : './parquetEntry.js',
-    here,
-  );
+function start(options: WorkerOptions): Worker {
+  if (import.meta.url.endsWith('.ts')) return new Worker(builtEntry(), options);
+  return new Worker(new URL('./parquetEntry.js', import.meta.url), options);
+}
+
+function builtEntry(here = import.meta.url): URL {
+  return new URL('../../../dist/data/formats/parquetEntry.js', here);
 }

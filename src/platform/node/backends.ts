@@ -6,6 +6,7 @@ import { referenceFactory } from '../../backend/reference/reference.ts';
 import { Backends } from '../../backend/registry.ts';
 import { tfjsFactoryOf } from '../../backend/tfjs/tfjs.node.ts';
 import { createWasmFactory, type WasmModule } from '../../backend/wasm.ts';
+import type { KernelFile } from './kernelFile.ts';
 
 /** One of the two modules, whatever the engine; null: the one that suits it. */
 export function wasmFactoryOf(wanted: WasmModule | null): BackendFactory {
@@ -22,7 +23,7 @@ async function readModule(choose: () => string): Promise<Uint8Array<ArrayBuffer>
     import('./relaxedSimd.ts'),
   ]);
   enableRelaxedSimd();
-  return readKernelFile(choose());
+  return readKernelFile(choose() as KernelFile);
 }
 
 export const wasmFactory = wasmFactoryOf(null);

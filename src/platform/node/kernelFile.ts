@@ -3,15 +3,20 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { BackendUnavailableError } from '../../errors.ts';
+import { BUILD } from './threads.ts';
 
-/**
- * dist/kernels/, seen from dist/platform/node/ or, under a test runner that loads the sources, from src/platform/node/.
- */
-const FOLDER = import.meta.url.endsWith('.ts') ? '../../../dist/kernels/' : '../../kernels/';
+/** Each in a literal URL, which bundlers follow. */
+const FILES = {
+  'varpool.wasm': () => new URL('../../kernels/varpool.wasm', import.meta.url),
+  'varpool-emulated.wasm': () => new URL('../../kernels/varpool-emulated.wasm', import.meta.url),
+  'build.json': () => new URL('../../kernels/build.json', import.meta.url),
+};
+
+export type KernelFile = keyof typeof FILES;
 
 /** Bytes of a file of dist/kernels; throws BackendUnavailableError where it is missing. */
-export async function readKernelFile(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const path = fileURLToPath(new URL(FOLDER + name, import.meta.url));
+export async function readKernelFile(name: KernelFile): Promise<Uint8Array<ArrayBuffer>> {
+  const path = fileURLToPath(BUILD === null ? FILES[name]() : `${BUILD}kernels/${name}`);
   try {
     return new Uint8Array(await readFile(path));
   } catch (cause) {

@@ -1,26 +1,26 @@
 // The thread of a session on Node: started, connected, told apart when it is lost, kept from keeping the process, and ended.
 
-import { Worker } from 'node:worker_threads';
+// biome-ignore lint/style/useNodejsImportProtocol: as in pool.ts
+import { Worker, type WorkerOptions } from 'worker_threads';
 import type { SessionPort, SessionThreadOptions } from '../platform.ts';
 import { nodeEndpoint } from './endpoint.ts';
-import { threadsEnd } from './threads.ts';
+import { BUILD, inheritedFlags, threadsEnd } from './threads.ts';
 
 /** Threads run compiled code; from source (tests) that is the build beside it. */
-function sessionEntry(): URL {
-  const here = import.meta.url;
-  return new URL(
-    here.endsWith('.ts') ? '../../../dist/platform/node/sessionEntry.js' : './sessionEntry.js',
-    here,
-  );
+function start(entry: string | undefined): Worker {
+  const options: WorkerOptions = { name: 'varpool-session', ...inheritedFlags() };
+  if (entry !== undefined) return new Worker(asUrl(entry), options);
+  if (BUILD !== null) return new Worker(asUrl(`${BUILD}platform/node/sessionEntry.js`), options);
+  return new Worker(new URL('./sessionEntry.js', import.meta.url), options);
+}
+
+/** Out of the sight of bundlers. */
+function asUrl(url: string): URL {
+  return new URL(url);
 }
 
 export function startSession({ entry, endMs, onLost }: SessionThreadOptions): SessionPort {
-  // A program given as text was started with a flag that no program in a file may have, and threads inherit flags.
-  const isText = process.execArgv.some((flag) => flag.startsWith('--input-type'));
-  const worker = new Worker(entry === undefined ? sessionEntry() : new URL(entry), {
-    name: 'varpool-session',
-    ...(isText ? { execArgv: [] } : {}),
-  });
+  const worker = start(entry);
   let thrown: { readonly cause: unknown } | null = null;
   worker.on('messageerror', onLost);
   // Its exit follows. Answers it sent before are delivered by then, and have their callers by the next turn of the event loop.

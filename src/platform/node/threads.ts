@@ -1,7 +1,23 @@
-// The end of worker_threads that were told to end: one in machine code that never returns cannot be ended.
+// What all threads on Node have in common: where their programs are, which flags they get, and their end. One in machine code that never
+// returns cannot be ended.
 
 import type { Worker } from 'node:worker_threads';
 import { exitWithoutThreads } from './hardExit.ts';
+
+/**
+ * URL of the build, of which threads run the compiled programs, where this file is a source (tests); null where it is compiled: programs are
+ * then beside the files that start them, in literal URLs that bundlers follow.
+ */
+export const BUILD = import.meta.url.endsWith('.ts') ? sibling('../../../dist/') : null;
+
+function sibling(path: string): string {
+  return new URL(path, import.meta.url).href;
+}
+
+/** Options of a thread: a program given as text was started with a flag that no program in a file may have, and threads inherit flags. */
+export function inheritedFlags(): { execArgv?: string[] } {
+  return process.execArgv.some((flag) => flag.startsWith('--input-type')) ? { execArgv: [] } : {};
+}
 
 /** Longer than any kernel takes. */
 const END_MS = 30_000;
