@@ -11,7 +11,8 @@ import {
   type KernelName,
   makeKernels,
 } from './backend.ts';
-import { findNativeLibrary, koffi, type NativeLibrary, openLibrary } from './nativeLibrary.node.ts';
+import { findNativeLibrary, type NativeLibrary, openLibrary } from './nativeLibrary.node.ts';
+import { koffi } from './optionalPackage.node.ts';
 
 /** How koffi names a kind of argument; all but floats are unsigned. */
 const C_TYPES = {

@@ -2,11 +2,10 @@
 // build. A library of another version or of other sources is refused; every refusal says what was found and what to do.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KOFFI, type Koffi, koffi, requireFrom } from './optionalPackage.node.ts';
 
-const require = createRequire(import.meta.url);
 /** The root of the package or checkout, seen from src/backend and from dist/backend alike. No URL, in which bundlers would see a file. */
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -21,7 +20,6 @@ export const PACKAGED: readonly string[] = [
   'win32-x64',
 ];
 
-export type Koffi = typeof import('koffi');
 export type Library = ReturnType<Koffi['load']>;
 
 /** Where a library came from: VARPOOL_NATIVE_LIBRARY, an installed package, or the build of a checkout. */
@@ -112,7 +110,7 @@ function fromPackage({ machine, root, from }: SearchPlaces): Candidate | null {
   const name = nativePackage(machine);
   let manifest: string;
   try {
-    manifest = createRequire(from).resolve(`${name}/package.json`);
+    manifest = requireFrom(from).resolve(`${name}/package.json`);
   } catch {
     return null;
   }
@@ -145,8 +143,8 @@ function tryLibrary(path: string, { root }: SearchPlaces): { variants: readonly 
     variants = library.func('varpool_variants', 'str', [])() as string;
   } catch (error) {
     const { message } = error as Error;
-    return /Cannot find (module|package) 'koffi'/.test(message)
-      ? 'the optional package koffi is not installed — npm install koffi'
+    return message.startsWith(`Cannot find module '${KOFFI}'`)
+      ? `the optional package ${KOFFI} is not installed — npm install ${KOFFI}`
       : `${path}: ${message.split('\n')[0]}`;
   }
   const wanted = kernelSources(root);
@@ -168,11 +166,6 @@ export function openLibrary(path: string): Library {
     libraries.set(path, library);
   }
   return library;
-}
-
-/** The optional package koffi; throws where it is not installed. */
-export function koffi(): Koffi {
-  return require('koffi') as Koffi;
 }
 
 function ownVersion(root: string): string | null {

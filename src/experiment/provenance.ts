@@ -1,11 +1,11 @@
 // Where a run was made: the package's version, the kernels' build, and the machine.
 
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { requireFrom } from '../backend/optionalPackage.node.ts';
 import { ConfigError } from '../errors.ts';
 import { readTextFile } from '../files/fileProblems.ts';
 import { parseStrictJson } from '../files/text/strictJson.ts';
@@ -28,7 +28,7 @@ export function packageVersions(): Record<string, string> {
   const versions: Record<string, string> = { v8: process.versions.v8 };
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies }).sort()) {
     // Not by import: a package need not export its package.json.
-    const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+    const folders = requireFrom(import.meta.url).resolve.paths(name) ?? [];
     const path = folders.map((folder) => join(folder, name, 'package.json')).find(existsSync);
     if (path !== undefined) versions[name] = readPackage(path).version;
   }

@@ -54,8 +54,14 @@ function readmeBlock(language) {
   return block;
 }
 
-/** Made of many sources by packaging/browser.mjs. */
-const BUNDLES = ['dist/browser/varpool.js', 'dist/browser/worker.js', 'dist/browser/inPage.js'];
+/** Made of many sources by packaging/browser.mjs and threads.mjs. */
+const BUNDLES = [
+  'dist/browser/varpool.js',
+  'dist/browser/worker.js',
+  'dist/browser/inPage.js',
+  'dist/platform/node/session.js',
+  'dist/platform/node/worker.js',
+];
 
 /** Names of the files in the tarball. @param {{ files: { path: string }[], size: number }} packed */
 function checkContents({ files, size }) {
@@ -67,7 +73,6 @@ function checkContents({ files, size }) {
     'package.json',
     'dist/index.js',
     'dist/index.d.ts',
-    'dist/platform/node/workerEntry.js',
     'dist/kernels/varpool.wasm',
     'dist/kernels/varpool-emulated.wasm',
     'dist/kernels/build.json',

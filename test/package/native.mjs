@@ -207,8 +207,8 @@ try {
     assert.equal((await doctor(project)).auto, 'native');
   });
   await step('without koffi, WebAssembly serves', async () => {
-    rmSync(join(project, 'node_modules/koffi'), { recursive: true });
-    await refused(project, /optional package koffi is not installed/);
+    rmSync(join(project, 'node_modules/@koromix'), { recursive: true });
+    await refused(project, /optional package @koromix\/koffi-\S+ is not installed/);
   });
   if (process.platform === 'linux' && findProgram('musl-gcc') !== null)
     await step('the same library beside musl', () => underMusl(join(own, FILE), found.variant));

@@ -4,8 +4,9 @@
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import compute from '../../dist/platform/node/workerEntry.js';
+import { nodeCompute } from '../../dist/platform/node/nodeCompute.js';
 
+const compute = nodeCompute();
 const [kind, times, how] = process.env.HANGS.split(':');
 
 /** Whether it is this request's turn to hang: the request that makes the folder takes the turn. */

@@ -1,8 +1,7 @@
 // The backend that multiplies matrices through an installed TensorFlow.js; every other kernel is that of WebAssembly. Its sums
 // are made as that library likes, so it is not reproducible and `auto` never picks it.
 
-// biome-ignore lint/style/useNodejsImportProtocol: as in platform/node/pool.ts
-import { Worker, type WorkerOptions } from 'worker_threads';
+import { Worker } from 'node:worker_threads';
 import { BackendUnavailableError } from '../../errors.ts';
 import type { Arena } from '../arena.ts';
 import type { Backend, BackendFactory, Kernels } from '../backend.ts';
@@ -69,14 +68,10 @@ const notLoaded: Kernels['gemm_f32'] = () => {
   throw new Error('tfjs: expected TensorFlow.js in this thread, got none — await load(compiled) first');
 };
 
-/** Threads run the build. */
-function startProbe(options: WorkerOptions): Worker {
-  if (import.meta.url.endsWith('.ts')) return new Worker(builtProbe(), options);
-  return new Worker(new URL('./tfjsProbe.node.js', import.meta.url), options);
-}
-
-function builtProbe(here = import.meta.url): URL {
-  return new URL('../../../dist/backend/tfjs/tfjsProbe.node.js', here);
+/** Threads run the build. Not a literal URL: TensorFlow.js is found where it is installed, not in a bundle. */
+function probeEntry(here: string): URL {
+  const file = here.endsWith('.ts') ? '../../../dist/backend/tfjs/tfjsProbe.node.js' : './tfjsProbe.node.js';
+  return new URL(file, here);
 }
 
 /** Tries a package in a thread of its own, because loading it changes the thread it is loaded into. */
@@ -89,7 +84,7 @@ function probe(choice: TfjsChoice): Promise<void> {
         new BackendUnavailableError(`${text} — install it again, or name another by VARPOOL_TFJS`, { cause }),
       );
     };
-    const worker = startProbe({ workerData: choice, execArgv: [] });
+    const worker = new Worker(probeEntry(import.meta.url), { workerData: choice, execArgv: [] });
     worker.once('error', fail);
     worker.once('exit', (code) => (code === 0 ? resolve() : fail(`exit code ${code}`)));
   });

@@ -2,9 +2,9 @@
 // misses there. Nothing here is imported until it is asked for; what is computed with it is tfjsGemm.ts.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { requireFrom } from '../optionalPackage.node.ts';
 import type { Tfjs } from './tfjsGemm.ts';
 
 /** A package that can multiply matrices; crosses to workers. */
@@ -76,7 +76,7 @@ function packageAt(wanted: string): TfjsChoice | null {
 function folderOf(name: string): string | null {
   for (const from of [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json')).href]) {
     try {
-      return dirname(createRequire(from).resolve(`${name}/package.json`));
+      return dirname(requireFrom(from).resolve(`${name}/package.json`));
     } catch {
       // Not there; the next place may have it.
     }
@@ -96,7 +96,7 @@ export function quietOneThread(): void {
 
 /** Loads the package into this thread and makes its backend the current one. @throws whatever it throws when it cannot run */
 export async function loadTfjs({ name, folder }: TfjsChoice): Promise<Tfjs> {
-  const require = createRequire(join(folder, 'package.json'));
+  const require = requireFrom(join(folder, 'package.json'));
   if (name === '@tensorflow/tfjs-node') restoreUtil(require('node:util'));
   const loaded = require(folder) as LoadableTfjs & WasmSettings;
   loaded.setWasmPaths?.(join(folder, 'dist/'));

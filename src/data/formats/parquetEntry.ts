@@ -75,7 +75,7 @@ class Gatherer {
 async function read(): Promise<ParquetAnswer> {
   let hyparquet: typeof import('hyparquet');
   try {
-    hyparquet = await import('hyparquet');
+    hyparquet = await import(/* webpackIgnore: true */ 'hyparquet');
   } catch {
     return { absent: true };
   }

@@ -1,9 +1,8 @@
 // The end of a process that could not end by itself: one with a thread in native code which never comes back, for Node waits for its
 // threads, or one whose libraries wait in their exit handlers.
 
-import { createRequire } from 'node:module';
+import { hasKoffi, koffi } from '../../backend/optionalPackage.node.ts';
 
-const require = createRequire(import.meta.url);
 let armed = false;
 
 /** From now on the process ends with its exit status when it would have to wait for a thread. */
@@ -22,8 +21,7 @@ export function exitWithoutThreads(): void {
  */
 export function exitPastHandlers(): void {
   process.once('exit', (status) => {
-    const loaded = Object.keys(require.cache).some((path) => /[\\/]koffi[\\/]/.test(path));
-    if (loaded) endNow()?.(Number(process.exitCode ?? status));
+    if (hasKoffi()) endNow()?.(Number(process.exitCode ?? status));
   });
 }
 
@@ -31,7 +29,7 @@ function endNow(): ((status: number) => void) | null {
   if (process.platform === 'win32') return null;
   try {
     // A thread in native code got there through koffi, as a rule.
-    return require('koffi').load(null).func('_exit', 'void', ['int']) as (status: number) => void;
+    return koffi().load(null).func('_exit', 'void', ['int']) as (status: number) => void;
   } catch {
     return null;
   }

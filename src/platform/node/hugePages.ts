@@ -1,10 +1,9 @@
 // Asks Linux for pages of 2 MiB under an arena. A step walks a dozen arrays side by side, more than the address caches of
 // a core hold entries of 4 KiB for: measured, 8–10 % of a step of 2.4 million weights, on WebAssembly as on native code.
 
-import { createRequire } from 'node:module';
 import type { ArenaMemory } from '../../backend/arena.ts';
+import { koffi } from '../../backend/optionalPackage.node.ts';
 
-const require = createRequire(import.meta.url);
 const MADV_HUGEPAGE = 14;
 /** Below this many bytes there is nothing to gain, and a page of 2 MiB may be half empty. */
 const WORTHWHILE = 8 << 20;
@@ -24,7 +23,7 @@ export function adviseHugePages(memory: ArenaMemory): void {
 function findAdvise(): Advise | null {
   try {
     // Of the process itself: any libc there is.
-    return require('koffi').load(null).func('madvise', 'int', ['void *', 'size_t', 'int']) as Advise;
+    return koffi().load(null).func('madvise', 'int', ['void *', 'size_t', 'int']) as Advise;
   } catch {
     return null; // koffi is optional, and so is this.
   }

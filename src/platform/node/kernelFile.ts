@@ -1,29 +1,33 @@
 // Where the compiled kernels lie on disk, and reading them; building them is kernels/build.mjs.
 
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { BackendUnavailableError } from '../../errors.ts';
 import { BUILD } from './threads.ts';
 
-/** Each in a literal URL, which bundlers follow. */
-const FILES = {
-  'varpool.wasm': () => new URL('../../kernels/varpool.wasm', import.meta.url),
-  'varpool-emulated.wasm': () => new URL('../../kernels/varpool-emulated.wasm', import.meta.url),
-  'build.json': () => new URL('../../kernels/build.json', import.meta.url),
-};
-
-export type KernelFile = keyof typeof FILES;
+export type KernelFile = 'varpool.wasm' | 'varpool-emulated.wasm' | 'build.json';
 
 /** Bytes of a file of dist/kernels; throws BackendUnavailableError where it is missing. */
 export async function readKernelFile(name: KernelFile): Promise<Uint8Array<ArrayBuffer>> {
-  const path = fileURLToPath(BUILD === null ? FILES[name]() : `${BUILD}kernels/${name}`);
   try {
-    return new Uint8Array(await readFile(path));
+    return new Uint8Array(await (BUILD === null ? read(name) : readFile(new URL(`${BUILD}kernels/${name}`))));
   } catch (cause) {
+    const { code, path } = cause as NodeJS.ErrnoException;
     throw new BackendUnavailableError(
-      `kernels: expected a readable ${path}, got ${(cause as NodeJS.ErrnoException).code} — run npm run build, or install varpool again`,
+      `kernels: expected a readable ${path ?? name}, got ${code} — run npm run build, or install varpool again`,
       { cause },
     );
+  }
+}
+
+/** Each by a literal URL where it is read, which bundlers and tracers follow. */
+function read(name: KernelFile): Promise<Buffer> {
+  switch (name) {
+    case 'varpool.wasm':
+      return readFile(new URL('../../kernels/varpool.wasm', import.meta.url));
+    case 'varpool-emulated.wasm':
+      return readFile(new URL('../../kernels/varpool-emulated.wasm', import.meta.url));
+    default:
+      return readFile(new URL('../../kernels/build.json', import.meta.url));
   }
 }
 

@@ -18,8 +18,8 @@ function start({ heapMb, hook, entry }: PoolOptions): Worker {
     ...inheritedFlags(),
     ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
   };
-  if (BUILD !== null) return new Worker(new URL(`${BUILD}platform/node/workerEntry.js`), options);
-  return new Worker(new URL('./workerEntry.js', import.meta.url), options);
+  if (BUILD !== null) return new Worker(new URL(`${BUILD}platform/node/worker.js`), options);
+  return new Worker(new URL('./worker.js', import.meta.url), options);
 }
 
 export class NodePool implements WorkerPool {

@@ -10,8 +10,8 @@ import { BUILD, inheritedFlags, threadsEnd } from './threads.ts';
 function start(entry: string | undefined): Worker {
   const options: WorkerOptions = { name: 'varpool-session', ...inheritedFlags() };
   if (entry !== undefined) return new Worker(asUrl(entry), options);
-  if (BUILD !== null) return new Worker(asUrl(`${BUILD}platform/node/sessionEntry.js`), options);
-  return new Worker(new URL('./sessionEntry.js', import.meta.url), options);
+  if (BUILD !== null) return new Worker(asUrl(`${BUILD}platform/node/session.js`), options);
+  return new Worker(new URL('./session.js', import.meta.url), options);
 }
 
 /** Out of the sight of bundlers. */

@@ -8,10 +8,10 @@ import { exitWithoutThreads } from './hardExit.ts';
  * URL of the build, of which threads run the compiled programs, where this file is a source (tests); null where it is compiled: programs are
  * then beside the files that start them, in literal URLs that bundlers follow.
  */
-export const BUILD = import.meta.url.endsWith('.ts') ? sibling('../../../dist/') : null;
+export const BUILD = import.meta.url.endsWith('.ts') ? above(import.meta.url) : null;
 
-function sibling(path: string): string {
-  return new URL(path, import.meta.url).href;
+function above(here: string): string {
+  return new URL('../../../dist/', here).href;
 }
 
 /** Options of a thread: a program given as text was started with a flag that no program in a file may have, and threads inherit flags. */

@@ -1,11 +1,10 @@
-// The thread around `compute`.
+// The program of a worker; packaging/threads.mjs makes one file of it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { createCompute } from '../../workers/compute.ts';
 import type { StretchHook } from '../../workers/hook.ts';
 import type { Reply, Request } from '../../workers/protocol.ts';
 import { answerRequests } from './answerRequests.ts';
-import { nodeWorkerHost } from './workerHost.ts';
+import { nodeCompute } from './nodeCompute.ts';
 
 /** What a worker is started with. */
 export interface ThreadSetup {
@@ -23,18 +22,8 @@ async function imported<T>(url: string): Promise<T> {
     .default;
 }
 
-const compute =
-  hook === undefined
-    ? Promise.resolve(createCompute(nodeWorkerHost))
-    : imported<StretchHook>(hook).then((own) => createCompute(nodeWorkerHost, own));
-
-async function answer(request: Request): Promise<Reply> {
-  if (request.kind !== 'release')
-    await nodeWorkerHost.backends.load(request.job.backend, request.job.compiled);
-  return (await compute)(request);
-}
-
-export default answer;
-
-if (entry === undefined) answerRequests(parentPort as MessagePort, answer);
-else void imported<typeof answer>(entry).then((own) => answerRequests(parentPort as MessagePort, own));
+const port = parentPort as MessagePort;
+if (entry === undefined)
+  answerRequests(port, nodeCompute(hook === undefined ? undefined : imported<StretchHook>(hook)));
+else
+  void imported<(request: Request) => Promise<Reply>>(entry).then((answer) => answerRequests(port, answer));
