@@ -198,11 +198,12 @@ function endsEpoch(step: TrainingStep, now: number): boolean {
   return (now + 1) % stepsPerEpoch(step.problem) === 0;
 }
 
-/** What every member does behind the last step of an epoch: its KL, and the row order of the epoch after the next. */
+/** What every member does behind the last step of an epoch: its KL, what the family keeps, and the row order of the epoch after the next. */
 function endEpoch(step: TrainingStep, team: Team, now: number, records: Records): void {
   const epoch = Math.floor(now / stepsPerEpoch(step.problem));
   const blocks = step.memory.layout.blocks.length;
   step.blockKl(team.first(blocks), team.last(blocks));
+  step.keepPath(epoch, team.first(blocks), team.last(blocks));
   // All of this epoch's rows are gathered, so its half of the order buffer is free for the epoch after the next.
   if (team.rank === team.size - 1) step.orderEpoch(epoch + 2);
   team.sync();

@@ -21,7 +21,7 @@ export function diagnosePosterior(given: Posterior): ModelDiagnostics {
       `diagnosePosterior: expected one posterior, got an ensemble of ${others.length + 1} — diagnose each of its members`,
     );
   }
-  if (createFamily(posterior.family).means !== null) {
+  if (!createFamily(posterior.family).parameters.includes('rho')) {
     throw new TypeError(
       `diagnosePosterior: expected a posterior whose weights have a sigma, got one of the family ${posterior.family?.kind} — there is nothing to diagnose in it`,
     );

@@ -4,7 +4,7 @@ import type { BareName, Settings, Spec } from '../../options/kinds.ts';
 import { dropout, dropoutOptions } from './dropout.ts';
 import { meanField } from './meanField.ts';
 import { point } from './point.ts';
-import type { PosteriorFamily } from './posteriorFamily.ts';
+import type { ParameterName, PosteriorFamily } from './posteriorFamily.ts';
 
 export const POSTERIORS = {
   dropout: { options: dropoutOptions, create: dropout },
@@ -29,4 +29,10 @@ export function createFamily(spec: FamilySpec | undefined): PosteriorFamily {
 /** Left out where it is the default: states and files that were saved when there was one family only know of none. */
 export function familyField(spec: FamilySpec | undefined): { readonly family?: FamilySpec } {
   return spec === undefined || spec.kind === DEFAULT_FAMILY ? {} : { family: spec };
+}
+
+/** The parameters that steps of a training change: mu alone where weights have no sigma to learn. */
+export function trainedParameters(spec: FamilySpec | undefined): readonly ParameterName[] {
+  const { means, parameters } = createFamily(spec);
+  return means === null ? parameters : ['mu'];
 }

@@ -38,6 +38,22 @@ export interface MeansTraining {
   kept(layer: LayerLayout): number;
 }
 
+/**
+ * How a posterior is made of the path of training instead of its end: mu at the ends of epochs, from one of them on, is added to a running mean
+ * and a sum of squared deviations, which are part of a training's state.
+ */
+export interface Path {
+  /** The first epoch of `epochs`, counted from 0, whose end is kept. */
+  first(epochs: number): number;
+  /** The parameters of the posterior: buffers of all weights, like those given. `count` ends were kept; none before the first. */
+  posterior(kept: {
+    readonly mu: Float32Array;
+    readonly mean: Float32Array;
+    readonly m2: Float32Array;
+    readonly count: number;
+  }): Readonly<Record<ParameterName, Float32Array>>;
+}
+
 export interface PosteriorFamily {
   /** In the order of files. */
   readonly parameters: readonly ParameterName[];
@@ -47,5 +63,7 @@ export interface PosteriorFamily {
   readonly deterministic: boolean;
   /** Null where weights have a sigma: any estimator enters them, and the prior's KL goes with it. */
   readonly means: MeansTraining | null;
+  /** Left out where the posterior is where training ends; only of families with `means`. */
+  readonly path?: Path;
   weights(context: WeightContext): WeightSource;
 }

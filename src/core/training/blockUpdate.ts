@@ -8,7 +8,7 @@ import type { Optimizer } from '../optimizers/optimizer.ts';
 import { createFamily } from '../posteriors/index.ts';
 import { GradientClip } from './gradientClip.ts';
 import { MeansPrior } from './meansPrior.ts';
-import { learningRate, type TrainingProblem } from './problem.ts';
+import { keptEnds, learningRate, pathMoments, type TrainingProblem } from './problem.ts';
 import type { StepPriors } from './stepPriors.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
@@ -159,6 +159,19 @@ export class BlockUpdate {
     update.gMu = gMu;
     update.gSigma = gSigma;
     update.noise = 0;
+  }
+
+  /** Adds mu of blocks first … last − 1 at the end of an epoch to what the family keeps of its path. */
+  keepPath(epoch: number, first: number, last: number): void {
+    const { memory, kernels, problem } = this.at;
+    const count = keptEnds(problem, epoch + 1);
+    if (count === 0) return;
+    const { mean, m2 } = pathMoments(memory.moments);
+    for (let b = first; b < last; b++) {
+      const { offset, rows } = memory.layout.blocks[b];
+      const at = offset * 4;
+      kernels.moments_f32(mean + at, m2 + at, memory.mu + at, rows, count);
+    }
   }
 
   /** KL of blocks first … last − 1, one float each. */

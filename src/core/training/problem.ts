@@ -6,7 +6,7 @@ import { type EstimatorSpec, estimatorKind } from '../estimators/index.ts';
 import type { KlWeightingSpec, StepPlace } from '../klWeightings/index.ts';
 import type { LikelihoodSpec, Model } from '../model.ts';
 import { createOptimizer, type OptimizerSettings } from '../optimizers/index.ts';
-import { createFamily, type FamilySpec } from '../posteriors/index.ts';
+import { createFamily, type FamilySpec, trainedParameters } from '../posteriors/index.ts';
 import { rateFactor, type ScheduleSpec } from '../schedules/index.ts';
 
 export interface TrainingProblem {
@@ -67,9 +67,25 @@ export function estimatorOf({ family, estimator }: TrainingProblem): Estimator<u
   return createFamily(family).means?.estimator ?? estimatorKind(estimator);
 }
 
-/** Names of the moments that the optimizer keeps of a family's parameters. */
+/** Names of the moments that the optimizer keeps of a family's parameters, and at the end of those that the family keeps of their path. */
 export function momentNames({ family, optimizer }: TrainingProblem): readonly string[] {
-  const { parameters } = createFamily(family);
+  const trained = trainedParameters(family);
   const { momentNames: all } = createOptimizer(optimizer);
-  return all.filter((name) => parameters.some((parameter) => name.startsWith(`${parameter}.`)));
+  const own = all.filter((name) => trained.some((parameter) => name.startsWith(`${parameter}.`)));
+  return createFamily(family).path === undefined ? own : [...own, ...PATH_MOMENTS];
+}
+
+/** Running mean of mu over the ends of epochs, and the sum of squared deviations from it. */
+const PATH_MOMENTS = ['mu.pathMean', 'mu.pathM2'];
+
+/** Ends of epochs that a family's path has kept after some epochs; 0 where it keeps none. */
+export function keptEnds({ family, epochs }: TrainingProblem, done: number): number {
+  const { path } = createFamily(family);
+  return path === undefined ? 0 : Math.max(0, done - path.first(epochs));
+}
+
+/** The two buffers of a family's path, which are the last of the moments. */
+export function pathMoments(moments: readonly number[]): { readonly mean: number; readonly m2: number } {
+  const [mean, m2] = moments.slice(-PATH_MOMENTS.length);
+  return { mean, m2 };
 }

@@ -243,6 +243,11 @@ export class TrainingStep {
     return bad;
   }
 
+  /** Adds blocks first … last − 1 at the end of an epoch to what the family keeps of its path. */
+  keepPath(epoch: number, first: number, last: number): void {
+    this.#blocks.keepPath(epoch, first, last);
+  }
+
   /** KL of blocks first … last − 1, one float each. */
   blockKl(first: number, last: number): void {
     this.#blocks.kl(first, last);

@@ -7,7 +7,7 @@ import { layerPriors, learnedCount } from '../layerPriors.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import { targetColumns as targetColumnsOf } from '../likelihoods/sizes.ts';
 import { type ParameterLayout, parameterLayout } from '../parameters.ts';
-import { createFamily } from '../posteriors/index.ts';
+import { createFamily, trainedParameters } from '../posteriors/index.ts';
 import type { ActivationRegion, BatchMemory } from './batchPlaces.ts';
 import { estimatorOf, momentNames, type TrainingProblem } from './problem.ts';
 
@@ -80,7 +80,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const layout = parameterLayout(problem.model);
   const { priors, drawsWeights } = layerPriors(problem.model);
   const likelihood = createLikelihood(problem.likelihood);
-  const { parameters, means } = createFamily(problem.family);
+  const { means } = createFamily(problem.family);
   const arena = new ArenaLayout(threads);
   const S = problem.draws;
   const N = problem.rowCount;
@@ -97,7 +97,7 @@ export function trainingMemory(problem: TrainingProblem, threads: number): Train
   const blockKl = floats('blockKl', layout.blocks.length * LANES);
 
   const mu = floats('mu', P);
-  const rho = floats('rho', parameters.includes('rho') ? P : 0);
+  const rho = floats('rho', trainedParameters(problem.family).includes('rho') ? P : 0);
   const moments = momentNames(problem).map((name) => floats(`moment ${name}`, P));
   const points = arena.reserve('points', K * 3 * 8);
   const learnedFloats = learnedCount(problem.model);

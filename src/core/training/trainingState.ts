@@ -7,7 +7,7 @@ import { describeValue, mismatch } from '../../messages.ts';
 import { learnedPriors } from '../layerPriors.ts';
 import { createLikelihood } from '../likelihoods/index.ts';
 import { type LayerLayout, packLayer, unpackLayer } from '../parameters.ts';
-import { createFamily } from '../posteriors/index.ts';
+import { trainedParameters } from '../posteriors/index.ts';
 import { momentNames, type TrainingProblem, totalSteps } from './problem.ts';
 import type { TrainingMemory } from './trainingMemory.ts';
 
@@ -177,7 +177,7 @@ export function checkState(state: TrainingState, origin: TrainingOrigin): void {
 function parameterBuffers(arena: Arena, memory: TrainingMemory, problem: TrainingProblem) {
   const { size } = memory.layout;
   return [
-    ...createFamily(problem.family).parameters.map((name) => ({
+    ...trainedParameters(problem.family).map((name) => ({
       name,
       data: arena.floats(memory[name], size),
     })),
@@ -227,7 +227,7 @@ function wantedShapes(memory: TrainingMemory, problem: TrainingProblem): Map<str
   const shapes = new Map<string, StateTensor['shape']>();
   for (const name of pointNames(problem)) shapes.set(name, [problem.model.outputSize]);
   for (const name of learnedNames(problem)) shapes.set(name, [1]);
-  const buffers = [...createFamily(problem.family).parameters, ...momentNames(problem)];
+  const buffers = [...trainedParameters(problem.family), ...momentNames(problem)];
   for (const layer of memory.layout.layers) {
     for (const which of ['weight', 'bias'] as const)
       for (const buffer of buffers) shapes.set(tensorName(layer, which, buffer), tensorShape(layer, which));

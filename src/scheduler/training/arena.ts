@@ -8,10 +8,11 @@ import type { TableColumns } from '../../columns/tableColumns.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
 import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
-import { createFamily, familyField } from '../../core/posteriors/index.ts';
+import { createFamily, familyField, trainedParameters } from '../../core/posteriors/index.ts';
 import { layerTensors } from '../../core/posteriors/layerTensors.ts';
 import { standardizeInto } from '../../core/standardize.ts';
 import { initializeParameters } from '../../core/training/initialParameters.ts';
+import { keptEnds, pathMoments, stepsPerEpoch } from '../../core/training/problem.ts';
 import { TrainingStep } from '../../core/training/step.ts';
 import { CONTROL_WORDS, type TrainingMemory } from '../../core/training/trainingMemory.ts';
 import {
@@ -58,7 +59,7 @@ export class TrainingArena {
       this.arena.f32,
       this.memory.layout,
       this.memory.mu,
-      createFamily(problem.family).parameters.includes('rho') ? this.memory.rho : null,
+      trainedParameters(problem.family).includes('rho') ? this.memory.rho : null,
       seedKey(problem.seed),
       prepared.initialRho,
     );
@@ -133,7 +134,7 @@ export class TrainingArena {
 
   #parameters() {
     const { memory, arena } = this;
-    return createFamily(this.prepared.problem.family).parameters.map((name) => ({
+    return trainedParameters(this.prepared.problem.family).map((name) => ({
       name,
       data: arena.floats(memory[name], memory.layout.size),
     }));
@@ -147,11 +148,24 @@ export class TrainingArena {
     );
   }
 
-  /** q as it is now. */
-  posterior({ classNames, columns }: PosteriorNames): Posterior {
+  /** The parameters of q after `epochs` epochs. */
+  #posteriorParameters(epochs: number) {
+    const { memory, arena } = this;
+    const { problem } = this.prepared;
+    const { path, parameters } = createFamily(problem.family);
+    if (path === undefined) return this.#parameters();
+    const { mean, m2 } = pathMoments(memory.moments);
+    const floats = (address: number) => arena.floats(address, memory.layout.size);
+    const kept = { mu: floats(memory.mu), mean: floats(mean), m2: floats(m2) };
+    const made = path.posterior({ ...kept, count: keptEnds(problem, epochs) });
+    return parameters.map((name) => ({ name, data: made[name] }));
+  }
+
+  /** q as it is now, after `step` steps. */
+  posterior({ classNames, columns }: PosteriorNames, step: number): Posterior {
     const { layout } = this.memory;
     const { problem, standardization } = this.prepared;
-    const parameters = this.#parameters();
+    const parameters = this.#posteriorParameters(Math.floor(step / stepsPerEpoch(problem)));
     const learned = this.#step.learned.values();
     return {
       model: problem.model,

@@ -322,7 +322,7 @@ export class Trainer {
 
   /** q as it is now. */
   posterior(): Posterior {
-    return this.#arena.posterior(this.options);
+    return this.#arena.posterior(this.options, this.#now);
   }
 
   /** Everything needed to resume from here, in memory of its own. */
