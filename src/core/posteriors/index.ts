@@ -5,11 +5,13 @@ import { dropout, dropoutOptions } from './dropout.ts';
 import { meanField } from './meanField.ts';
 import { point } from './point.ts';
 import type { ParameterName, PosteriorFamily } from './posteriorFamily.ts';
+import { swag, swagOptions } from './swag.ts';
 
 export const POSTERIORS = {
   dropout: { options: dropoutOptions, create: dropout },
   meanField: { options: () => ({}), create: meanField },
   point: { options: () => ({}), create: point },
+  swag: { options: swagOptions, create: swag },
 } as const;
 
 /** A family with every option filled in. */
