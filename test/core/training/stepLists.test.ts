@@ -6,7 +6,7 @@ import type { Backend, BackendFactory } from '../../../src/backend/backend.ts';
 import { nativeFactory } from '../../../src/backend/native.node.ts';
 import { ESTIMATORS } from '../../../src/core/estimators/index.ts';
 import { KL_WEIGHTINGS } from '../../../src/core/klWeightings/index.ts';
-import { LIKELIHOODS } from '../../../src/core/likelihoods/index.ts';
+import { createLikelihood, LIKELIHOODS, type LikelihoodSpec } from '../../../src/core/likelihoods/index.ts';
 import type { Model } from '../../../src/core/model.ts';
 import { OPTIMIZERS } from '../../../src/core/optimizers/index.ts';
 import { createFamily, POSTERIORS } from '../../../src/core/posteriors/index.ts';
@@ -59,7 +59,9 @@ function prepared({ prior, model, options }: Given) {
           prior,
         }));
   const given = { likelihood: 'gaussian', batchSize: BATCH, epochs: EPOCHS, ...options };
-  const data = curveData(ROWS, network.inputSize, given.likelihood as 'gaussian', 2);
+  const kind = given.likelihood as LikelihoodSpec['kind'];
+  const { heads = 1 } = createLikelihood({ kind } as LikelihoodSpec);
+  const data = curveData(ROWS, network.inputSize, kind, 2 / heads);
   return prepareTraining(network, data, checkOptions('train', trainOptions, given), 'lists');
 }
 
