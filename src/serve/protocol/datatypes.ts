@@ -60,8 +60,25 @@ export function readNumbers(datatype: string, bytes: Uint8Array, at: string): Fl
   return values;
 }
 
+/** Numbers of JSON as this type holds them, null as NaN. @param at the place of the list, for messages */
+export function checkNumbers(
+  out: Float64Array,
+  first: number,
+  datatype: string,
+  list: readonly unknown[],
+  at: string,
+): void {
+  const { range, round } = NUMBER_TYPES[datatype];
+  for (let i = 0; i < list.length; i++) {
+    const value = list[i];
+    if (value === null) out[first + i] = Number.NaN;
+    else if (range === null && typeof value === 'number') out[first + i] = round(value);
+    else out[first + i] = checkNumber(datatype, value, () => `${at}[${i}]`);
+  }
+}
+
 /** One number of JSON as this type holds it. */
-export function checkNumber(datatype: string, value: unknown, at: () => string): number {
+function checkNumber(datatype: string, value: unknown, at: () => string): number {
   const { range, round } = NUMBER_TYPES[datatype];
   if (typeof value !== 'number')
     throw badField(at(), `a number of type ${datatype}`, describeValue(value), 'send numbers');

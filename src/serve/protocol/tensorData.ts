@@ -2,7 +2,7 @@
 
 import { describeValue } from '../../messages.ts';
 import { badField, tooLarge } from '../problem.ts';
-import { BYTES, checkNumber, DATATYPES, NUMBER_TYPES, readNumbers, readTexts } from './datatypes.ts';
+import { BYTES, checkNumbers, DATATYPES, NUMBER_TYPES, readNumbers, readTexts } from './datatypes.ts';
 
 /** An input tensor, row-major. */
 export interface Tensor {
@@ -70,12 +70,14 @@ export function readJson(
   let n = 0;
   let firstNull: string | null = null;
   const take = (list: readonly unknown[], place: string) => {
+    const none = firstNull === null ? list.indexOf(null) : -1;
+    if (none >= 0) firstNull = `${place}[${none}]`;
+    if (datatype !== BYTES) {
+      checkNumbers(numbers, n, datatype, list, place);
+      n += list.length;
+      return;
+    }
     for (const [i, value] of list.entries()) {
-      if (value === null) firstNull ??= `${place}[${i}]`;
-      if (datatype !== BYTES) {
-        numbers[n++] = value === null ? Number.NaN : checkNumber(datatype, value, () => `${place}[${i}]`);
-        continue;
-      }
       if (typeof value !== 'string' && value !== null)
         throw badField(`${place}[${i}]`, 'a text', describeValue(value), 'send BYTES as strings');
       texts.push(value);

@@ -17,16 +17,14 @@ export async function start(options) {
   const child = fork(new URL('server.mjs', import.meta.url), [JSON.stringify(options)], {
     execArgv: ['--expose-gc'],
   });
-  /** @returns {Promise<any>} */
-  const message = () =>
-    new Promise((resolve, reject) => {
-      child.once('message', resolve);
-      child.once('exit', (status) =>
-        reject(new Error(`expected the server to run, got its end with ${status}`)),
-      );
-    });
-  const { port } = await message();
   const ended = new Promise((resolve) => child.once('exit', resolve));
+  const failed = ended.then((status) => {
+    throw new Error(`expected the server to run, got its end with ${status}`);
+  });
+  failed.catch(() => undefined); // Its end is expected at the end.
+  /** @returns {Promise<any>} */
+  const message = () => Promise.race([new Promise((resolve) => child.once('message', resolve)), failed]);
+  const { port } = await message();
   return {
     port,
     /** MiB once garbage is collected. */
