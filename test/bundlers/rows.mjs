@@ -49,7 +49,7 @@ webpack(config, (error, stats) => {
 /** The program on a Node of another version. @param {string} version */
 function requiredOn(version) {
   return /** @type {Row} */ ({
-    name: `require() on Node ${version}`,
+    name: `require on Node ${version}`,
     packages: [],
     how: "CommonJS, `require('varpool')`",
     version: (project) =>
@@ -106,7 +106,7 @@ export const ROWS = [
     },
   },
   {
-    name: 'webpack, ES module',
+    name: 'webpack (ES module)',
     core: true,
     packages: ['webpack'],
     how: INSIDE,
@@ -117,7 +117,7 @@ export const ROWS = [
       }),
   },
   {
-    name: 'webpack, CommonJS',
+    name: 'webpack (CommonJS)',
     packages: ['webpack'],
     how: INSIDE,
     digest: (project) => webpack(project, { output: { filename: '[name].cjs' } }),
@@ -153,7 +153,7 @@ console.log(JSON.stringify([...fileList]));`,
     },
   },
   {
-    name: 'Vite, SSR build',
+    name: 'Vite SSR',
     packages: ['vite'],
     how: `${EXTERNAL}, as all dependencies do there`,
     digest(project) {
@@ -171,7 +171,7 @@ console.log(JSON.stringify([...fileList]));`,
     },
   },
   {
-    name: 'Next.js, standalone',
+    name: 'Next.js standalone',
     packages: ['next', 'react', 'react-dom'],
     how: "traced: `output: 'standalone'`, `serverExternalPackages: ['varpool']`",
     async digest(project) {
@@ -218,7 +218,7 @@ test('digest', async () => { expect(await digestOfTraining(varpool)).toMatch(/^[
   ...['5.0', '5.9'].map(
     (version) =>
       /** @type {Row} */ ({
-        name: `TypeScript ${version}, strict`,
+        name: `TypeScript ${version} strict`,
         packages: [`typescript@${version}`, '@types/node@20'],
         how: 'types with `moduleResolution: node16` and `bundler`, libraries checked',
         expected: 'passed',
