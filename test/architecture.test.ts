@@ -274,7 +274,7 @@ describe('the host', () => {
   const mayKnowNode = (name: string) =>
     ON_NODE.includes(room(name)) || /^(backend|report)\/.*\.node\.ts$/.test(name);
   const isNodes = (to: string) =>
-    to.startsWith('node:') || /^(worker_threads|comlink\/.*node-adapter.*)$/.test(to);
+    to.startsWith('node:') || /^(worker_threads|piscina|comlink\/.*node-adapter.*)$/.test(to);
   const NODES_GLOBALS =
     /\b(process\s*(?:\?\.|\.|\[)\s*\w+|Buffer|setImmediate|clearImmediate|__dirname|__filename|NodeJS)\b|\brequire\(|\.(?:unref|ref)\(/;
 
@@ -287,12 +287,10 @@ describe('the host', () => {
     "require('koffi')",
   ])('the rule sees %s', (text) => expect(text).toMatch(NODES_GLOBALS));
 
-  test("Node's modules are imported where the host is known, and nowhere else", () => {
+  test("Node's modules and piscina are imported where the host is known, and nowhere else", () => {
     const bad = imports.filter(({ from, to }) => isNodes(to) && !mayKnowNode(from));
     expect(bad.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
-    expect(imports.some(({ from, to }) => from === 'platform/node/pool.ts' && to === 'worker_threads')).toBe(
-      true,
-    );
+    expect(imports.some(({ from, to }) => from === 'platform/node/pool.ts' && to === 'piscina')).toBe(true);
   });
 
   test("Node's globals are named where the host is known, and nowhere else", () => {

@@ -1,23 +1,22 @@
 // Samplers of single kernels on one or more threads at once, each thread on operands of its own in one shared arena.
 
-import { Worker } from 'node:worker_threads';
+import { Piscina } from 'piscina';
 import { Arena, ArenaLayout } from '../backend/arena.ts';
 import { LANES } from '../backend/backend.ts';
 import { nodeBackends } from '../platform/node/backends.ts';
-import { ThreadPool } from '../platform/node/threadPool.ts';
 import { BUILD } from '../platform/node/threads.ts';
 import type { KernelReply, KernelRequest } from './kernelThread.node.ts';
 import { type KernelWork, kernelCost, regionBytes, workName } from './kernelWork.ts';
 import type { Sampler } from './rounds.ts';
 
 /** Threads run compiled code; from source (tests) that is the build beside it. */
-function start(): Worker {
-  if (BUILD !== null) return new Worker(new URL(`${BUILD}bench/kernelThread.node.js`));
-  return new Worker(new URL('./kernelThread.node.js', import.meta.url));
+function threadEntry(): string {
+  if (BUILD !== null) return `${BUILD}bench/kernelThread.node.js`;
+  return new URL('./kernelThread.node.js', import.meta.url).href;
 }
 
 export class KernelBench {
-  readonly #pool: ThreadPool<KernelRequest, KernelReply>;
+  readonly #pool: Piscina<KernelRequest, KernelReply>;
   readonly #arena: Arena;
   readonly #bases: readonly number[];
   readonly #compiled = new Map<string, unknown>();
@@ -37,7 +36,13 @@ export class KernelBench {
     const bytes = Math.max(...works.map(regionBytes));
     this.#bases = Array.from({ length: threads }, (_, t) => layout.reserve(`operands${t}`, bytes));
     this.#arena = Arena.allocate(layout);
-    this.#pool = new ThreadPool(threads, start);
+    this.#pool = new Piscina<KernelRequest, KernelReply>({
+      filename: threadEntry(),
+      minThreads: threads,
+      maxThreads: threads,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false,
+    });
   }
 
   /** @throws BackendUnavailableError when the backend cannot run here */
@@ -85,6 +90,6 @@ export class KernelBench {
 
   /** Ends the threads. */
   async close(): Promise<void> {
-    await this.#pool.close();
+    await this.#pool.destroy();
   }
 }

@@ -1,10 +1,8 @@
-// A thread that times single kernels. Two threads begin together and are timed each by its own
+// A thread that times single kernels: piscina calls the default export. Two threads begin together and are timed each by its own
 // clock; the slower one counts.
 
-import { type MessagePort, parentPort } from 'node:worker_threads';
 import { Arena, type ArenaMemory } from '../backend/arena.ts';
 import type { Kernels } from '../backend/backend.ts';
-import { answerRequests } from '../platform/node/answerRequests.ts';
 import { nodeBackends } from '../platform/node/backends.ts';
 import { type KernelWork, prepareKernel } from './kernelWork.ts';
 
@@ -68,7 +66,7 @@ function meet(meeting: Int32Array<SharedArrayBuffer>, size: number): void {
   }
 }
 
-async function timeKernel(request: KernelRequest): Promise<KernelReply> {
+export default async function timeKernel(request: KernelRequest): Promise<KernelReply> {
   await nodeBackends.load(request.backend, request.compiled);
   const { work, memory, threads, base, size, meeting, calls, milliseconds } = request;
   const arena = new Arena(memory, threads);
@@ -78,5 +76,3 @@ async function timeKernel(request: KernelRequest): Promise<KernelReply> {
   meet(meeting, size);
   return { calls, milliseconds: timed(call, calls) };
 }
-
-answerRequests(parentPort as MessagePort, timeKernel);
