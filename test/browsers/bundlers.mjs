@@ -34,6 +34,33 @@ runtime.train(model, data, { ...options, onProgress }).then(
   (error) => ({ error: String(error) }),
 ).then((report) => fetch('/report', { method: 'POST', body: JSON.stringify(report) }));
 `;
+/** The hook of docs/browser.md, in a page of React. @param {string} options of createRuntime */
+function reactProgram(options) {
+  const [, hook] =
+    /```js\n(function useTraining[\s\S]*?)```/.exec(readFileSync(`${ROOT}docs/browser.md`, 'utf8')) ?? [];
+  return `
+import { createElement, useEffect, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { createRuntime, posteriorDigest } from 'varpool';
+import { TRAININGS } from './trainings.mjs';
+${hook}
+const begun = performance.now();
+let first = 0;
+const { model, data, options } = TRAININGS.values();
+const runtime = createRuntime({ workers: 2, seed: 'golden'${options} });
+const post = (report) => fetch('/report', { method: 'POST', body: JSON.stringify(report) });
+function Page() {
+  const { report, posterior, error } = useTraining(runtime, model, data, options);
+  if (report !== null && first === 0) first = performance.now();
+  useEffect(() => {
+    if (error !== null) void post({ error: String(error) });
+    if (posterior !== null) void post({ digest: posteriorDigest(posterior), isolated: crossOriginIsolated, first: first - begun });
+  }, [posterior, error]);
+  return createElement('p', null, report === null ? '…' : \`epoch \${report.epoch}\`);
+}
+createRoot(document.getElementById('root')).render(createElement(Page));
+`;
+}
 const page = (/** @type {string} */ script) =>
   `<!doctype html><meta charset="utf-8"><title>varpool</title>${script === '' ? '' : `<script type="module" src="${script}"></script>`}`;
 
@@ -64,11 +91,12 @@ const TOOLS = {
       return join(project, 'dist');
     },
   },
-  esbuild: {
-    packages: ['esbuild@0.28'],
+  'esbuild and React': {
+    packages: ['esbuild@0.28', 'react@19', 'react-dom@19'],
     build(project) {
       const urls = ", workerUrl: '/varpool/worker.js', wasmUrl: '/varpool/varpool.wasm'";
-      write(project, { 'main.js': program('varpool', urls), 'out/index.html': page('/main.js') });
+      const html = `${page('/main.js')}<div id="root"></div>`;
+      write(project, { 'main.js': reactProgram(urls), 'out/index.html': html });
       npx(project, [
         'esbuild',
         'main.js',
@@ -142,7 +170,7 @@ export async function tryBundlers(browsers, expected, tell) {
     );
     const tarball = join(temporary, JSON.parse(packed)[0].filename);
     for (const [name, { packages, build }] of Object.entries(TOOLS)) {
-      const project = join(temporary, name.replace(' ', '-'));
+      const project = join(temporary, name.replaceAll(' ', '-'));
       try {
         write(project, {
           'package.json': JSON.stringify({ name: 'page', private: true, type: 'module' }),
