@@ -3,6 +3,7 @@
 import type { TableColumns } from '../columns/tableColumns.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { MatrixLike } from '../core/matrix.ts';
+import type { Posterior } from '../core/posterior.ts';
 import { PREDICTION_MODES } from '../core/prediction/predictionMode.ts';
 import { INITIAL_RHO } from '../core/training/initialParameters.ts';
 import type { TrainingState } from '../core/training/trainingState.ts';
@@ -120,6 +121,7 @@ export const trainOptions = section(
     ...shared,
     onReport: callback<NonNullable<TrainOptions['onReport']>>('Given the report of each epoch.').optional(),
     checkpoint,
+    initial: unchecked<Posterior>('A posterior to start from.').optional(),
     resume: unchecked<TrainingState>('A saved state to resume from.').optional(),
   },
   HOMES,

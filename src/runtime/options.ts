@@ -44,7 +44,8 @@ export interface RuntimeOptions {
 }
 
 /** Options of an ensemble: those of a training, the same for every member, and how many there are. */
-export interface EnsembleOptions extends Omit<TrainOptions, 'onReport' | 'checkpoint' | 'resume'> {
+export interface EnsembleOptions
+  extends Omit<TrainOptions, 'onReport' | 'checkpoint' | 'resume' | 'initial'> {
   /** M, a count. Member m trains by the seed `memberSeed(seed, m)`, and comes out as in a training of its own by it. */
   readonly members: number;
   /** Members that are there already, by number: they are taken as they are. */
@@ -100,6 +101,11 @@ export interface TrainOptions {
   readonly classWeights?: ClassWeights;
   /** Columns brought to zero mean and unit standard deviation, undone in predictions. Default: `both` for gaussian, else `features`. */
   readonly standardize?: 'both' | 'features' | 'none';
+  /**
+   * A posterior to start from in place of random weights: of the same network, likelihood and family. Its standardization is kept, so that the
+   * weights mean what they meant; the prior stays the model's own. Default: none.
+   */
+  readonly initial?: Posterior;
   /** What classes are called in predictions. Default: what `data` says. */
   readonly classNames?: readonly string[];
   /** Columns of the table that rows came from: with them the posterior takes rows by name. Default: what `data` says. */

@@ -28,6 +28,7 @@ import type { TrainingData } from './options.ts';
 import { rowWeights } from './rowWeights.ts';
 import type { TrainSettings } from './settings.ts';
 import { BATCH_SIZE, DEFAULT_ESTIMATOR } from './trainingFields.ts';
+import { readInitial } from './warmStart.ts';
 
 const WEIGHT_NAMES = { weights: 'train: weights', classWeights: 'train: classWeights' };
 
@@ -72,9 +73,16 @@ export function prepareTraining(
   if (createFamily(family.family).means === null)
     refuse(estimatorKind(estimator.estimator).objection?.({ draws }));
   else refuse(objectionToMeans(model, family.family, settings));
+  const initial = readInitial((settings as { initial?: unknown }).initial, model, likelihood, family.family);
+  if (initial !== null && settings.standardize !== undefined) {
+    const next = 'leave standardize out: that of the earlier posterior is kept';
+    throw new RangeError(mismatch('train: initial', 'no standardize beside it', settings.standardize, next));
+  }
   const standardize = settings.standardize ?? (onScale ? 'both' : 'features');
-  const targets = standardize === 'both' && onScale ? learnStandardization(y) : null;
-  const features = standardize === 'none' ? null : learnStandardization(x);
+  const { features, targets } = initial?.standardization ?? {
+    targets: standardize === 'both' && onScale ? learnStandardization(y) : null,
+    features: standardize === 'none' ? null : learnStandardization(x),
+  };
   checkRange('train', 'x', x, features);
   checkRange('train', 'y', y, targets);
   return {
@@ -99,6 +107,7 @@ export function prepareTraining(
     weights,
     standardization: { features, targets },
     initialRho,
+    initial: initial && structuredClone(initial),
   };
 }
 

@@ -215,12 +215,16 @@ test('digest', async () => { expect(await digestOfTraining(varpool)).toMatch(/^[
       return 'passed';
     },
   },
-  ...['5.0', '5.9'].map(
-    (version) =>
+  // Types of typed arrays have a parameter since 5.7: before, libraries are not checked.
+  ...[
+    { version: '5.0', skips: true },
+    { version: '5.9', skips: false },
+  ].map(
+    ({ version, skips }) =>
       /** @type {Row} */ ({
         name: `TypeScript ${version} strict`,
         packages: [`typescript@${version}`, '@types/node@20'],
-        how: 'types with `moduleResolution: node16` and `bundler`, libraries checked',
+        how: `types with \`moduleResolution: node16\` and \`bundler\`${skips ? ', `skipLibCheck`' : ', libraries checked'}`,
         expected: 'passed',
         digest(project) {
           project.write('app.mts', TYPED);
@@ -232,6 +236,7 @@ test('digest', async () => { expect(await digestOfTraining(varpool)).toMatch(/^[
               target: 'es2022',
               strict: true,
               exactOptionalPropertyTypes: true,
+              skipLibCheck: skips,
               noEmit: true,
             };
             const lib = ['ES2022', 'DOM'];
@@ -277,7 +282,7 @@ export async function main(path: string): Promise<number> {
   const model = build({ inputSize: train.x.columns, outputSize: 1 });
   const posterior: Posterior = await runtime.train(model, train, { epochs: 1, classWeights: 'balanced' });
   const prediction: Prediction = await runtime.predict(posterior, [{ a: 1, b: 'x' }], { quantiles: [0.1] });
-  save(posterior, 'p.safetensors');
+  save('p.safetensors', posterior);
   await createServer({ models: [{ name: 'p', posterior: load('p.safetensors') as Posterior }] });
   const [{ mean }] = toRows(prediction, posterior);
   return mean as number;

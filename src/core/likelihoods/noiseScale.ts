@@ -33,12 +33,14 @@ export class NoiseScale {
     this.#log = arena.floats(memory.logScale, K);
   }
 
-  /** Sets the parameters before the first step. */
-  initialize(): void {
+  /** Sets the parameters before the first step. @param from scales to start from, where they are learned; null for the default */
+  initialize(from: Float32Array | null = null): void {
     if (this.#scale === null) return;
     this.#points.fill(0);
-    const raw = Math.fround(softplusInverse(this.#scale === 'learned' ? INITIAL_SCALE : this.#scale));
-    for (let k = 0; k < this.problem.model.outputSize; k++) this.#points[3 * k] = raw;
+    for (let k = 0; k < this.problem.model.outputSize; k++) {
+      const scale = this.#scale === 'learned' ? (from?.[k] ?? INITIAL_SCALE) : this.#scale;
+      this.#points[3 * k] = Math.fround(softplusInverse(scale));
+    }
     this.publish();
   }
 

@@ -6,7 +6,7 @@ import type { BackendFactory } from '../../backend/backend.ts';
 import { KERNEL_EPOCH } from '../../backend/kernelEpoch.ts';
 import type { TableColumns } from '../../columns/tableColumns.ts';
 import { createLikelihood } from '../../core/likelihoods/index.ts';
-import { firstNonFinite, unpackLayer } from '../../core/parameters.ts';
+import { firstNonFinite, packLayer, unpackLayer } from '../../core/parameters.ts';
 import type { Posterior } from '../../core/posterior.ts';
 import { createFamily, familyField, trainedParameters } from '../../core/posteriors/index.ts';
 import { layerTensors } from '../../core/posteriors/layerTensors.ts';
@@ -63,8 +63,19 @@ export class TrainingArena {
       seedKey(problem.seed),
       prepared.initialRho,
     );
-    this.#step.noiseScale.initialize();
+    this.#step.noiseScale.initialize(prepared.initial?.noiseScale ?? null);
     this.#step.learned.initialize();
+    if (prepared.initial !== null) this.#startFrom(prepared.initial);
+  }
+
+  /** Puts the parameters of an earlier posterior in place of random ones. */
+  #startFrom({ layers }: Posterior): void {
+    for (const { name, data } of this.#parameters()) {
+      for (const layer of this.memory.layout.layers) {
+        const { weight, bias } = layers[layer.index];
+        packLayer(data, layer, weight[name as 'mu' | 'rho'], bias[name as 'mu' | 'rho']);
+      }
+    }
   }
 
   #load(): void {
@@ -115,12 +126,13 @@ export class TrainingArena {
 
   /** What decides the bits of this training. */
   origin(): TrainingOrigin {
-    const { x, y, problem, initialRho, weights } = this.prepared;
+    const { x, y, problem, initialRho, weights, initial } = this.prepared;
     const words = (offset: number, count: number) => this.arena.i32.subarray(offset / 4, offset / 4 + count);
     this.#dataChecksum ??= checksum(
       words(this.memory.x, x.data.length),
       words(this.memory.targets, y.data.length),
       ...(weights === null ? [] : [words(this.memory.weights, weights.length)]),
+      ...(initial === null ? [] : parameterWords(initial)),
     );
     return { kernelEpoch: KERNEL_EPOCH, problem, initialRho, dataChecksum: this.#dataChecksum };
   }
@@ -187,4 +199,10 @@ export class TrainingArena {
       ...(columns === undefined ? {} : { columns }),
     };
   }
+}
+
+/** The bits that a training starts from, for its checksum. */
+function parameterWords({ layers, noiseScale }: Posterior): Int32Array[] {
+  const all = layers.flatMap(({ weight, bias }) => [weight.mu, weight.rho, bias.mu, bias.rho]);
+  return [...all, noiseScale ?? new Float32Array()].map((floats) => new Int32Array(floats.slice().buffer));
 }

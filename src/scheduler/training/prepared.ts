@@ -1,7 +1,7 @@
 // A training as the scheduler takes it: the problem and its rows, checked and complete.
 
 import type { Matrix } from '../../core/matrix.ts';
-import type { Standardization } from '../../core/posterior.ts';
+import type { Posterior, Standardization } from '../../core/posterior.ts';
 import type { TrainingProblem } from '../../core/training/problem.ts';
 
 export interface PreparedTraining {
@@ -15,4 +15,6 @@ export interface PreparedTraining {
     readonly targets: Standardization | null;
   };
   readonly initialRho: number;
+  /** Whose parameters and noise scale a training starts from; null where it starts from random ones. */
+  readonly initial: Posterior | null;
 }
