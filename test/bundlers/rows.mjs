@@ -18,7 +18,6 @@ import { COMMONJS, digestOfTraining, PROGRAM } from './program.mjs';
  */
 
 const EXTERNAL = 'stays in node_modules';
-const INSIDE = 'goes into the bundle, threads and kernels beside it';
 
 /** Moves what was built to a place from which no package can be found. @param {import('./run.mjs').Project} project @param {string} folder */
 function moved({ dir, away }, folder) {
@@ -26,9 +25,10 @@ function moved({ dir, away }, folder) {
   return join(away, folder);
 }
 
-/** @param {import('./run.mjs').Project} project @param {object} output */
-function webpack(project, output) {
-  const config = { mode: 'production', target: 'node20', entry: './app.mjs', ...output };
+/** @param {import('./run.mjs').Project} project @param {object} output @param {string} externalsType */
+function webpack(project, output, externalsType) {
+  const externals = { externals: ['varpool'], externalsType };
+  const config = { mode: 'production', target: 'node20', entry: './app.mjs', ...externals, ...output };
   project.write('app.mjs', PROGRAM);
   project.write(
     'build.mjs',
@@ -41,9 +41,8 @@ webpack(config, (error, stats) => {
 });`,
   );
   project.node(['build.mjs']);
-  const out = moved(project, 'out');
-  const [main] = readdirSync(out).filter((name) => name.startsWith('main.'));
-  return project.node([main], out);
+  const [main] = readdirSync(join(project.dir, 'out')).filter((name) => name.startsWith('main.'));
+  return project.node([join('out', main)]);
 }
 
 /** The program on a Node of another version. @param {string} version */
@@ -109,18 +108,22 @@ export const ROWS = [
     name: 'webpack (ES module)',
     core: true,
     packages: ['webpack'],
-    how: INSIDE,
+    how: `${EXTERNAL}: \`externals: ['varpool']\``,
     digest: (project) =>
-      webpack(project, {
-        output: { filename: '[name].mjs', module: true, chunkFormat: 'module' },
-        experiments: { outputModule: true },
-      }),
+      webpack(
+        project,
+        {
+          output: { filename: '[name].mjs', module: true, chunkFormat: 'module' },
+          experiments: { outputModule: true },
+        },
+        'module',
+      ),
   },
   {
     name: 'webpack (CommonJS)',
     packages: ['webpack'],
-    how: INSIDE,
-    digest: (project) => webpack(project, { output: { filename: '[name].cjs' } }),
+    how: `${EXTERNAL}: \`externals: ['varpool']\``,
+    digest: (project) => webpack(project, { output: { filename: '[name].cjs' } }, 'commonjs'),
   },
   {
     name: '@vercel/nft',
@@ -145,11 +148,11 @@ console.log(JSON.stringify([...fileList]));`,
   {
     name: '@vercel/ncc',
     packages: ['@vercel/ncc'],
-    how: INSIDE,
+    how: `${EXTERNAL}: \`--external varpool\``,
     digest(project) {
       project.write('app.mjs', PROGRAM);
-      project.run(project.bin('ncc'), ['build', 'app.mjs', '-o', 'out']);
-      return project.node(['index.mjs'], moved(project, 'out'));
+      project.run(project.bin('ncc'), ['build', 'app.mjs', '--external', 'varpool', '-o', 'out']);
+      return project.node(['out/index.mjs']);
     },
   },
   {

@@ -1,6 +1,6 @@
 // @ts-check
 // varpool in projects made from scratch: by bundlers, tracers, frameworks, runtimes, TypeScript and test runners. Each row builds a program
-// that trains, serves a session and prints a digest, moves what was built away from everything else, runs it there, and compares the digest with
+// that trains, serves a session and prints a digest, moves what was traced away from everything else, runs it, and compares the digest with
 // that of plain Node. Prints a table.
 //   node test/bundlers/run.mjs [--only webpack,nft,…|core] [--keep]
 
