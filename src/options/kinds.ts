@@ -21,6 +21,11 @@ export interface Bare {
 /** Members by the names users call them. */
 export type Registry = Readonly<Record<string, Member>>;
 
+/** Names of the options that members of a registry have. */
+export function optionNames(registry: Registry): string[] {
+  return [...new Set(Object.values(registry).flatMap(({ options }) => Object.keys(options(fields))))];
+}
+
 type Section<Kind extends string, M extends Member> = z.ZodObject<
   { kind: z.ZodLiteral<Kind> } & ReturnType<M['options']>,
   z.core.$strict

@@ -1,10 +1,15 @@
 // The options of the library's calls as schemas: what is not in them is refused, what is left out has the default of the config.
 
 import type { TableColumns } from '../columns/tableColumns.ts';
+import { KL_WEIGHTINGS } from '../core/klWeightings/index.ts';
+import { LIKELIHOODS } from '../core/likelihoods/index.ts';
 import { MAX_MEMBERS } from '../core/limits.ts';
 import type { MatrixLike } from '../core/matrix.ts';
+import { OPTIMIZERS } from '../core/optimizers/index.ts';
 import type { Posterior } from '../core/posterior.ts';
+import { POSTERIORS } from '../core/posteriors/index.ts';
 import { PREDICTION_MODES } from '../core/prediction/predictionMode.ts';
+import { SCHEDULES } from '../core/schedules/index.ts';
 import { INITIAL_RHO } from '../core/training/initialParameters.ts';
 import type { TrainingState } from '../core/training/trainingState.ts';
 import {
@@ -21,6 +26,7 @@ import {
   wholeNumber,
   wordOr,
 } from '../options/fields.ts';
+import { optionNames } from '../options/kinds.ts';
 import type { Seed } from '../random/seed.ts';
 import type { CheckpointOptions } from '../scheduler/training/checkpointer.ts';
 import type { EnsembleOptions, PredictOptions, TrainOptions } from './options.ts';
@@ -110,8 +116,11 @@ const checkpoint = section({
 
 /** Where the options of a call are mistaken for those of a part of it. */
 const HOMES = {
-  optimizer: ['learningRate', 'beta1', 'beta2', 'eps', 'momentum'],
-  schedule: ['finalFraction', 'factor', 'warmup'],
+  optimizer: optionNames(OPTIMIZERS),
+  schedule: optionNames(SCHEDULES),
+  klWeighting: optionNames(KL_WEIGHTINGS),
+  likelihood: optionNames(LIKELIHOODS),
+  posterior: optionNames(POSTERIORS),
   checkpoint: ['everySteps', 'everySeconds', 'save'],
   earlyStopping: ['patience', 'minDelta', 'metric'],
 };

@@ -197,6 +197,8 @@ describe('train', () => {
       { learningRate: 0.1 },
       'learningRate: expected a known key, got "learningRate" — put it under optimizer',
     ],
+    [{ weightDecay: 0.1 }, 'weightDecay: expected a known key, got "weightDecay" — put it under optimizer'],
+    [{ df: 4 }, 'df: expected a known key, got "df" — put it under likelihood'],
     [{ batch_size: 4 }, 'batch_size: expected a known key, got "batch_size" — did you mean batchSize?'],
     [{ epoch: 4 }, 'epoch: expected a known key, got "epoch" — did you mean epochs?'],
     [

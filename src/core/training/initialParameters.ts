@@ -1,6 +1,6 @@
 // Where training starts from: mu, and rho where weights have a sigma = softplus(rho).
 
-import type { Kernels } from '../../backend/backend.ts';
+import type { Activation, Kernels } from '../../backend/backend.ts';
 import { LANES } from '../../backend/backend.ts';
 import { PURPOSE, stream } from '../../random/stream.ts';
 import type { LayerLayout, ParameterLayout } from '../parameters.ts';
@@ -34,7 +34,7 @@ export function initializeParameters(
       stream(PURPOSE.initial, layer.index),
       0,
     );
-    const scale = Math.fround(Math.sqrt(gain(layer) / layer.I));
+    const scale = Math.fround(Math.sqrt(GAIN[layer.spec.activation] / layer.I));
     forEachSlot(layer, (slot, row, exists) => {
       floats[start + slot] = exists && row > 0 ? Math.fround(floats[start + slot] * scale) : 0;
       if (rho !== null) floats[(rho >>> 2) + layer.offset + slot] = exists ? initialRho : 0;
@@ -42,9 +42,15 @@ export function initializeParameters(
   }
 }
 
-function gain(layer: LayerLayout): number {
-  return ['relu', 'gelu', 'silu'].includes(layer.spec.activation) ? 2 : 1;
-}
+/** Var of first weights times their inputs: 2 where an activation lets about half of its inputs through (He et al. 2015), else 1. */
+const GAIN: Readonly<Record<Activation, 1 | 2>> = {
+  identity: 1,
+  relu: 2,
+  tanh: 1,
+  sigmoid: 1,
+  gelu: 2,
+  silu: 2,
+};
 
 function forEachSlot(layer: LayerLayout, visit: (slot: number, row: number, exists: boolean) => void): void {
   for (let panel = 0; panel < layer.panels; panel++) {

@@ -90,6 +90,8 @@ export async function evaluateValues(
 async function rowScores({ posterior, draws: S, chunks }: MemberChunks, y: Matrix): Promise<RowScores> {
   const K = predictedColumns(posterior);
   const { noise: noiseShape, counts = null } = createLikelihood(posterior.likelihood);
+  if (noiseShape === null && counts === null)
+    throw new Error('evaluate: expected a likelihood with noise or counts, got one with neither');
   const shape = noiseShape ?? undefined;
   const nll = new Float64Array(y.rows);
   const tally = new MonteCarloTally(y.rows, S);
