@@ -186,7 +186,7 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  /** Counts a job in; the function it returns counts it out. The last one out has idle workers let go of arenas that are gone. */
+  /** Counts a job in; the function it returns counts it out. The last one out makes idle workers release arenas that are gone. */
   #hold(): () => Promise<void> {
     this.#active++;
     return async () => {

@@ -115,7 +115,7 @@ class HttpServer implements Server {
   }
 
   /**
-   * Goes on answering 503 while requests come. A connection that the system has taken and the server has not would be reset, and its
+   * Keeps answering 503 while requests come. A connection that the system has taken and the server has not would be reset, and its
    * caller could not know that nothing was done.
    */
   async #refuseUntilQuiet(): Promise<void> {

@@ -50,7 +50,7 @@ export interface Optimizer {
   updateMeans?(kernels: Kernels, at: MeansAddresses, rows: number, lanes: number): number;
   /** The same rule for one point parameter in float64: `points` holds value, m, v from index `at`. */
   updatePoint(points: Float64Array, at: number, gradient: number, step: number, rate: number): void;
-  /** Where it keeps Σ_i decay^(steps−i)·gradient_i after `steps` steps; times `scale` that is Σ_i decay^(steps−i)·gradient_i / Σ_i decay^(steps−i). Null where it keeps none of both. */
+  /** Where it keeps Σ_i decay^(steps−i)·gradient_i after `steps` steps; times `scale` that is Σ_i decay^(steps−i)·gradient_i / Σ_i decay^(steps−i). Null where it keeps neither. */
   gradientMemory(steps: number): GradientMemory | null;
   /** What of a problem it cannot work with; null, or left out, where it can work with all of it. */
   objection?(to: OptimizedProblem): Objection | null;

@@ -17,7 +17,7 @@ export type ScheduleSpec = Spec<typeof SCHEDULES>;
 export function rateFactor(schedule: ScheduleSpec, { step, steps, perEpoch }: SchedulePlace): number {
   const { factor } = SCHEDULES[schedule.kind] as Schedule<ScheduleSpec>;
   const W = Math.min(steps, Math.round((schedule.warmup ?? 0) * perEpoch));
-  // A schedule has a step, be it one that is not reached.
+  // A schedule has a step, reached or not.
   const at = (now: number) => factor(schedule, { step: now, steps: Math.max(1, steps - W), perEpoch });
   return step < W ? ((step + 1) / W) * at(0) : at(step - W);
 }

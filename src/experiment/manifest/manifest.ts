@@ -84,7 +84,7 @@ const manifestSchema = z.looseObject(
     selection: selectionSchema.nullable().optional(),
     /** Of an ensemble: each member by its number, with the digest and metrics it has when trained alone. */
     members: z.array(memberSchema, { error: 'a list of members' }).optional(),
-    /** Of all lives of the run, as far as they are known: what a killed process did after its last checkpoint is not. */
+    /** Of the run and all its resumptions, as far as they are known: what a killed process did after its last checkpoint is not. */
     wallSeconds: seconds,
     /** Lives after the first: when each began, after which step, with what. */
     resumptions: z
@@ -217,7 +217,7 @@ export function resumeManifest(
     ...manifest,
     status: 'running',
     endedAt: null,
-    // As good as the worst of its lives.
+    // True only if every process that worked on it was reproducible.
     reproducible: manifest.reproducible !== false && life.reproducible,
     wallSeconds,
     posteriorDigest: null,

@@ -263,7 +263,7 @@ function startManifest(
     workers: runtime.workers,
     kernels: kernels ? { sources: kernels.sources, wasm: kernels.wasm } : (earlier?.kernels ?? null),
     kernelEpoch: KERNEL_EPOCH,
-    // As good as the worst of its lives.
+    // True only if every process that worked on it was reproducible.
     reproducible: runtime.reproducible && earlier?.reproducible !== false,
     platform: currentPlatform(),
     // Files of cells that an edited sweep no longer has are remembered: it may have them again.

@@ -1,4 +1,4 @@
-// A run of one posterior (be it one member of an ensemble, alone): its states lie in the run directory itself.
+// A run of one posterior (or of one member of an ensemble, alone): its states lie in the run directory itself.
 
 import type { ResolvedConfig } from '../config/config.ts';
 import { selectionRecord } from '../manifest/selectionRecord.ts';

@@ -22,7 +22,7 @@ export interface TrainingPoint {
   readonly posterior: Posterior | null;
   readonly found: FoundCheckpoint | null;
   readonly store: CheckpointStore;
-  /** Steps it has behind it. */
+  /** Steps done. */
   readonly step: number;
 }
 
@@ -93,7 +93,7 @@ export function reportsByMember<Report extends { readonly member?: number | unde
  * Where the trainings of the run in `dir` resume.
  * @param warn receives messages about damaged files that are skipped
  * @param known.lines those of metrics.jsonl
- * @param known.trained all trainings have come to their end, whatever is left of their own files
+ * @param known.trained all trainings have ended, whether or not files of theirs are left
  * @throws CheckpointError if all checkpoints of a training are damaged, or a file is of another run
  */
 export function pointsOnDisk(

@@ -18,7 +18,7 @@ export interface ExecuteOptions<Result> {
 export interface Executor {
   /**
    * Executes jobs, several at a time, and begins them in their order.
-   * @returns once no work is under way, be it because all is done or because of the signal
+   * @returns once no work is under way: all is done, or the signal ended it
    * @throws the first error of `work` or `onResult`, once no work is under way: an error of a job that is no reason to stop is a result
    */
   execute<Result>(jobs: readonly Job[], work: Work<Result>, options: ExecuteOptions<Result>): Promise<void>;

@@ -8,7 +8,7 @@ import type { PreparedRun } from '../../experiment/run/data.ts';
 import { packed } from '../page/assets.node.ts';
 import type { Field, WhatIf } from '../reportData.ts';
 
-/** More fields than this nobody fills in; pictures have hundreds. */
+/** More fields than this are not filled in by hand; pictures have hundreds. */
 export const MAX_FIELDS = 40;
 const MAX_DRAWS = 200;
 

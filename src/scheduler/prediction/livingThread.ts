@@ -62,7 +62,7 @@ export class LivingThread {
     const thread = await this.#thread.catch(() => null);
     if (this.#closed || (thread !== null && !thread.lost)) return this.#thread;
     this.#thread = this.#start();
-    // Its failure is seen by the caller; one that nobody waits for must not count as unhandled.
+    // The caller sees its failure; one that is not awaited must not count as unhandled.
     this.#thread.catch(() => undefined);
     await thread?.close();
     return this.#thread;
