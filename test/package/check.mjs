@@ -19,7 +19,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MAX_PACKED_BYTES = 2_500_000;
+const MAX_PACKED_BYTES = 2_700_000;
 const pkg = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const temporary = mkdtempSync(join(tmpdir(), 'varpool-package-'));
 const project = join(temporary, 'project');
