@@ -31,12 +31,26 @@ export function placeOf({ place, position }: Difference): string {
   return position === null ? place : `${place}[${position.join(', ')}]`;
 }
 
-/** Whether a field is one that the version which saved the file did not write yet. A file's checksum tells of fields that were removed. */
-const untold = ({ before }: Change): boolean => before === undefined;
+/** Whether the saved file lacks a field, as files of earlier versions do; a field that was removed shows in the file's checksum. */
+const isMissing = ({ before }: Change): boolean => before === undefined;
 
-/** The same of a metric, on test or validation rows. */
-const untoldMetric = (change: Change): boolean =>
-  untold(change) && /(^|\.)(test|validation)\.\w+$/.test(change.field);
+/** Kinds of metrics that earlier versions did not measure. */
+const LATER_METRICS: readonly ((name: string) => boolean)[] = [
+  (name) => name === 'nllMonteCarloError',
+  isOfOneTarget,
+];
+
+type Metrics = Readonly<Record<string, unknown>>;
+
+/** Metrics without the kinds that the version which saved the others did not measure yet. */
+function measuredThen(saved: Metrics | null | undefined, now: Metrics | null | undefined) {
+  if (!now) return now;
+  const then = Object.keys(saved ?? {});
+  const later = LATER_METRICS.filter((isOfKind) => !then.some(isOfKind));
+  return Object.fromEntries(
+    Object.entries(now).filter(([name]) => !later.some((isOfKind) => isOfKind(name))),
+  );
+}
 
 /** Of two files of tensors: tensors first, in their order and compared by their bits, then what stands beside them. */
 export function posteriorDifference(saved: Safetensors, now: Safetensors): Difference | null {
@@ -50,7 +64,7 @@ export function posteriorDifference(saved: Safetensors, now: Safetensors): Diffe
   for (const { field: key, before, now: value } of changes(
     content(saved.metadata),
     content(now.metadata),
-    untold,
+    isMissing,
   ))
     found.push(field(`metadata: ${key}`, before, value));
   const { sha256, ...covered } = saved.metadata;
@@ -120,24 +134,15 @@ export function manifestDifference(saved: Manifest, now: Manifest): Difference |
   const value = (manifest: Manifest, key: string) => (manifest as Record<string, unknown>)[key];
   const told = RESULTS.filter((key) => value(saved, key) !== undefined);
   const results = (manifest: Manifest) => Object.fromEntries(told.map((key) => [key, value(manifest, key)]));
-  const members = now.members?.map((member, m) => asTold(saved.members?.[m], member));
-  now = { ...asTold(saved, now), ...(members === undefined ? {} : { members }) };
+  const members = now.members?.map((member, m) => ({
+    ...member,
+    test: measuredThen(saved.members?.[m]?.test, member.test),
+  }));
+  const then = { ...now, members, test: measuredThen(saved.test, now.test) } as Manifest;
   return firstOf(
     'manifest',
-    changes(results(saved), results(now), untoldMetric).map((change) =>
-      field(change.field, change.before, change.now),
-    ),
+    changes(results(saved), results(then)).map((change) => field(change.field, change.before, change.now)),
   );
-}
-
-/** `now` without metrics of each of several targets where the saved one is too old to tell them. */
-function asTold<Outcome extends Pick<MemberOutcome, 'test'>>(
-  saved: Pick<MemberOutcome, 'test'> | undefined,
-  now: Outcome,
-): Outcome {
-  if (now.test === null || Object.keys(saved?.test ?? {}).some(isOfOneTarget)) return now;
-  const test = Object.fromEntries(Object.entries(now.test).filter(([name]) => !isOfOneTarget(name)));
-  return { ...now, test };
 }
 
 /** Of one member in two manifests; what the saved one is too old to tell is passed over. */
@@ -146,11 +151,14 @@ export function memberDifference(
   now: MemberOutcome,
   member: number,
 ): Difference | null {
-  const told = Object.entries(asTold(saved, now)).filter(([key]) => Object.hasOwn(saved, key));
+  const told = Object.entries({
+    ...now,
+    test: measuredThen(saved.test, now.test),
+  }).filter(([key]) => Object.hasOwn(saved, key));
   const was = Object.fromEntries(told.map(([key]) => [key, (saved as Record<string, unknown>)[key]]));
   return firstOf(
     'manifest',
-    changes(was, Object.fromEntries(told), untoldMetric, `members[${member}]`).map((change) =>
+    changes(was, Object.fromEntries(told), undefined, `members[${member}]`).map((change) =>
       field(change.field, change.before, change.now),
     ),
   );
@@ -185,11 +193,10 @@ export function epochsDifference(
       found.push(field(name(line), undefined, 'a line'));
       continue;
     }
-    for (const { field: key, before, now: value } of changes(
-      repeated(there.line),
-      repeated(line),
-      untoldMetric,
-    ))
+    const was = repeated(there.line);
+    const is = repeated(line);
+    const validation = measuredThen(was.validation, is.validation);
+    for (const { field: key, before, now: value } of changes(was, { ...is, validation }))
       found.push(field(`line ${there.number}: ${key}`, before, value));
   }
   for (const { number } of lines.values()) found.push(field(`line ${number}`, 'a line', undefined));
