@@ -273,8 +273,7 @@ describe('the host', () => {
   const ON_NODE = ['platform/node', 'files', 'experiment', 'data', 'serve', 'cli', 'bench'];
   const mayKnowNode = (name: string) =>
     ON_NODE.includes(room(name)) || /^(backend|report)\/.*\.node\.ts$/.test(name);
-  const isNodes = (to: string) =>
-    to.startsWith('node:') || /^(worker_threads|piscina|comlink\/.*node-adapter.*)$/.test(to);
+  const isNodes = (to: string) => to.startsWith('node:') || /^(piscina|comlink\/.*node-adapter.*)$/.test(to);
   const NODES_GLOBALS =
     /\b(process\s*(?:\?\.|\.|\[)\s*\w+|Buffer|setImmediate|clearImmediate|__dirname|__filename|NodeJS)\b|\brequire\(|\.(?:unref|ref)\(/;
 
@@ -385,7 +384,7 @@ describe('the reproducible path', () => {
     );
     for (const name of used)
       if (!name.startsWith('node:'))
-        expect(['@noble/hashes/sha2.js', 'seedrandom', 'koffi', 'comlink', 'worker_threads']).toContain(name);
+        expect(['@noble/hashes/sha2.js', 'seedrandom', 'koffi', 'comlink']).toContain(name);
   });
 
   test('workers load no schemas: they take 50 ms and check what the edge has checked', () => {

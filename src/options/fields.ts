@@ -137,6 +137,16 @@ export function wordOr<const Word extends string, Other extends z.ZodType>(
   return z.union([z.literal(word), other(expected)], { error: expected }).describe(description);
 }
 
+/** `learned`, the default, or a number above 0. @param what the number is, in words */
+export function learnedOr(what: string, description: string) {
+  return wordOr(
+    'learned',
+    (expected) => positive('', expected),
+    `learned or a ${what} above 0`,
+    description,
+  ).default('learned');
+}
+
 /** What plain data cannot say, in options of the library: a function, a signal, an object of this library. */
 export function instance<T>(fits: (value: unknown) => boolean, expected: string, description: string) {
   return z.custom<T>(fits, { error: expected }).describe(description);

@@ -10,7 +10,7 @@ import { COMMONJS, digestOfTraining, PROGRAM } from './program.mjs';
  * @typedef {object} Row
  * @property {string} name
  * @property {boolean} [core] quick enough for every change
- * @property {string[]} packages the first is the one whose version is told
+ * @property {string[]} packages the table shows the version of the first
  * @property {string} how
  * @property {string} [expected] what is printed, where it is no digest
  * @property {(project: import('./run.mjs').Project) => string} [version]

@@ -32,7 +32,7 @@ beforeAll(() => {
 });
 
 describe('--what-if', () => {
-  test('train puts the posterior and the program into the report; their size is told and only their scripts may run', () => {
+  test('train puts the posterior and the program into the report; it states their size and allows only their scripts', () => {
     const ended = varpool(dir, 'train', 'table.yaml', '--out', 'asked', '--quiet', '--what-if');
     expect(ended.status, ended.stderr).toBe(0);
     const html = report('asked');

@@ -11,7 +11,7 @@ const jobs: readonly Job[] = Array.from({ length: 7 }, (_, n) => ({
 }));
 const numberOf = (job: Job) => job.config.n as number;
 
-/** Work that ends when it is told to. */
+/** Work that ends on request. */
 function held() {
   const begun: number[] = [];
   const ends = new Map<number, { resolve: (n: number) => void; reject: (error: Error) => void }>();
@@ -44,18 +44,20 @@ describe.each(Object.entries(EXECUTORS))('%s', (_, create) => {
     expect(most).toBe(Math.min(atOnce, jobs.length));
   });
 
-  test('begins jobs in their order and tells results as they come', async () => {
+  test('begins jobs in their order and reports results as they come', async () => {
     const { begun, work, end } = held();
-    const told: number[] = [];
-    const done = create(2).execute(jobs.slice(0, 3), work, { onResult: (job) => told.push(numberOf(job)) });
+    const reported: number[] = [];
+    const done = create(2).execute(jobs.slice(0, 3), work, {
+      onResult: (job) => reported.push(numberOf(job)),
+    });
     expect(begun).toEqual([0, 1]);
     end(1);
     await expect.poll(() => begun).toEqual([0, 1, 2]);
     end(2);
     end(0);
     await done;
-    expect(told[0]).toBe(1);
-    expect([...told].sort()).toEqual([0, 1, 2]);
+    expect(reported[0]).toBe(1);
+    expect([...reported].sort()).toEqual([0, 1, 2]);
   });
 
   test('after an error begins no more, and throws once nothing is under way', async () => {
@@ -71,7 +73,7 @@ describe.each(Object.entries(EXECUTORS))('%s', (_, create) => {
     expect(begun).toEqual([0, 1]);
   });
 
-  test('an error of who takes the results ends it as well', async () => {
+  test('an error of onResult ends it as well', async () => {
     const taken: number[] = [];
     const onResult = (job: Job) => {
       taken.push(numberOf(job));

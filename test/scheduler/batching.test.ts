@@ -311,7 +311,7 @@ describe('the batcher', () => {
     expect(engine.batches).toHaveLength(2);
   });
 
-  test('rejects all that waits when it is told to, and is idle when the rest is done', async () => {
+  test('rejects all that waits on request, and is idle when the rest is done', async () => {
     const engine = new HeldEngine();
     const { ask, batcher } = made(engine);
     const asked = [ask(counting(0, 40)), ask([1]), ask([2], { settings: { ...SETTINGS, draws: 11 } })];

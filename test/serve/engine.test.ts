@@ -1,4 +1,4 @@
-// What an engine does when its threads die, and what a caller is told of it.
+// What an engine does when its threads die, and what its callers get.
 
 import { describe, expect, test, vi } from 'vitest';
 import type { Matrix } from '../../src/core/matrix.ts';

@@ -165,7 +165,7 @@ test('at its end a server is not ready, answers what it accepted, and refuses th
   ).rejects.toThrow(/ECONNREFUSED/);
 });
 
-test('a caller who is answered while the server ends, and comes back at once, is told of the end', async () => {
+test('a caller who is answered while the server ends, and comes back at once, gets a 503', async () => {
   const server = await start({ batching: { delayMs: 300 } });
   const ask = () =>
     new Promise<number | undefined>((resolve, reject) => {

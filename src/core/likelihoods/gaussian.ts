@@ -6,13 +6,11 @@ import { standardNormal } from '../predictive/standardDistribution.ts';
 import { columnMoments } from './entropy.ts';
 import type { Likelihood } from './likelihood.ts';
 
-export const gaussianOptions = ({ positive, wordOr }: Fields) => ({
-  scale: wordOr(
-    'learned',
-    (expected) => positive('', expected),
-    'learned or a standard deviation above 0',
+export const gaussianOptions = ({ learnedOr }: Fields) => ({
+  scale: learnedOr(
+    'standard deviation',
     "Standard deviation of the observation noise in the data's own units, or learned.",
-  ).default('learned'),
+  ),
 });
 
 export function gaussian({ scale }: { readonly scale: number | 'learned' }): Likelihood {

@@ -7,13 +7,11 @@ import type { Fields } from '../../options/kinds.ts';
 import type { Likelihood } from './likelihood.ts';
 import { poisson } from './poisson.ts';
 
-export const negativeBinomialOptions = ({ positive, wordOr }: Fields) => ({
-  dispersion: wordOr(
-    'learned',
-    (expected) => positive('', expected),
-    'learned or a dispersion above 0',
+export const negativeBinomialOptions = ({ learnedOr }: Fields) => ({
+  dispersion: learnedOr(
+    'dispersion',
     'How much more counts vary than those of a Poisson distribution: variance = mean + dispersion·mean²; or learned.',
-  ).default('learned'),
+  ),
 });
 
 /** loss = Σ_k (n + 1/dispersion)·log1p(dispersion·mean) − n·output − logRising(n, dispersion), and log(n!) beside it. */

@@ -12,18 +12,16 @@ import type { Fields } from '../../options/kinds.ts';
 import type { StandardDistribution } from '../predictive/standardDistribution.ts';
 import type { Likelihood } from './likelihood.ts';
 
-export const studentTOptions = ({ between, positive, wordOr }: Fields) => ({
+export const studentTOptions = ({ between, learnedOr }: Fields) => ({
   df: between(
     0.1,
     1000,
     'Degrees of freedom: 1 is Cauchy, large is nearly gaussian. The variance is infinite up to 2.',
   ).default(4),
-  scale: wordOr(
-    'learned',
-    (expected) => positive('', expected),
-    'learned or a scale above 0',
+  scale: learnedOr(
+    'scale',
     "Scale of the observation noise in the data's own units, or learned. Its standard deviation is scale·sqrt(df/(df − 2)).",
-  ).default('learned'),
+  ),
 });
 
 /** loss = Σ_k (df + 1)/2·log1p(z²/df) + log scale + logNormalizer, z = (mean − target)/scale. */

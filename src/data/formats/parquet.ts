@@ -1,8 +1,6 @@
 // Tables in Parquet: cells keep their types. The package hyparquet reads them, where it is installed, in a thread of its own.
 
-import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-// biome-ignore lint/style/useNodejsImportProtocol: as in platform/node/pool.ts
-import { Worker, type WorkerOptions } from 'worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type WorkerOptions } from 'node:worker_threads';
 import { contentWhole, type DataFile } from '../files.ts';
 import { fail, show } from '../message.ts';
 import type { TypedSink } from './jsonLines.ts';

@@ -58,7 +58,7 @@ export async function openResume(
   for (const note of notes) warn(note);
   const prepared = prepareRun(config, opened.path('config'), data);
   const posterior = fitted(opened, warn);
-  // Of damaged lines those are told who cut them off.
+  // Damaged lines are reported when they are cut off.
   const known = { lines: opened.metrics(() => undefined), trained: posterior !== null };
   const points = pointsOnDisk(trainingsOf(config), dir, prepared, warn, known);
   const found = points.flatMap((point) => point.found ?? []);

@@ -1,7 +1,6 @@
 // The thread of a session on Node: started, connected, told apart when it is lost, kept from keeping the process, and ended.
 
-// biome-ignore lint/style/useNodejsImportProtocol: as in pool.ts
-import { Worker, type WorkerOptions } from 'worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { SessionPort, SessionThreadOptions } from '../platform.ts';
 import { nodeEndpoint } from './endpoint.ts';
 import { BUILD, inheritedFlags, threadsEnd } from './threads.ts';
@@ -9,14 +8,9 @@ import { BUILD, inheritedFlags, threadsEnd } from './threads.ts';
 /** Threads run compiled code; from source (tests) that is the build beside it. */
 function start(entry: string | undefined): Worker {
   const options: WorkerOptions = { name: 'varpool-session', ...inheritedFlags() };
-  if (entry !== undefined) return new Worker(asUrl(entry), options);
-  if (BUILD !== null) return new Worker(asUrl(`${BUILD}platform/node/session.js`), options);
+  if (entry !== undefined) return new Worker(new URL(entry), options);
+  if (BUILD !== null) return new Worker(new URL(`${BUILD}platform/node/session.js`), options);
   return new Worker(new URL('./session.js', import.meta.url), options);
-}
-
-/** Out of the sight of bundlers. */
-function asUrl(url: string): URL {
-  return new URL(url);
 }
 
 export function startSession({ entry, endMs, onLost }: SessionThreadOptions): SessionPort {

@@ -75,7 +75,7 @@ describe('a run as it was left', () => {
       text.replace(/\n *"(up|down)\.\w+": [^\n]+(?=\n)/g, '').replace(/,(\s*\})/g, '$1'),
     );
     expect((await verified(run)).line).toBe('');
-    // What is told must hold.
+    // Metrics that are there must be the same.
     const other = copy();
     edit(other, 'manifest.json', (text) => text.replace(/("up\.rmse": )/, '$11'));
     expect((await verified(other)).line).toContain('test.up.rmse');
@@ -200,6 +200,16 @@ describe('what was changed after the run is named', () => {
     writeFileSync(path, bytes);
     const { differences } = await verified(run);
     expect(differences[0]).toMatchObject({ place: 'metadata: standardization', index: null, count: 1 });
+  });
+
+  test('a metric that was removed', async () => {
+    const run = copy();
+    edit(run, 'manifest.json', (text) => text.replace(/\n *"rmse": [^\n]+(?=\n)/, ''));
+    edit(run, 'metrics.jsonl', (text) => text.replace(/("epoch":3,.*)"rmse":[^,]+,/, '$1'));
+    expect((await verified(run)).differences).toMatchObject([
+      { file: 'manifest.json', place: 'test.rmse', saved: 'nothing', count: 1 },
+      { file: 'metrics.jsonl', place: 'line 3: validation.rmse', saved: 'nothing', count: 1 },
+    ]);
   });
 
   test('a metric of the test or of an epoch, and the digest', async () => {

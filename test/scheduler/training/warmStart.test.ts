@@ -1,4 +1,4 @@
-// A training that starts from an earlier posterior: where it starts, that it goes on from there to the same bits everywhere, and what it refuses.
+// A training that starts from an earlier posterior: where it starts, that it reaches the same bits everywhere, and what it refuses.
 
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TrainingState } from '../../../src/core/training/trainingState.ts';

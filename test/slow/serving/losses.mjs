@@ -1,5 +1,5 @@
 // @ts-check
-// Threads that die under load, and a server that is told to end under load: no accepted request is lost, as counted by the clients.
+// Threads that die under load, and a server that ends under load: no accepted request is lost, as counted by the clients.
 
 import { strict as assert } from 'node:assert';
 import { agent, ask, BODY, start } from './client.mjs';
@@ -44,7 +44,7 @@ export async function ended(times) {
           (/** @type {NodeJS.ErrnoException} */ error) => error,
         );
         if (answer instanceof Error) {
-          // Nobody listens: the request was never taken. Anything else is a request that was lost.
+          // Nothing listens: the request was never taken. Anything else is a request that was lost.
           assert.equal(answer.code, 'ECONNREFUSED', `lost: ${answer.message}`);
           total.unheard++;
           return;
