@@ -177,14 +177,14 @@ function estimatorOf(estimator: TrainSettings['estimator']): Pick<TrainingProble
 
 /** A fixed noise scale is given in the data's units; the network works in standardized ones. */
 function inTrainingUnits(likelihood: LikelihoodSpec, targets: Standardization | null): LikelihoodSpec {
-  const { scale } = createLikelihood(likelihood);
-  if (typeof scale !== 'number' || targets === null) return likelihood;
+  const { scale, scaleOption } = createLikelihood(likelihood);
+  if (scaleOption === undefined || typeof scale !== 'number' || targets === null) return likelihood;
   if (targets.scale.length > 1) {
     throw new RangeError(
-      `train: expected scale 'learned' for ${targets.scale.length} standardized targets, got ${scale} — or set standardize to 'features'`,
+      `train: expected ${scaleOption} 'learned' for ${targets.scale.length} standardized targets, got ${scale} — or set standardize to 'features'`,
     );
   }
-  return { ...likelihood, scale: scale / targets.scale[0] } as LikelihoodSpec;
+  return { ...likelihood, [scaleOption]: scale / targets.scale[0] } as LikelihoodSpec;
 }
 
 /** What data must fit. */

@@ -6,7 +6,7 @@ import { unchangingMatrix } from '../core/matrix.ts';
 import type { Model } from '../core/model.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
 import { checkStateShape } from '../core/training/trainingState.ts';
-import { describeValue } from '../messages.ts';
+import { describeValue, mismatch } from '../messages.ts';
 import { checkOptions } from '../options/check.ts';
 import { seedText } from '../random/seed.ts';
 import type { PreparedTraining } from '../scheduler/training/prepared.ts';
@@ -64,12 +64,24 @@ function withNames<Settings extends Omit<TrainSettings, 'onReport'>>(
   settings: Settings,
 ): Settings {
   const { classNames, columns } = (typeof data === 'object' && data) || {};
-  const names = settings.classNames ?? (classNames === undefined ? undefined : [...classNames]);
+  const names = settings.classNames ?? namesOf(classNames);
   return {
     ...settings,
     ...(names === undefined ? {} : { classNames: names }),
     columns: checkColumns('train: columns', settings.columns ?? columns, model.inputSize),
   };
+}
+
+/** A copy of the names that data says. @throws TypeError for what is no list of names, such as the null of a posterior */
+function namesOf(given: unknown): readonly string[] | undefined {
+  if (given === undefined) return undefined;
+  const next = 'pass { x, y }, with names of the classes or without';
+  if (!Array.isArray(given))
+    throw new TypeError(mismatch('train: classNames', 'a list of names', describeValue(given), next));
+  return Array.from(given, (name: unknown, k) => {
+    if (typeof name === 'string') return name;
+    throw new TypeError(mismatch(`train: classNames[${k}]`, 'a name', describeValue(name), next));
+  });
 }
 
 /** @throws TypeError or RangeError for members that are there already and are none of this ensemble */

@@ -338,6 +338,19 @@ describe.each(Object.entries(CALLS))('%s', (_, { run, valid }) => {
   }, 120_000);
 });
 
+test.each<[string, unknown, string]>([
+  ['null', null, ': expected a list of names, got null'],
+  ['a text', 'ab', ': expected a list of names, got "ab"'],
+  ['numbers', ['a', 1], '[1]: expected a name, got 1'],
+  ['holes', new Array(2), '[0]: expected a name, got nothing'],
+])('names of classes that are %s are refused beside the rows', async (_, classNames, refused) => {
+  const named = { ...(data as varpool.TrainingData), classNames: classNames as string[] };
+  await expect(runtime.train(model, named, { epochs: 1 })).rejects.toThrow(
+    `train: classNames${refused} — pass { x, y }, with names of the classes or without`,
+  );
+  await expect(runtime.train(model, posterior as never, { epochs: 1 })).rejects.toThrow(TypeError);
+});
+
 test.each([[], [undefined], [null], [null, null, null]])(
   'any call with arguments %j only is refused in one line',
   async (...given) => {

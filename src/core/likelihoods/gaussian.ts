@@ -23,6 +23,7 @@ export function gaussian({ scale }: { readonly scale: number | 'learned' }): Lik
     fits: Number.isFinite,
 
     scale,
+    scaleOption: 'scale',
     loss(kernels, at, outputs, rows, factor) {
       kernels.gaussian_f32(
         at.loss,

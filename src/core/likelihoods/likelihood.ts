@@ -68,6 +68,8 @@ export interface Likelihood {
    * mean: a number, or `learned` as a point parameter beside q; null where the likelihood has none.
    */
   readonly scale: number | 'learned' | null;
+  /** Name of the option that fixes `scale` in the data's units, of likelihoods that are `onScale`; left out where there is none. */
+  readonly scaleOption?: string;
   loss(kernels: Kernels, at: LossAddresses, outputs: number, rows: number, scale: number): void;
   /** nll per row that `loss` and `baselineNll` leave out, because no output changes it; left out where it is 0. */
   constantNll?(targets: Int32Array | Float32Array, columns: number): number;

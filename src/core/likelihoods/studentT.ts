@@ -42,6 +42,7 @@ export function studentT({
     fits: Number.isFinite,
 
     scale,
+    scaleOption: 'scale',
     loss(kernels, at, outputs, rows, factor) {
       kernels.student_t_f32(
         at.loss,

@@ -4,6 +4,7 @@ import type { TableColumns } from '../../columns/tableColumns.ts';
 import { describeValue } from '../../messages.ts';
 import { readable } from '../../options/readable.ts';
 import { checkPosterior } from '../arguments.ts';
+import { createLikelihood } from '../likelihoods/index.ts';
 import type { LikelihoodSpec } from '../model.ts';
 import type { AnyPosterior, Ensemble, Posterior } from '../posterior.ts';
 import { membersOf } from './mixture.ts';
@@ -40,10 +41,12 @@ export function ensembleOf(posteriors: readonly AnyPosterior[]): Ensemble {
   };
 }
 
-/** A likelihood but for its scale, in words: members of a mixture may differ in their scales, not in the shape of their noise. */
+/** A likelihood but for its fixed scale, in words: that of members is in units of their own, the shape of their noise must be one. */
 export function likelihoodShape(likelihood: LikelihoodSpec): string {
-  const { kind, scale: _, ...rest } = likelihood as { readonly kind: string; readonly scale?: unknown };
-  const options = Object.entries(rest).map(([name, value]) => ` ${name} ${value}`);
+  const { kind, ...rest } = likelihood;
+  const { scaleOption } = createLikelihood(likelihood);
+  const shape = Object.entries(rest).filter(([name]) => name !== scaleOption);
+  const options = shape.map(([name, value]) => ` ${name} ${value}`);
   return kind + options.sort().join('');
 }
 

@@ -87,10 +87,15 @@ export function prepareRun(
   }
   const { likelihood, prior, model } = config;
   const columns = targets.kind === 'labels' ? targets.classNames.length : targets.values.columns;
-  const { scale, heads = 1, onScale } = createLikelihood(likelihood);
-  if (typeof scale === 'number' && onScale && columns > 1 && config.data.standardize === 'both') {
+  const { scale, scaleOption, heads = 1 } = createLikelihood(likelihood);
+  if (
+    typeof scale === 'number' &&
+    scaleOption !== undefined &&
+    columns > 1 &&
+    config.data.standardize === 'both'
+  ) {
     throw new ConfigError(
-      `${where}: likelihood.scale: expected learned for ${columns} standardized targets, got ${scale} — or set data.standardize to features`,
+      `${where}: likelihood.${scaleOption}: expected learned for ${columns} standardized targets, got ${scale} — or set data.standardize to features`,
     );
   }
   const { members = 1, member } = config.ensemble ?? {};
