@@ -5,24 +5,12 @@ import './strictPolicy.ts';
 import { referenceFactory } from '../backend/reference/reference.ts';
 import { Backends } from '../backend/registry.ts';
 import { createWasmFactory, wasmModule } from '../backend/wasm.ts';
-import { LonePool } from '../platform/browser/lonePool.ts';
-import { browserMemory } from '../platform/browser.ts';
+import { type PlainPrediction, plainPrediction } from '../core/predictive/plainPrediction.ts';
+import { lonePlatform } from '../platform/browser/lonePlatform.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { PredictOptions, RowsLike } from '../runtime/options.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { load } from './files.ts';
-
-/** Statistics of rows as plain lists, in the order of `Prediction`. */
-export interface PlainPrediction {
-  readonly outputs: number;
-  readonly mean: readonly number[];
-  readonly variance: readonly number[];
-  readonly aleatoric: readonly number[];
-  readonly epistemic: readonly number[];
-  readonly mutualInformation: readonly number[] | null;
-  readonly expectedEntropy: readonly number[] | null;
-  readonly quantiles: ReadonlyArray<readonly number[]>;
-}
 
 export interface InPage {
   predict(rows: RowsLike, options: Pick<PredictOptions, 'draws' | 'quantiles'>): Promise<PlainPrediction>;
@@ -39,20 +27,7 @@ export async function openInPage(packed: {
   const posterior = load(await unpacked(packed.posterior));
   const runtime = new Runtime(inPagePlatform(packed.kernels), { workers: 1 });
   return {
-    async predict(rows, options) {
-      const found = await runtime.predict(posterior, rows, options);
-      const list = (values: ArrayLike<number> | null) => values && Array.from(values);
-      return {
-        outputs: found.outputs,
-        mean: [...found.mean],
-        variance: [...found.variance],
-        aleatoric: [...found.aleatoric],
-        epistemic: [...found.epistemic],
-        mutualInformation: list(found.mutualInformation),
-        expectedEntropy: list(found.expectedEntropy),
-        quantiles: (found.quantiles ?? []).map(({ values }) => [...values]),
-      };
-    },
+    predict: async (rows, options) => plainPrediction(await runtime.predict(posterior, rows, options)),
   };
 }
 
@@ -70,25 +45,17 @@ function inPagePlatform(kernels: string): Platform {
     moduleAdvice: 'make the report again',
   });
   const fused = typeof WebAssembly !== 'undefined' && wasmModule() === 'fused';
-  const host: Pick<Platform, 'backends' | 'collectGarbage' | 'noMemoryMessage'> = {
+  const host = {
     backends: new Backends(fused ? [wasm, referenceFactory] : [referenceFactory], 'make the report again'),
     collectGarbage: () => undefined,
     noMemoryMessage: () => 'report: expected more memory, got none — close other tabs',
   };
-  return {
-    ...host,
-    sharesMemory: false,
-    cores: () => 1,
-    availableMemory: browserMemory,
-    adviseHugePages: () => undefined,
+  return lonePlatform(host, {
     warn: (message) => console.warn(message),
-    nextTurn: (call) => void setTimeout(call),
-    beforeExit: () => () => undefined,
-    startPool: () => new LonePool(host),
     startSession: () => {
       throw new Error('session: expected a page with workers, got a report — use varpool/browser');
     },
-  };
+  });
 }
 
 (globalThis as { varpoolInPage?: typeof openInPage }).varpoolInPage = openInPage;

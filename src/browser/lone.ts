@@ -4,10 +4,9 @@
 import { Backends } from '../backend/registry.ts';
 import type { Matrix } from '../core/matrix.ts';
 import type { AnyPosterior } from '../core/posterior.ts';
-import { LonePool } from '../platform/browser/lonePool.ts';
+import { lonePlatform } from '../platform/browser/lonePlatform.ts';
 import type { WorkerScope } from '../platform/browser/web.ts';
 import { browserWorkerHost } from '../platform/browser/workerHost.ts';
-import { browserMemory } from '../platform/browser.ts';
 import type { Platform } from '../platform/platform.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { FitSettings } from '../runtime/readArguments.ts';
@@ -81,7 +80,7 @@ function heard({ settings, progress }: PredictCall, { signal, tell }: Line): Pre
 /** Answers the page's calls until the worker is terminated. */
 export function answerRuntimeCalls(scope: WorkerScope, { backend, compiled }: RuntimeSetup): void {
   const say = (message: ToPage) => scope.postMessage(message);
-  const platform = lonePlatform(backend, compiled);
+  const platform = compiledPlatform(backend, compiled);
   const onWarning = (message: string) => say({ kind: 'warning', message });
   const engine = new LoneEngine(platform, { backend, workers: 1, onWarning });
   const aborts = new Map<number, AbortController>();
@@ -120,26 +119,18 @@ export function answerRuntimeCalls(scope: WorkerScope, { backend, compiled }: Ru
 }
 
 /** One thread, and the kernels that the page has compiled. */
-function lonePlatform(backend: string, compiled: unknown): Platform {
+function compiledPlatform(backend: string, compiled: unknown): Platform {
   const { backends } = browserWorkerHost;
   const factories = backends.factories.map((factory) =>
     factory.name === backend ? { ...factory, compile: async () => compiled } : factory,
   );
   const host = { ...browserWorkerHost, backends: new Backends(factories, backends.advice) };
-  return {
-    ...host,
-    sharesMemory: false,
-    cores: () => 1,
-    availableMemory: browserMemory,
-    adviseHugePages: () => undefined,
+  return lonePlatform(host, {
     warn: () => {
       throw new Error('runtime: expected warnings to go to the page, got one here — report this as a bug');
     },
-    nextTurn: (call) => void setTimeout(call),
-    beforeExit: () => () => undefined,
-    startPool: () => new LonePool(host),
     startSession: () => {
       throw new Error('session: expected a page to open it, got a worker — report this as a bug');
     },
-  };
+  });
 }

@@ -1,6 +1,7 @@
 // What runs in the reader's browser where a report answers "what if": reads the fields, asks the posterior in the page, shows the answer. The
 // function is sent as its own source text, so it may use nothing but its arguments and the language.
 
+import type { PlainPrediction } from '../../core/predictive/plainPrediction.ts';
 import type { WhatIf } from '../reportData.ts';
 
 interface Element {
@@ -18,18 +19,11 @@ interface Page {
   createElement(tag: string): Element;
   createElementNS(namespace: string, tag: string): Element;
 }
-interface Answer {
-  readonly outputs: number;
-  readonly mean: readonly number[];
-  readonly variance: readonly number[];
-  readonly aleatoric: readonly number[];
-  readonly epistemic: readonly number[];
-  readonly mutualInformation: readonly number[] | null;
-  readonly expectedEntropy: readonly number[] | null;
-  readonly quantiles: ReadonlyArray<readonly number[]>;
-}
 interface Predictor {
-  predict(rows: readonly unknown[], options: { draws: number; quantiles?: number[] }): Promise<Answer>;
+  predict(
+    rows: readonly unknown[],
+    options: { draws: number; quantiles?: number[] },
+  ): Promise<PlainPrediction>;
 }
 type Open = (packed: { posterior: string; kernels: string }) => Promise<Predictor>;
 
@@ -81,7 +75,7 @@ export function connectWhatIf(page: Page, open: Open, data: WhatIf, kernels: str
   const nameOf = (k: number, outputs: number) =>
     (data.classes ?? data.targets)?.[k] ?? (outputs === 1 ? 'prediction' : `output ${k}`);
 
-  const words = (found: Answer): Element[] => {
+  const words = (found: PlainPrediction): Element[] => {
     if (found.mutualInformation !== null) {
       const order = found.mean.map((_, k) => k).sort((a, b) => found.mean[b] - found.mean[a]);
       const list = make('ul', '', 'what-if-bars');
@@ -111,7 +105,11 @@ export function connectWhatIf(page: Page, open: Open, data: WhatIf, kernels: str
   };
 
   /** The first output, or the likeliest class, along one column. */
-  const curve = async (model: Predictor, options: { draws: number; quantiles?: number[] }, at: Answer) => {
+  const curve = async (
+    model: Predictor,
+    options: { draws: number; quantiles?: number[] },
+    at: PlainPrediction,
+  ) => {
     const field = data.fields[along];
     if (field === undefined || field.kind !== 'number' || !(field.high > field.low)) return [];
     const { name, low, high } = field;
