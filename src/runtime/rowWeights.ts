@@ -113,5 +113,6 @@ function namedFactors(
       ),
     );
   }
-  return Float64Array.from(classes, (name) => given[name] ?? 1);
+  // A class may be called as something every object has.
+  return Float64Array.from(classes, (name) => (Object.hasOwn(given, name) ? given[name] : 1));
 }

@@ -180,6 +180,8 @@ describe('classWeights', () => {
     const wanted = await digest({ x, y, weights: y.map((k, r) => (k === 1 ? 4 : 1) * weights[r]) });
     expect(await digest({ x, y, weights, classNames }, { classWeights: { yes: 4 } })).toBe(wanted);
     expect(await digest({ x, y, weights }, { classWeights: { 1: 4, 0: 1 } })).toBe(wanted);
+    const named = { x, y, weights, classNames: ['toString', 'valueOf'] };
+    expect(await digest(named, { classWeights: { valueOf: 4 } }), 'names that every object has').toBe(wanted);
   });
 
   test('balanced lets all classes count the same in all', async () => {
