@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { MAX_DRAWS } from '../core/limits.ts';
-import type { PredictionMode } from '../core/prediction/predictionMode.ts';
+import { PREDICTION_MODES, type PredictionMode } from '../core/prediction/predictionMode.ts';
 import { ConfigError } from '../errors.ts';
 import { parseSetting } from '../experiment/config/configWith.ts';
 import type { FieldValues } from '../experiment/config/setField.ts';
@@ -208,14 +208,12 @@ export function choiceOption(flags: string, description: string, choices: readon
   return option;
 }
 
-const MODES: readonly PredictionMode[] = ['sample', 'mean', 'marginal'];
-
 /** --mode */
 export function modeOption(): Option {
   return choiceOption(
     '--mode <mode>',
     'sample: average over weight draws; mean: one pass with every mu; marginal: draws of pre-activations, each row for itself',
-    MODES,
+    PREDICTION_MODES,
   ).default('sample');
 }
 

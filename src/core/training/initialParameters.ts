@@ -42,7 +42,7 @@ export function initializeParameters(
   }
 }
 
-/** Var of first weights times their inputs: 2 where an activation lets about half of its inputs through (He et al. 2015), else 1. */
+/** Variance of initial weights times I: 2 where an activation lets about half of its inputs through (He et al. 2015), else 1. */
 const GAIN: Readonly<Record<Activation, 1 | 2>> = {
   identity: 1,
   relu: 2,
